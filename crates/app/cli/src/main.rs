@@ -1,0 +1,3 @@
+//! The `barque` binary.
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! How every component talks to the API: one trait, in process or over HTTPS, and informers on top.
+//!
+//! Components meet only through API objects, even inside one process.
+
+pub mod api;
+pub mod door;
+pub mod resources;
+
+pub use api::{Api, DeleteOptions, ListOptions, ObjectList, PatchKind, Scope, WatchStream, WriteOptions};
+pub use apimachinery::{ApiError, ApiResult, Object, WatchEvent};

@@ -1,0 +1,150 @@
+//! The cluster's state: revisions, ranges, transactions, watches, compaction, TTL; etcd's semantics for every backend.
+//!
+//! Source of the semantics: etcd's KV API guarantees and `rpc.proto` (v3.4 to v3.6).
+//!
+//! Invariants
+//! - An acknowledged write is durable and is seen by every later read.
+//! - Every write has one revision, greater than all before; a transaction's writes share one.
+//! - A watch delivers every change after its start, in revision order, once; or ends with [`WatchError::Compacted`].
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// The number of a write. 0 is "before everything"; the first write is 1.
+pub type Revision = u64;
+
+/// `/registry/pods/default/web-0`. Cheap to clone.
+pub type Key = std::sync::Arc<str>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyValue {
+    pub key: Key,
+    pub value: Bytes,
+    /// Revision of the key's creation.
+    pub created: Revision,
+    /// Revision of the key's last write.
+    pub modified: Revision,
+}
+
+/// A condition of a transaction. A missing key has revision 0.
+#[derive(Debug, Clone)]
+pub enum Compare {
+    /// The key's last write has this revision; 0 means "the key does not exist".
+    ModifiedIs(Key, Revision),
+}
+
+#[derive(Debug, Clone)]
+pub enum Op {
+    /// With `ttl`, the key deletes itself after that time (within a few seconds; a deletion like any other).
+    Put {
+        key: Key,
+        value: Bytes,
+        ttl: Option<Duration>,
+    },
+    Delete {
+        key: Key,
+    },
+}
+
+/// What a transaction did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// All compares held, all ops are durable at this revision.
+    Done { revision: Revision },
+    /// A compare failed, nothing was written; the keys compared as they are now, at `revision`.
+    Refused { revision: Revision, current: Vec<Option<KeyValue>> },
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Range {
+    /// Every key that starts so.
+    pub prefix: String,
+    /// Keys after this one only (exclusive), for paging.
+    pub after: Option<String>,
+    /// The state at this revision instead of the newest.
+    pub at: Option<Revision>,
+    /// At most so many keys; 0 means all.
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct RangeResult {
+    /// In key order.
+    pub items: Vec<KeyValue>,
+    /// The store's revision when this was read (the newest, even for a read of the past).
+    pub revision: Revision,
+    /// Keys left beyond `limit`.
+    pub remaining: usize,
+}
+
+/// A change as a watch sees it.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub revision: Revision,
+    pub key: Key,
+    /// None: the key was deleted.
+    pub value: Option<Bytes>,
+    /// The key's value before, where it existed.
+    pub previous: Option<Bytes>,
+}
+
+/// Why a write did not happen. Whatever the variant but `Unknown`, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The disk (or quota) is full: deletes are still accepted; writes again when there is space.
+    #[error("the store is full: {0}. Free space on its disk; writing resumes by itself")]
+    Full(String),
+    #[error("the store cannot write: {0}")]
+    Io(String),
+    /// The outcome is not known (connection to the backend lost after sending).
+    #[error("the outcome of the write is unknown: {0}")]
+    Unknown(String),
+    #[error("the store is closing")]
+    Closed,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("revision {asked} has been compacted; the oldest kept is {oldest}")]
+    Compacted { asked: Revision, oldest: Revision },
+    #[error("revision {asked} is in the future; the newest is {newest}")]
+    Future { asked: Revision, newest: Revision },
+    #[error("the store cannot read: {0}")]
+    Io(String),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    #[error("revision {asked} has been compacted; the oldest kept is {oldest}")]
+    Compacted { asked: Revision, oldest: Revision },
+    /// The reader was too slow for the bounded queue, or the backend went away: watch again from the last revision.
+    #[error("the watch was cut: {0}")]
+    Cut(String),
+}
+
+/// A running watch. Changes come in batches, each batch whole transactions in order.
+#[async_trait]
+pub trait Watch: Send {
+    /// Waits for the next batch. After an error the watch has ended.
+    async fn next(&mut self) -> Result<Vec<Change>, WatchError>;
+}
+
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Runs the ops if every compare holds.
+    async fn txn(&self, compares: Vec<Compare>, ops: Vec<Op>) -> Result<Outcome, WriteError>;
+
+    async fn range(&self, range: Range) -> Result<RangeResult, ReadError>;
+
+    async fn get(&self, key: &str) -> Result<Option<KeyValue>, ReadError>;
+
+    /// Everything under `prefix` after revision `after`.
+    async fn watch(&self, prefix: &str, after: Revision) -> Result<Box<dyn Watch>, WatchError>;
+
+    /// Forgets the history before `revision`.
+    async fn compact(&self, revision: Revision) -> Result<(), WriteError>;
+
+    /// The newest revision. All acknowledged writes are at or below it.
+    async fn revision(&self) -> Result<Revision, ReadError>;
+}
