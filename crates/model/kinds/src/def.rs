@@ -1,5 +1,6 @@
 //! What is true of one kind and of no other, as one record.
 
+use crate::cells;
 use apimachinery::{Problems, Value};
 use std::time::Duration;
 
@@ -102,6 +103,57 @@ pub struct KindDef {
     /// The rule of `metadata.name`.
     pub name_rule: NameRule,
 }
+
+impl KindDef {
+    /// A stored, namespaced kind with the usual verbs and nothing of its own. `schema` is the name in the schema table.
+    pub const fn new(
+        (group, version, kind): (&'static str, &'static str, &'static str),
+        (plural, singular): (&'static str, &'static str),
+        schema: &'static str,
+    ) -> Self {
+        Self {
+            group,
+            version,
+            kind,
+            plural,
+            singular,
+            short_names: &[],
+            categories: &[],
+            scope: Scope::Namespaced,
+            schema,
+            verbs: ALL_VERBS,
+            subresources: &[],
+            columns: &[cells::NAME, cells::AGE],
+            selectable: &[],
+            stored_as: (group, plural, version),
+            to_stored: keep,
+            from_stored: keep,
+            deprecated: None,
+            generation: false,
+            ttl: None,
+            set_defaults: keep,
+            prepare: Prepare::NOTHING,
+            validate: accept,
+            validate_update: accept_update,
+            name_rule: NameRule::Subdomain,
+        }
+    }
+
+    /// Whether objects of this kind are kept. Reviews are questions with an answer, never stored.
+    pub const fn is_stored(&self) -> bool {
+        self.verbs.len() > 1
+    }
+}
+
+/// What a stored kind can do, in discovery's order.
+pub const ALL_VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
+/// What a review can do.
+pub const CREATE_ONLY: &[&str] = &["create"];
+
+fn keep(_: &mut Value) {}
+fn accept(_: &Value, _: &mut Problems) {}
+fn accept_update(_: &Value, _: &Value, _: &mut Problems) {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameRule {

@@ -2,7 +2,24 @@
 //!
 //! Server, CLI, docs and tests read the table; none of them names a kind.
 
+pub mod cells;
 pub mod def;
+pub mod edit;
+pub mod prepare;
+pub mod read;
 pub mod registry;
 
-pub use def::{Column, KindDef, Prepare, Scope, Subresource};
+pub mod apiextensions;
+pub mod apps;
+pub mod authentication;
+pub mod authorization;
+pub mod batch;
+pub mod coordination;
+pub mod corev1;
+pub mod discovery;
+pub mod events;
+pub mod rbac;
+pub mod scheduling;
+pub mod storage;
+
+pub use def::{Column, Deprecated, KindDef, NameRule, Now, Prepare, Scope, Subresource};

@@ -1,0 +1,13 @@
+//! `v1` Event: something that happened to an object.
+
+use crate::KindDef;
+use std::time::Duration;
+
+/// Events tell of the last hour. Upstream: `--event-ttl`.
+pub const TTL: Duration = Duration::from_secs(3600);
+
+pub const KIND: KindDef = KindDef {
+    short_names: &["ev"],
+    ttl: Some(TTL),
+    ..KindDef::new(("", "v1", "Event"), ("events", "event"), "io.k8s.api.core.v1.Event")
+};

@@ -1,0 +1,39 @@
+//! `v1` Pod: containers that live and die together.
+
+use crate::{KindDef, Prepare, Subresource};
+
+pub const KIND: KindDef = KindDef {
+    short_names: &["po"],
+    categories: &["all"],
+    subresources: &[
+        Subresource::Special { name: "attach", kind: ("", "v1", "PodAttachOptions"), verbs: &["create", "get"] },
+        Subresource::Special { name: "binding", kind: ("", "v1", "Binding"), verbs: &["create"] },
+        Subresource::Special {
+            name: "ephemeralcontainers",
+            kind: ("", "v1", "Pod"),
+            verbs: &["get", "patch", "update"],
+        },
+        Subresource::Special { name: "eviction", kind: ("policy", "v1", "Eviction"), verbs: &["create"] },
+        Subresource::Special { name: "exec", kind: ("", "v1", "PodExecOptions"), verbs: &["create", "get"] },
+        Subresource::Special { name: "log", kind: ("", "v1", "Pod"), verbs: &["get"] },
+        Subresource::Special {
+            name: "portforward",
+            kind: ("", "v1", "PodPortForwardOptions"),
+            verbs: &["create", "get"],
+        },
+        Subresource::Status,
+    ],
+    selectable: &[
+        ("spec.nodeName", "/spec/nodeName"),
+        ("spec.restartPolicy", "/spec/restartPolicy"),
+        ("spec.schedulerName", "/spec/schedulerName"),
+        ("spec.serviceAccountName", "/spec/serviceAccountName"),
+        ("spec.hostNetwork", "/spec/hostNetwork"),
+        ("status.phase", "/status/phase"),
+        ("status.podIP", "/status/podIP"),
+        ("status.nominatedNodeName", "/status/nominatedNodeName"),
+    ],
+    generation: true,
+    prepare: Prepare::STATUS,
+    ..KindDef::new(("", "v1", "Pod"), ("pods", "pod"), "io.k8s.api.core.v1.Pod")
+};

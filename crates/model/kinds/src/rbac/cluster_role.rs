@@ -1,0 +1,13 @@
+//! `rbac.authorization.k8s.io/v1` ClusterRole: verbs on resources, in all namespaces.
+
+use crate::{KindDef, NameRule, Scope};
+
+pub const KIND: KindDef = KindDef {
+    scope: Scope::Cluster,
+    name_rule: NameRule::PathSegment,
+    ..KindDef::new(
+        ("rbac.authorization.k8s.io", "v1", "ClusterRole"),
+        ("clusterroles", "clusterrole"),
+        "io.k8s.api.rbac.v1.ClusterRole",
+    )
+};

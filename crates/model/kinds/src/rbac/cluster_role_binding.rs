@@ -1,0 +1,13 @@
+//! `rbac.authorization.k8s.io/v1` ClusterRoleBinding: who has a ClusterRole everywhere.
+
+use crate::{KindDef, NameRule, Scope};
+
+pub const KIND: KindDef = KindDef {
+    scope: Scope::Cluster,
+    name_rule: NameRule::PathSegment,
+    ..KindDef::new(
+        ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding"),
+        ("clusterrolebindings", "clusterrolebinding"),
+        "io.k8s.api.rbac.v1.ClusterRoleBinding",
+    )
+};

@@ -1,0 +1,8 @@
+//! `rbac.authorization.k8s.io/v1` Role: verbs on resources of one namespace.
+
+use crate::{KindDef, NameRule};
+
+pub const KIND: KindDef = KindDef {
+    name_rule: NameRule::PathSegment,
+    ..KindDef::new(("rbac.authorization.k8s.io", "v1", "Role"), ("roles", "role"), "io.k8s.api.rbac.v1.Role")
+};

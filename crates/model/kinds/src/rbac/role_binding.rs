@@ -1,0 +1,12 @@
+//! `rbac.authorization.k8s.io/v1` RoleBinding: who has a role in one namespace.
+
+use crate::{KindDef, NameRule};
+
+pub const KIND: KindDef = KindDef {
+    name_rule: NameRule::PathSegment,
+    ..KindDef::new(
+        ("rbac.authorization.k8s.io", "v1", "RoleBinding"),
+        ("rolebindings", "rolebinding"),
+        "io.k8s.api.rbac.v1.RoleBinding",
+    )
+};
