@@ -1,0 +1,1 @@
+//! Turning a wanted container into an OCI bundle.
