@@ -4,7 +4,11 @@
 
 pub mod api;
 pub mod door;
-pub mod resources;
+pub mod events;
+pub mod informer;
 
-pub use api::{Api, DeleteOptions, ListOptions, ObjectList, PatchKind, Scope, WatchStream, WriteOptions};
+pub use api::{Api, DeleteOptions, Discovered, ListOptions, ObjectList, PatchKind, Scope, WatchStream, WriteOptions};
 pub use apimachinery::{ApiError, ApiResult, Object, WatchEvent};
+pub use events::{EventRecorder, ObjectRef};
+pub use informer::{Delta, Informer, Subscription};
+pub use kinds::resources;

@@ -1,1 +1,14 @@
-//! reconciler
+//! The one loop that runs controllers and the scheduler against the API.
+//!
+//! Invariants
+//! - A controller decides on a view at least as new as its own last write for that key.
+//! - One key of one controller is worked on by one worker at a time.
+//! - A key that fails delays only itself.
+
+pub mod driver;
+pub mod execute;
+pub mod informers;
+pub mod queue;
+
+pub use driver::run_controllers;
+pub use informers::Informers;

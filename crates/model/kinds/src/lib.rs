@@ -8,6 +8,7 @@ pub mod edit;
 pub mod prepare;
 pub mod read;
 pub mod registry;
+pub mod resources;
 
 pub mod apiextensions;
 pub mod apps;

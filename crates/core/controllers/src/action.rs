@@ -1,0 +1,68 @@
+//! What a controller wants done: calls of the API, each with its precondition, and events for people.
+
+use apimachinery::{GroupVersionResource, Value};
+use std::time::Duration;
+
+/// The answer of one round.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Executed in order; neighbouring creates and deletes run side by side. The first failure ends the round and
+    /// the key is tried again later with backoff.
+    pub actions: Vec<Action>,
+    /// Look again after this time even if nothing changes (deadlines, schedules).
+    pub again: Option<Duration>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Action {
+    Create {
+        of: &'static GroupVersionResource,
+        namespace: String,
+        body: Value,
+        /// Said when the API refuses: a Warning event about this object with this reason
+        /// (`FailedCreate`: `Error creating: <the API's message>`).
+        on_refusal: Option<(Regarding, &'static str)>,
+    },
+    /// Replaces the object (or its subresource, as `status`). The body's resourceVersion is the precondition.
+    Update { of: &'static GroupVersionResource, subresource: &'static str, body: Value },
+    /// A merge patch. Put `metadata.resourceVersion` or `metadata.uid` in the body as the precondition.
+    Patch { of: &'static GroupVersionResource, namespace: String, name: String, subresource: &'static str, body: Value },
+    /// Deletes this very object; one recreated under the same name has another `uid`. Gone already is no failure.
+    Delete {
+        of: &'static GroupVersionResource,
+        namespace: String,
+        name: String,
+        uid: String,
+        /// None takes the kind's default.
+        propagation: Option<&'static str>,
+        grace_seconds: Option<i64>,
+    },
+    /// An event about an object.
+    Event { about: Regarding, warning: bool, reason: &'static str, message: String },
+}
+
+/// The object an event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Regarding {
+    pub api_version: String,
+    pub kind: &'static str,
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+}
+
+impl Plan {
+    pub fn of(actions: Vec<Action>) -> Self {
+        Self { actions, again: None }
+    }
+
+    /// Nothing to do.
+    pub fn rest() -> Self {
+        Self::default()
+    }
+
+    /// The sooner of the present time to look again and `after`.
+    pub fn look_again(&mut self, after: Duration) {
+        self.again = Some(self.again.map_or(after, |now| now.min(after)));
+    }
+}

@@ -1,0 +1,108 @@
+//! Actions become calls of the API.
+
+use apimachinery::{ApiError, ApiResult, GroupVersionResource, Value};
+use client::{Api, DeleteOptions, EventRecorder, ObjectRef, PatchKind, WriteOptions};
+use controllers::{Action, Regarding};
+use futures_util::StreamExt;
+use futures_util::stream;
+
+/// Creates and deletes in flight for one key: enough to share commits, not enough to crowd out others.
+const SIDE_BY_SIDE: usize = 16;
+
+/// What a round wrote: the view has to be as new as this before the key is decided on again.
+pub type Written = Vec<(&'static GroupVersionResource, u64)>;
+
+pub struct Executor<'a> {
+    pub api: &'a dyn Api,
+    pub events: &'a EventRecorder,
+    pub manager: &'static str,
+}
+
+impl Executor<'_> {
+    /// Runs the actions in order; neighbouring creates and deletes side by side. Ends at the first failure.
+    pub async fn run(&self, actions: Vec<Action>, written: &mut Written) -> ApiResult<()> {
+        let mut rest = actions.into_iter().peekable();
+        while let Some(first) = rest.next() {
+            let mut batch = vec![first];
+            while independent(&batch[0]) && rest.peek().is_some_and(independent) {
+                batch.extend(rest.next());
+            }
+            self.batch(batch, written).await?;
+        }
+        Ok(())
+    }
+
+    async fn batch(&self, batch: Vec<Action>, written: &mut Written) -> ApiResult<()> {
+        let mut results = stream::iter(batch.into_iter().map(|action| self.one(action))).buffered(SIDE_BY_SIDE);
+        let mut failure = None;
+        while let Some(result) = results.next().await {
+            match result {
+                Ok(write) => written.extend(write),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn one(&self, action: Action) -> ApiResult<Option<(&'static GroupVersionResource, u64)>> {
+        match action {
+            Action::Create { of, namespace, body, on_refusal } => {
+                let created = self.api.create(of, &namespace, body, self.options("")).await;
+                let created = created.inspect_err(|error| self.refused(error, on_refusal.as_ref()))?;
+                Ok(Some((of, created.head.revision)))
+            }
+            Action::Update { of, subresource, body } => {
+                let (namespace, name) = place(&body);
+                let updated = self.api.update(of, &namespace, &name, body, self.options(subresource)).await?;
+                Ok(Some((of, updated.head.revision)))
+            }
+            Action::Patch { of, namespace, name, subresource, body } => {
+                let options = self.options(subresource);
+                let patched = self.api.patch(of, &namespace, &name, PatchKind::Merge, body, options).await?;
+                Ok(Some((of, patched.head.revision)))
+            }
+            Action::Delete { of, namespace, name, uid, propagation, grace_seconds } => {
+                let options = DeleteOptions { uid: Some(uid), propagation, grace_seconds, ..DeleteOptions::default() };
+                match self.api.delete(of, &namespace, &name, &options).await {
+                    // Gone, or another object by now: what was asked for holds.
+                    Err(error) if !error.is_not_found() && !error.is_conflict() => Err(error),
+                    _ => Ok(None),
+                }
+            }
+            Action::Event { about, warning, reason, message } => {
+                self.events.record(&reference(&about), warning, reason, message);
+                Ok(None)
+            }
+        }
+    }
+
+    fn options(&self, subresource: &'static str) -> WriteOptions<'static> {
+        WriteOptions { subresource, field_manager: self.manager }
+    }
+
+    fn refused(&self, error: &ApiError, on_refusal: Option<&(Regarding, &'static str)>) {
+        if let Some((about, reason)) = on_refusal {
+            self.events.warning(&reference(about), reason, format!("Error creating: {error}"));
+        }
+    }
+}
+
+fn independent(action: &Action) -> bool {
+    matches!(action, Action::Create { .. } | Action::Delete { .. })
+}
+
+fn place(body: &Value) -> (String, String) {
+    let text = |field: &str| body["metadata"][field].as_str().unwrap_or_default().to_owned();
+    (text("namespace"), text("name"))
+}
+
+fn reference(about: &Regarding) -> ObjectRef {
+    ObjectRef {
+        api_version: about.api_version.clone(),
+        kind: about.kind.to_owned(),
+        namespace: about.namespace.clone(),
+        name: about.name.clone(),
+        uid: about.uid.clone(),
+        field_path: String::new(),
+    }
+}
