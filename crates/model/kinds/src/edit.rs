@@ -43,6 +43,12 @@ pub fn object_or_new<'a>(parent: &'a mut Value, field: &str) -> Option<&'a mut V
     object(parent, field)
 }
 
+/// The field as a list, created if absent; `None` if the parent or the field is something else.
+pub fn list_or_new<'a>(parent: &'a mut Value, field: &str) -> Option<&'a mut Vec<Value>> {
+    default(parent, field, Vec::<Value>::new());
+    parent.get_mut(field)?.as_array_mut()
+}
+
 /// The items of a list field; none if it is absent.
 pub fn items<'a>(parent: &'a mut Value, field: &str) -> impl Iterator<Item = &'a mut Value> {
     parent.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten()
@@ -62,4 +68,9 @@ pub fn rename(object: &mut Value, old: &str, new: &str) {
     {
         fields.insert(new.to_owned(), value);
     }
+}
+
+/// Does something to every item of a list field.
+pub fn each(parent: &mut Value, field: &str, change: impl FnMut(&mut Value)) {
+    items(parent, field).for_each(change);
 }

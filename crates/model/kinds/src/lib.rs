@@ -6,6 +6,7 @@ pub mod cells;
 pub mod def;
 pub mod edit;
 pub mod prepare;
+pub mod quantities;
 pub mod read;
 pub mod registry;
 pub mod resources;

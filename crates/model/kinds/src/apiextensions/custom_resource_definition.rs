@@ -1,6 +1,9 @@
 //! `apiextensions.k8s.io/v1` CustomResourceDefinition: a kind made by users.
 
+use crate::edit::{default, default_text, object, object_or_new};
+use crate::read::text;
 use crate::{KindDef, Prepare, Scope, Subresource};
+use apimachinery::Value;
 
 pub const KIND: KindDef = KindDef {
     short_names: &["crd", "crds"],
@@ -9,9 +12,30 @@ pub const KIND: KindDef = KindDef {
     subresources: &[Subresource::Status],
     generation: true,
     prepare: Prepare::STATUS_AND_LABELS,
+    set_defaults,
     ..KindDef::new(
         ("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
         ("customresourcedefinitions", "customresourcedefinition"),
         "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition",
     )
 };
+
+fn set_defaults(definition: &mut Value) {
+    let Some(spec) = object(definition, "spec") else { return };
+    if let Some(names) = object(spec, "names") {
+        let kind = text(names, "kind").to_owned();
+        if !kind.is_empty() {
+            default_text(names, "singular", &kind.to_lowercase());
+            default_text(names, "listKind", &format!("{kind}List"));
+        }
+    }
+    if let Some(conversion) = object_or_new(spec, "conversion") {
+        default_text(conversion, "strategy", "None");
+        if let Some(service) = object(conversion, "webhook")
+            .and_then(|webhook| object(webhook, "clientConfig"))
+            .and_then(|config| object(config, "service"))
+        {
+            default(service, "port", 443);
+        }
+    }
+}

@@ -1,6 +1,10 @@
 //! `apps/v1` Deployment: rolls pods from one template to the next.
 
+use crate::corev1::pod::defaults::set_template_defaults;
+use crate::edit::{default, default_text, object, object_or_new};
+use crate::read::text;
 use crate::{KindDef, Prepare, Subresource};
+use apimachinery::Value;
 
 pub const KIND: KindDef = KindDef {
     short_names: &["deploy"],
@@ -15,5 +19,23 @@ pub const KIND: KindDef = KindDef {
     ],
     generation: true,
     prepare: Prepare::STATUS_AND_LABELS,
+    set_defaults,
     ..KindDef::new(("apps", "v1", "Deployment"), ("deployments", "deployment"), "io.k8s.api.apps.v1.Deployment")
 };
+
+fn set_defaults(deployment: &mut Value) {
+    let Some(spec) = object(deployment, "spec") else { return };
+    default(spec, "replicas", 1);
+    if let Some(strategy) = object_or_new(spec, "strategy") {
+        default_text(strategy, "type", "RollingUpdate");
+        if text(strategy, "type") == "RollingUpdate"
+            && let Some(rolling) = object_or_new(strategy, "rollingUpdate")
+        {
+            default(rolling, "maxUnavailable", "25%");
+            default(rolling, "maxSurge", "25%");
+        }
+    }
+    default(spec, "revisionHistoryLimit", 10);
+    default(spec, "progressDeadlineSeconds", 600);
+    set_template_defaults(spec);
+}

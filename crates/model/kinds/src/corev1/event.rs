@@ -8,6 +8,19 @@ pub const TTL: Duration = Duration::from_secs(3600);
 
 pub const KIND: KindDef = KindDef {
     short_names: &["ev"],
+    selectable: &[
+        ("involvedObject.kind", "/involvedObject/kind"),
+        ("involvedObject.namespace", "/involvedObject/namespace"),
+        ("involvedObject.name", "/involvedObject/name"),
+        ("involvedObject.uid", "/involvedObject/uid"),
+        ("involvedObject.apiVersion", "/involvedObject/apiVersion"),
+        ("involvedObject.resourceVersion", "/involvedObject/resourceVersion"),
+        ("involvedObject.fieldPath", "/involvedObject/fieldPath"),
+        ("reason", "/reason"),
+        ("reportingComponent", "/reportingComponent"),
+        ("source", "/source/component"),
+        ("type", "/type"),
+    ],
     ttl: Some(TTL),
     ..KindDef::new(("", "v1", "Event"), ("events", "event"), "io.k8s.api.core.v1.Event")
 };

@@ -1,6 +1,11 @@
 //! `v1` Namespace: the room names of most kinds live in.
 
+use crate::edit::{default_text, list_or_new, object, object_or_new};
+use crate::prepare::{keep, keep_status};
+use crate::read::text;
 use crate::{KindDef, NameRule, Prepare, Scope, Subresource};
+use apimachinery::Value;
+use serde_json::json;
 
 pub const KIND: KindDef = KindDef {
     short_names: &["ns"],
@@ -11,7 +16,45 @@ pub const KIND: KindDef = KindDef {
         Subresource::Status,
     ],
     selectable: &[("status.phase", "/status/phase")],
-    prepare: Prepare::STATUS,
+    prepare: Prepare { create: prepare_create, update: prepare_update, ..Prepare::STATUS },
     name_rule: NameRule::Label,
+    set_defaults,
     ..KindDef::new(("", "v1", "Namespace"), ("namespaces", "namespace"), "io.k8s.api.core.v1.Namespace")
 };
+
+/// The finalizer that holds a namespace until it is empty.
+pub const FINALIZER: &str = "kubernetes";
+
+/// The label that carries a namespace's own name.
+pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+fn set_defaults(namespace: &mut Value) {
+    let name = text(&namespace["metadata"], "name").to_owned();
+    if !name.is_empty()
+        && let Some(metadata) = object(namespace, "metadata")
+        && let Some(labels) = object_or_new(metadata, "labels")
+    {
+        labels[NAME_LABEL] = name.into();
+    }
+    if let Some(status) = object_or_new(namespace, "status") {
+        default_text(status, "phase", "Active");
+    }
+}
+
+/// A namespace is born active and held by its finalizer; afterwards only `finalize` lets go of it.
+fn prepare_create(namespace: &mut Value) {
+    namespace["status"] = json!({"phase": "Active"});
+    if let Some(spec) = object_or_new(namespace, "spec")
+        && let Some(finalizers) = list_or_new(spec, "finalizers")
+        && !finalizers.iter().any(|held| held == FINALIZER)
+    {
+        finalizers.push(FINALIZER.into());
+    }
+}
+
+fn prepare_update(namespace: &mut Value, old: &Value) {
+    keep_status(namespace, old);
+    if let Some(spec) = object_or_new(namespace, "spec") {
+        keep(spec, &old["spec"], "finalizers");
+    }
+}

@@ -2,10 +2,52 @@
 
 use crate::KindDef;
 use crate::corev1::event::TTL;
+use crate::edit::rename;
+use apimachinery::Value;
 
 pub const KIND: KindDef = KindDef {
     short_names: &["ev"],
     stored_as: ("", "events", "v1"),
+    selectable: &[
+        ("involvedObject.kind", "/regarding/kind"),
+        ("involvedObject.namespace", "/regarding/namespace"),
+        ("involvedObject.name", "/regarding/name"),
+        ("involvedObject.uid", "/regarding/uid"),
+        ("involvedObject.apiVersion", "/regarding/apiVersion"),
+        ("involvedObject.resourceVersion", "/regarding/resourceVersion"),
+        ("involvedObject.fieldPath", "/regarding/fieldPath"),
+        ("reason", "/reason"),
+        ("reportingComponent", "/reportingController"),
+        ("source", "/deprecatedSource/component"),
+        ("type", "/type"),
+    ],
     ttl: Some(TTL),
+    to_stored,
+    from_stored,
     ..KindDef::new(("events.k8s.io", "v1", "Event"), ("events", "event"), "io.k8s.api.events.v1.Event")
 };
+
+/// The core Event's name of each field that differs here: this version's name first.
+const RENAMED: &[(&str, &str)] = &[
+    ("regarding", "involvedObject"),
+    ("note", "message"),
+    ("reportingController", "reportingComponent"),
+    ("deprecatedSource", "source"),
+    ("deprecatedFirstTimestamp", "firstTimestamp"),
+    ("deprecatedLastTimestamp", "lastTimestamp"),
+    ("deprecatedCount", "count"),
+];
+
+fn to_stored(event: &mut Value) {
+    event["apiVersion"] = "v1".into();
+    for (here, core) in RENAMED {
+        rename(event, here, core);
+    }
+}
+
+fn from_stored(event: &mut Value) {
+    event["apiVersion"] = "events.k8s.io/v1".into();
+    for (here, core) in RENAMED {
+        rename(event, core, here);
+    }
+}

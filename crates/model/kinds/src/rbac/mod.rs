@@ -2,5 +2,6 @@
 
 pub mod cluster_role;
 pub mod cluster_role_binding;
+pub mod defaults;
 pub mod role;
 pub mod role_binding;

@@ -1,5 +1,8 @@
 //! `v1` Pod: containers that live and die together.
 
+pub mod defaults;
+pub mod volume_defaults;
+
 use crate::{KindDef, Prepare, Subresource};
 
 pub const KIND: KindDef = KindDef {
@@ -35,5 +38,6 @@ pub const KIND: KindDef = KindDef {
     ],
     generation: true,
     prepare: Prepare::STATUS,
+    set_defaults: defaults::set_defaults,
     ..KindDef::new(("", "v1", "Pod"), ("pods", "pod"), "io.k8s.api.core.v1.Pod")
 };
