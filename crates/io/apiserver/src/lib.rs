@@ -1,1 +1,4 @@
 //! apiserver
+
+pub mod auth;
+pub mod streams;

@@ -1,0 +1,18 @@
+//! Who is asking, and may they: authentication, impersonation, RBAC, service account tokens, access reviews.
+//!
+//! The order for one request: [`Authenticator::authenticate`], [`impersonation::apply`], [`Authorizer::check`];
+//! for writes of RBAC objects also [`rbac::escalation::check`].
+
+pub mod authenticator;
+pub mod bootstrap;
+pub mod certificate;
+pub mod impersonation;
+pub mod rbac;
+pub mod reviews;
+pub mod tokens;
+pub mod user;
+
+pub use authenticator::Authenticator;
+pub use rbac::{Attributes, Authorizer, Decision, Target};
+pub use tokens::TokenIssuer;
+pub use user::UserInfo;
