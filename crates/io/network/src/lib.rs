@@ -1,1 +1,28 @@
-//! network
+//! A node's network: pod interfaces, the Service proxy in nftables, cluster DNS.
+//!
+//! `netplan` decides; this crate talks to the kernel and to sockets.
+//!
+//! Invariants
+//! - Everything of ours on the host bears our names: the bridge, `veth` + the pod's address in hex, the nftables table,
+//!   the folders of [`Config`]. Nothing else is changed but sysctls named in [`host`], and [`Network::purge`] removes it all.
+//! - Pods keep their network while this process is dead; the state on disk is enough to go on.
+//! - No tokio thread ever changes its network namespace: short-lived threads of their own do.
+//!
+//! Where more nodes will come in: [`host::prepare`] gets routes to other nodes' pod ranges (VXLAN device, neighbour and
+//! forwarding entries); the proxy already balances over endpoints of all nodes.
+
+pub mod config;
+pub mod driver;
+pub mod error;
+pub mod host;
+mod netlink;
+pub mod pods;
+mod sysctl;
+
+pub use config::Config;
+pub use driver::Network;
+pub use error::NetworkError;
+pub use netplan::hosts::{HostAlias, host_network_hosts, pod_hosts};
+pub use netplan::resolv::{DnsPolicy, PodDns, Resolv, resolv_conf};
+pub use netplan::{Cidr, HostPort, PodKey, Protocol};
+pub use pods::{PodNetwork, Pods};

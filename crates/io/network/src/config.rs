@@ -1,0 +1,51 @@
+//! What the node's network is told at start.
+
+use netplan::Cidr;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+/// Ranges must not overlap each other nor a network the node is attached to.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// This node's `metadata.name`.
+    pub node_name: String,
+    /// This node's pods; its first address becomes the node's own on the bridge.
+    pub pod_cidr: Cidr,
+    /// All nodes' pods. Traffic from pods to anywhere else leaves under the node's address.
+    pub cluster_cidr: Cidr,
+    pub service_cidr: Cidr,
+    /// Where cluster DNS answers; inside `service_cidr`.
+    pub dns_ip: Ipv4Addr,
+    /// `cluster.local`.
+    pub cluster_domain: String,
+    /// Name of the bridge and of the nftables table. At most 15 bytes. Default `barque0`.
+    pub bridge: String,
+    /// Name of our nftables table. Default `barque`.
+    pub table: String,
+    /// Address leases; of use only as long as the namespaces live, so a folder that a reboot empties is best.
+    /// Default `/run/barque/network`.
+    pub state_dir: PathBuf,
+    /// Network namespaces of pods, one bind mount each. Default `/run/barque/netns`.
+    pub netns_dir: PathBuf,
+    /// The node's resolv.conf, whose name servers answer what is outside the cluster. Default `/etc/resolv.conf`.
+    pub resolv_conf: PathBuf,
+}
+
+impl Config {
+    /// The defaults for a node; ranges as upstream's installers choose them.
+    pub fn for_node(node_name: impl Into<String>) -> Self {
+        Self {
+            node_name: node_name.into(),
+            pod_cidr: Cidr::new(Ipv4Addr::new(10, 244, 0, 0), 24),
+            cluster_cidr: Cidr::new(Ipv4Addr::new(10, 244, 0, 0), 16),
+            service_cidr: Cidr::new(Ipv4Addr::new(10, 96, 0, 0), 12),
+            dns_ip: Ipv4Addr::new(10, 96, 0, 10),
+            cluster_domain: "cluster.local".to_owned(),
+            bridge: "barque0".to_owned(),
+            table: "barque".to_owned(),
+            state_dir: "/run/barque/network".into(),
+            netns_dir: "/run/barque/netns".into(),
+            resolv_conf: "/etc/resolv.conf".into(),
+        }
+    }
+}
