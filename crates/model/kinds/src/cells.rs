@@ -3,7 +3,7 @@
 //! Upstream: `pkg/printers/internalversion/printers.go`.
 
 use crate::def::{Column, Now};
-use crate::read::text;
+use crate::read::{entries, list, text};
 use apimachinery::Value;
 use jiff::Timestamp;
 
@@ -100,9 +100,110 @@ pub fn labels(map: &Value) -> Value {
     or(&pairs.join(","), "<none>")
 }
 
+/// When an object was made, for kinds that upstream has no printer for.
+pub const CREATED_AT: Column = Column {
+    name: "Created At",
+    kind: "date",
+    cell: |object, _| object["metadata"]["creationTimestamp"].as_str().unwrap_or("").into(),
+    ..AGE
+};
+
+/// `-o wide` of kinds with a pod template: what its containers are called.
+pub const fn containers(cell: fn(&Value, &Now) -> Value) -> Column {
+    wide("Containers", "Names of each container in the template.", cell)
+}
+
+/// `-o wide` of kinds with a pod template: what its containers run.
+pub const fn images(cell: fn(&Value, &Now) -> Value) -> Column {
+    wide("Images", "Images referenced by each container in the template.", cell)
+}
+
+/// `-o wide` of kinds that choose pods.
+pub const SELECTOR: Column =
+    wide("Selector", "Which pods belong to this object.", |object, _| selector(&object["spec"]["selector"]).into());
+
+/// One field of each container of the pod template below `spec`, joined by commas.
+pub fn of_containers(spec: &Value, field: &str) -> Value {
+    let texts: Vec<&str> =
+        list(&spec["template"]["spec"], "containers").iter().map(|container| text(container, field)).collect();
+    texts.join(",").into()
+}
+
+/// A label selector as upstream writes it: `app=web,tier in (back,front),!old`; `<none>` if it is empty.
+pub fn selector(selector: &Value) -> String {
+    let mut terms: Vec<(&str, String)> = entries(selector, "matchLabels")
+        .map(|(key, value)| (key.as_str(), format!("{key}={}", value.as_str().unwrap_or(""))))
+        .collect();
+    for term in list(selector, "matchExpressions") {
+        let key = text(term, "key");
+        let mut values: Vec<&str> = list(term, "values").iter().filter_map(Value::as_str).collect();
+        values.sort_unstable();
+        let shown = match text(term, "operator") {
+            "In" => format!("{key} in ({})", values.join(",")),
+            "NotIn" => format!("{key} notin ({})", values.join(",")),
+            "Exists" => key.to_owned(),
+            "DoesNotExist" => format!("!{key}"),
+            _ => return "<error>".to_owned(),
+        };
+        terms.push((key, shown));
+    }
+    terms.sort_by_key(|(key, _)| *key);
+    let terms: Vec<String> = terms.into_iter().map(|(_, shown)| shown).collect();
+    if terms.is_empty() { "<none>".to_owned() } else { terms.join(",") }
+}
+
+/// At most three texts, and how many more there are: `a,b,c + 2 more...`.
+pub fn first_three(texts: &[String]) -> String {
+    const SHOWN: usize = 3;
+    match texts.len() {
+        0..=SHOWN => texts.join(","),
+        count => format!("{} + {} more...", texts[..SHOWN].join(","), count - SHOWN),
+    }
+}
+
+/// `True`, `False` or `<unset>`.
+pub fn yes_no(value: &Value) -> Value {
+    match value.as_bool() {
+        Some(true) => "True".into(),
+        Some(false) => "False".into(),
+        None => "<unset>".into(),
+    }
+}
+
+/// Access modes in short, each once: `RWO,ROX,RWX,RWOP`.
+pub fn access_modes(parent: &Value) -> String {
+    const SHORT: [(&str, &str); 4] =
+        [("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP")];
+    let modes = list(parent, "accessModes");
+    let shown: Vec<&str> =
+        SHORT.iter().filter(|(long, _)| modes.iter().any(|mode| mode == long)).map(|(_, short)| *short).collect();
+    shown.join(",")
+}
+
+/// The storage class of a volume or claim: the old annotation wins over the field.
+pub fn storage_class(object: &Value) -> &str {
+    match text(&object["metadata"]["annotations"], "volume.beta.kubernetes.io/storage-class") {
+        "" => text(&object["spec"], "storageClassName"),
+        class => class,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn selectors_are_sorted_by_key() {
+        let given = serde_json::json!({
+            "matchLabels": {"b": "1", "d": ""},
+            "matchExpressions": [
+                {"key": "c", "operator": "NotIn", "values": ["y", "x"]},
+                {"key": "a", "operator": "DoesNotExist"},
+            ],
+        });
+        assert_eq!(selector(&given), "!a,b=1,c notin (x,y),d=");
+        assert_eq!(selector(&Value::Null), "<none>");
+    }
 
     #[test]
     fn ages_drop_the_unit_that_stops_to_matter() {

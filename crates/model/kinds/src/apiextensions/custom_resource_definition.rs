@@ -1,5 +1,6 @@
 //! `apiextensions.k8s.io/v1` CustomResourceDefinition: a kind made by users.
 
+use crate::cells::{CREATED_AT, NAME};
 use crate::edit::{default, default_text, object, object_or_new};
 use crate::read::text;
 use crate::{KindDef, Prepare, Scope, Subresource};
@@ -13,6 +14,7 @@ pub const KIND: KindDef = KindDef {
     generation: true,
     prepare: Prepare::STATUS_AND_LABELS,
     set_defaults,
+    columns: &[NAME, CREATED_AT],
     ..KindDef::new(
         ("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
         ("customresourcedefinitions", "customresourcedefinition"),

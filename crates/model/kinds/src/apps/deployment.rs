@@ -1,8 +1,9 @@
 //! `apps/v1` Deployment: rolls pods from one template to the next.
 
+use crate::cells::{AGE, NAME, SELECTOR, column, containers, images, integer, of_containers};
 use crate::corev1::pod::defaults::set_template_defaults;
 use crate::edit::{default, default_text, object, object_or_new};
-use crate::read::text;
+use crate::read::{number, text};
 use crate::{KindDef, Prepare, Subresource};
 use apimachinery::Value;
 
@@ -20,6 +21,23 @@ pub const KIND: KindDef = KindDef {
     generation: true,
     prepare: Prepare::STATUS_AND_LABELS,
     set_defaults,
+    columns: &[
+        NAME,
+        column("Ready", "Number of the pod with ready state", |deployment, _| {
+            let (spec, status) = (&deployment["spec"], &deployment["status"]);
+            format!("{}/{}", number(status, "readyReplicas"), number(spec, "replicas")).into()
+        }),
+        integer("Up-to-date", "Pods of the newest template.", |deployment, _| {
+            number(&deployment["status"], "updatedReplicas").into()
+        }),
+        integer("Available", "Pods that have been ready for long enough.", |deployment, _| {
+            number(&deployment["status"], "availableReplicas").into()
+        }),
+        AGE,
+        containers(|deployment, _| of_containers(&deployment["spec"], "name")),
+        images(|deployment, _| of_containers(&deployment["spec"], "image")),
+        SELECTOR,
+    ],
     ..KindDef::new(("apps", "v1", "Deployment"), ("deployments", "deployment"), "io.k8s.api.apps.v1.Deployment")
 };
 

@@ -1,7 +1,9 @@
 //! `apps/v1` ReplicaSet: keeps a number of identical pods running.
 
+use crate::cells::{AGE, NAME, SELECTOR, containers, images, integer, of_containers};
 use crate::corev1::pod::defaults::set_template_defaults;
 use crate::edit::{default, object};
+use crate::read::number;
 use crate::{KindDef, Prepare, Subresource};
 use apimachinery::Value;
 
@@ -20,6 +22,16 @@ pub const KIND: KindDef = KindDef {
     generation: true,
     prepare: Prepare::STATUS,
     set_defaults,
+    columns: &[
+        NAME,
+        integer("Desired", "Pods wanted.", |set, _| number(&set["spec"], "replicas").into()),
+        integer("Current", "Pods there are.", |set, _| number(&set["status"], "replicas").into()),
+        integer("Ready", "Pods that are ready.", |set, _| number(&set["status"], "readyReplicas").into()),
+        AGE,
+        containers(|set, _| of_containers(&set["spec"], "name")),
+        images(|set, _| of_containers(&set["spec"], "image")),
+        SELECTOR,
+    ],
     ..KindDef::new(("apps", "v1", "ReplicaSet"), ("replicasets", "replicaset"), "io.k8s.api.apps.v1.ReplicaSet")
 };
 

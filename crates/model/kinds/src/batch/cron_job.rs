@@ -1,8 +1,12 @@
 //! `batch/v1` CronJob: starts jobs at given times.
 
 use super::job::set_job_spec_defaults;
+use crate::cells::{
+    AGE, NAME, boolean, column, containers, images, integer, of_containers, or_none, selector, since, wide, yes_no,
+};
 use crate::edit::{default, default_text, object};
-use crate::{KindDef, Prepare, Subresource};
+use crate::read::{count, text};
+use crate::{Column, KindDef, Prepare, Subresource};
 use apimachinery::Value;
 
 pub const KIND: KindDef = KindDef {
@@ -12,8 +16,27 @@ pub const KIND: KindDef = KindDef {
     generation: true,
     prepare: Prepare::STATUS,
     set_defaults,
+    columns: COLUMNS,
     ..KindDef::new(("batch", "v1", "CronJob"), ("cronjobs", "cronjob"), "io.k8s.api.batch.v1.CronJob")
 };
+
+pub const COLUMNS: &[Column] = &[
+    NAME,
+    column("Schedule", "When jobs are started, in cron format.", |cron, _| text(&cron["spec"], "schedule").into()),
+    column("Timezone", "The time zone of the schedule.", |cron, _| or_none(&cron["spec"], "timeZone")),
+    boolean("Suspend", "Whether no further jobs are started.", |cron, _| yes_no(&cron["spec"]["suspend"])),
+    integer("Active", "Jobs that run now.", |cron, _| count(&cron["status"], "active").into()),
+    column("Last Schedule", "When a job was last started.", |cron, now| {
+        let last = &cron["status"]["lastScheduleTime"];
+        if last.is_null() { "<none>".into() } else { since(last, *now).into() }
+    }),
+    AGE,
+    containers(|cron, _| of_containers(&cron["spec"]["jobTemplate"]["spec"], "name")),
+    images(|cron, _| of_containers(&cron["spec"]["jobTemplate"]["spec"], "image")),
+    wide("Selector", "Which pods belong to the jobs.", |cron, _| {
+        selector(&cron["spec"]["jobTemplate"]["spec"]["selector"]).into()
+    }),
+];
 
 pub fn set_defaults(cron: &mut Value) {
     let Some(spec) = object(cron, "spec") else { return };

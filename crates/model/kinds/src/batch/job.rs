@@ -1,8 +1,10 @@
 //! `batch/v1` Job: runs pods until enough have succeeded.
 
+use crate::cells::{AGE, NAME, SELECTOR, column, containers, human, images, of_containers, seconds};
 use crate::corev1::pod::defaults::set_template_defaults;
+use crate::def::Now;
 use crate::edit::{default, default_text, each, object};
-use crate::read::{has, is_empty};
+use crate::read::{has, is_empty, list, number, text};
 use crate::{KindDef, Prepare, Subresource};
 use apimachinery::Value;
 
@@ -13,6 +15,16 @@ pub const KIND: KindDef = KindDef {
     generation: true,
     prepare: Prepare::STATUS,
     set_defaults,
+    columns: &[
+        NAME,
+        column("Status", "Status of the job.", |job, _| status(job).into()),
+        column("Completions", "Pods that succeeded, of those wanted.", |job, _| completions(job).into()),
+        column("Duration", "Time required to complete the job.", |job, now| duration(&job["status"], *now).into()),
+        AGE,
+        containers(|job, _| of_containers(&job["spec"], "name")),
+        images(|job, _| of_containers(&job["spec"], "image")),
+        SELECTOR,
+    ],
     ..KindDef::new(("batch", "v1", "Job"), ("jobs", "job"), "io.k8s.api.batch.v1.Job")
 };
 
@@ -48,5 +60,42 @@ pub fn set_job_spec_defaults(spec: &mut Value) {
         each(policy, "rules", |rule| {
             each(rule, "onPodConditions", |pattern| default_text(pattern, "status", "True"));
         });
+    }
+}
+
+fn status(job: &Value) -> &'static str {
+    /// The first of these conditions that is true is the job's state; a deletion stands between.
+    const ENDED: [&str; 2] = ["Complete", "Failed"];
+    const UNDER_WAY: [&str; 3] = ["Suspended", "FailureTarget", "SuccessCriteriaMet"];
+    let conditions = list(&job["status"], "conditions");
+    let holds = |kind: &&&str| {
+        conditions.iter().any(|condition| text(condition, "type") == **kind && text(condition, "status") == "True")
+    };
+    if let Some(state) = ENDED.iter().find(holds) {
+        return state;
+    }
+    if has(&job["metadata"], "deletionTimestamp") {
+        return "Terminating";
+    }
+    UNDER_WAY.iter().find(holds).copied().unwrap_or("Running")
+}
+
+fn completions(job: &Value) -> String {
+    let (spec, succeeded) = (&job["spec"], number(&job["status"], "succeeded"));
+    let parallelism = number(spec, "parallelism");
+    if has(spec, "completions") {
+        format!("{succeeded}/{}", number(spec, "completions"))
+    } else if parallelism > 1 {
+        format!("{succeeded}/1 of {parallelism}")
+    } else {
+        format!("{succeeded}/1")
+    }
+}
+
+fn duration(status: &Value, now: Now) -> String {
+    match (seconds(&status["startTime"]), seconds(&status["completionTime"])) {
+        (None, _) => String::new(),
+        (Some(start), None) => human(now.0 - start),
+        (Some(start), Some(end)) => human(end - start),
     }
 }

@@ -1,6 +1,7 @@
 //! `v1` Event: something that happened to an object.
 
 use crate::KindDef;
+use crate::events::columns;
 use std::time::Duration;
 
 /// Events tell of the last hour. Upstream: `--event-ttl`.
@@ -22,5 +23,6 @@ pub const KIND: KindDef = KindDef {
         ("type", "/type"),
     ],
     ttl: Some(TTL),
+    columns: columns::COLUMNS,
     ..KindDef::new(("", "v1", "Event"), ("events", "event"), "io.k8s.api.core.v1.Event")
 };

@@ -1,5 +1,6 @@
 //! `v1` Namespace: the room names of most kinds live in.
 
+use crate::cells::{AGE, NAME, column};
 use crate::edit::{default_text, list_or_new, object, object_or_new};
 use crate::prepare::{keep, keep_status};
 use crate::read::text;
@@ -19,6 +20,11 @@ pub const KIND: KindDef = KindDef {
     prepare: Prepare { create: prepare_create, update: prepare_update, ..Prepare::STATUS },
     name_rule: NameRule::Label,
     set_defaults,
+    columns: &[
+        NAME,
+        column("Status", "The status of the namespace", |namespace, _| text(&namespace["status"], "phase").into()),
+        AGE,
+    ],
     ..KindDef::new(("", "v1", "Namespace"), ("namespaces", "namespace"), "io.k8s.api.core.v1.Namespace")
 };
 

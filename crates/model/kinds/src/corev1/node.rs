@@ -1,9 +1,12 @@
 //! `v1` Node: a machine that runs pods.
 
+use crate::cells::{AGE, NAME, column, or, wide};
 use crate::edit::{default, object};
 use crate::quantities;
+use crate::read::{entries, flag, list, text};
 use crate::{KindDef, Prepare, Scope, Subresource};
 use apimachinery::Value;
+use std::collections::BTreeSet;
 
 pub const KIND: KindDef = KindDef {
     short_names: &["no"],
@@ -12,6 +15,20 @@ pub const KIND: KindDef = KindDef {
     selectable: &[("spec.unschedulable", "/spec/unschedulable")],
     prepare: Prepare::STATUS,
     set_defaults,
+    columns: &[
+        NAME,
+        column("Status", "The status of the node", |node, _| status(node).into()),
+        column("Roles", "The roles of the node", |node, _| roles(node)),
+        AGE,
+        column("Version", "The version of the node agent.", |node, _| text(info(node), "kubeletVersion").into()),
+        wide("Internal-IP", "The node's address within the cluster.", |node, _| address(node, "InternalIP")),
+        wide("External-IP", "The node's address from outside.", |node, _| address(node, "ExternalIP")),
+        wide("OS-Image", "The operating system.", |node, _| or(text(info(node), "osImage"), "<unknown>")),
+        wide("Kernel-Version", "The kernel.", |node, _| or(text(info(node), "kernelVersion"), "<unknown>")),
+        wide("Container-Runtime", "What runs the containers.", |node, _| {
+            or(text(info(node), "containerRuntimeVersion"), "<unknown>")
+        }),
+    ],
     ..KindDef::new(("", "v1", "Node"), ("nodes", "node"), "io.k8s.api.core.v1.Node")
 };
 
@@ -24,4 +41,39 @@ fn set_defaults(node: &mut Value) {
         quantities::canonicalize(status, "capacity");
         quantities::canonicalize(status, "allocatable");
     }
+}
+
+fn info(node: &Value) -> &Value {
+    &node["status"]["nodeInfo"]
+}
+
+/// `Ready`, `NotReady,SchedulingDisabled`, `Unknown`.
+fn status(node: &Value) -> String {
+    let ready = list(&node["status"], "conditions").iter().find(|condition| text(condition, "type") == "Ready");
+    let mut shown = match ready.map(|condition| text(condition, "status")) {
+        Some("True") => "Ready",
+        Some(_) => "NotReady",
+        None => "Unknown",
+    }
+    .to_owned();
+    if flag(&node["spec"], "unschedulable") {
+        shown.push_str(",SchedulingDisabled");
+    }
+    shown
+}
+
+fn roles(node: &Value) -> Value {
+    let role_of = |(key, value): (&String, &Value)| match key.strip_prefix("node-role.kubernetes.io/") {
+        Some(role) => Some(role.to_owned()),
+        None if key == "kubernetes.io/role" => value.as_str().map(str::to_owned),
+        None => None,
+    };
+    let roles: BTreeSet<String> =
+        entries(&node["metadata"], "labels").filter_map(role_of).filter(|role| !role.is_empty()).collect();
+    or(&roles.into_iter().collect::<Vec<_>>().join(","), "<none>")
+}
+
+fn address(node: &Value, kind: &str) -> Value {
+    let found = list(&node["status"], "addresses").iter().find(|address| text(address, "type") == kind);
+    or(found.map_or("", |address| text(address, "address")), "<none>")
 }

@@ -1,5 +1,7 @@
 //! `v1` PersistentVolumeClaim: a wish for storage.
 
+use super::persistent_volume::phase;
+use crate::cells::{AGE, NAME, access_modes, column, or, storage_class, wide};
 use crate::edit::{default, default_text, object, object_or_new};
 use crate::quantities;
 use crate::read::text;
@@ -11,6 +13,23 @@ pub const KIND: KindDef = KindDef {
     subresources: &[Subresource::Status],
     prepare: Prepare::STATUS,
     set_defaults,
+    columns: &[
+        NAME,
+        column("Status", "Whether the claim is bound.", |claim, _| phase(claim).into()),
+        column("Volume", "The volume the claim is bound to.", |claim, _| text(&claim["spec"], "volumeName").into()),
+        column("Capacity", "How much room there is.", |claim, _| {
+            if is_bound(claim) { or(text(&claim["status"]["capacity"], "storage"), "0") } else { "".into() }
+        }),
+        column("Access Modes", "How the volume can be mounted.", |claim, _| {
+            if is_bound(claim) { access_modes(&claim["status"]).into() } else { "".into() }
+        }),
+        column("StorageClass", "StorageClass of the pvc", |claim, _| storage_class(claim).into()),
+        column("VolumeAttributesClass", "VolumeAttributesClass of the pvc", |claim, _| {
+            or(text(&claim["spec"], "volumeAttributesClassName"), "<unset>")
+        }),
+        AGE,
+        wide("VolumeMode", "Filesystem or block device.", |claim, _| or(text(&claim["spec"], "volumeMode"), "<unset>")),
+    ],
     ..KindDef::new(
         ("", "v1", "PersistentVolumeClaim"),
         ("persistentvolumeclaims", "persistentvolumeclaim"),
@@ -40,4 +59,8 @@ fn mirror_data_source(spec: &mut Value) {
         (None, Some(reference)) if text(&reference, "namespace").is_empty() => default(spec, "dataSource", reference),
         _ => {}
     }
+}
+
+fn is_bound(claim: &Value) -> bool {
+    !text(&claim["spec"], "volumeName").is_empty()
 }

@@ -1,6 +1,8 @@
 //! `v1` Secret: keys and values not to be shown.
 
+use crate::cells::{AGE, NAME, column};
 use crate::edit::{default_text, object_or_new};
+use crate::read::{count, text};
 use crate::{KindDef, Prepare};
 use apimachinery::Value;
 use base64::Engine;
@@ -10,6 +12,12 @@ pub const KIND: KindDef = KindDef {
     selectable: &[("type", "/type")],
     set_defaults,
     prepare: Prepare { create: merge_string_data, update: |new, _| merge_string_data(new), ..Prepare::NOTHING },
+    columns: &[
+        NAME,
+        column("Type", "What the secret is for.", |secret, _| text(secret, "type").into()),
+        column("Data", "How many keys there are.", |secret, _| count(secret, "data").into()),
+        AGE,
+    ],
     ..KindDef::new(("", "v1", "Secret"), ("secrets", "secret"), "io.k8s.api.core.v1.Secret")
 };
 

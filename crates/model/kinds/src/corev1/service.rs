@@ -1,7 +1,8 @@
 //! `v1` Service: one name and address for a set of pods.
 
+use crate::cells::{AGE, NAME, column, labels, or, wide};
 use crate::edit::{default, default_text, each, object, object_or_new, remove};
-use crate::read::{is_empty, text};
+use crate::read::{is_empty, list, number, text};
 use crate::{KindDef, NameRule, Prepare, Subresource};
 use apimachinery::Value;
 use serde_json::json;
@@ -14,6 +15,17 @@ pub const KIND: KindDef = KindDef {
     prepare: Prepare::STATUS,
     name_rule: NameRule::Rfc1035Label,
     set_defaults,
+    columns: &[
+        NAME,
+        column("Type", "How the service is reached.", |service, _| text(&service["spec"], "type").into()),
+        column("Cluster-IP", "The address within the cluster.", |service, _| {
+            or(list(&service["spec"], "clusterIPs").first().and_then(Value::as_str).unwrap_or(""), "<none>")
+        }),
+        column("External-IP", "The addresses from outside.", |service, _| external_addresses(service)),
+        column("Port(s)", "The ports, with those of the nodes.", |service, _| ports(&service["spec"])),
+        AGE,
+        wide("Selector", "Which pods stand behind the service.", |service, _| labels(&service["spec"]["selector"])),
+    ],
     ..KindDef::new(("", "v1", "Service"), ("services", "service"), "io.k8s.api.core.v1.Service")
 };
 
@@ -66,4 +78,29 @@ fn set_spec_defaults(spec: &mut Value) {
     if kind == "LoadBalancer" {
         default(spec, "allocateLoadBalancerNodePorts", true);
     }
+}
+
+fn external_addresses(service: &Value) -> Value {
+    let spec = &service["spec"];
+    let own = list(spec, "externalIPs").iter().filter_map(Value::as_str);
+    match text(spec, "type") {
+        "ExternalName" => text(spec, "externalName").into(),
+        "LoadBalancer" => {
+            let given =
+                list(&service["status"]["loadBalancer"], "ingress").iter().map(|ingress| match text(ingress, "ip") {
+                    "" => text(ingress, "hostname"),
+                    ip => ip,
+                });
+            or(&given.filter(|address| !address.is_empty()).chain(own).collect::<Vec<_>>().join(","), "<pending>")
+        }
+        _ => or(&own.collect::<Vec<_>>().join(","), "<none>"),
+    }
+}
+
+fn ports(spec: &Value) -> Value {
+    let shown = list(spec, "ports").iter().map(|port| {
+        let (number, node_port, protocol) = (number(port, "port"), number(port, "nodePort"), text(port, "protocol"));
+        if node_port > 0 { format!("{number}:{node_port}/{protocol}") } else { format!("{number}/{protocol}") }
+    });
+    or(&shown.collect::<Vec<_>>().join(","), "<none>")
 }

@@ -1,5 +1,7 @@
 //! `v1` ServiceAccount: who a pod is towards the API.
 
+use crate::cells::{AGE, NAME, column};
+use crate::read::count;
 use crate::{KindDef, Subresource};
 
 pub const KIND: KindDef = KindDef {
@@ -9,6 +11,13 @@ pub const KIND: KindDef = KindDef {
         kind: ("authentication.k8s.io", "v1", "TokenRequest"),
         verbs: &["create"],
     }],
+    columns: &[
+        NAME,
+        column("Secrets", "How many secrets pods of this account may use.", |account, _| {
+            count(account, "secrets").into()
+        }),
+        AGE,
+    ],
     ..KindDef::new(
         ("", "v1", "ServiceAccount"),
         ("serviceaccounts", "serviceaccount"),

@@ -3,6 +3,7 @@
 use crate::KindDef;
 use crate::corev1::event::TTL;
 use crate::edit::rename;
+use crate::events::columns;
 use apimachinery::Value;
 
 pub const KIND: KindDef = KindDef {
@@ -24,6 +25,7 @@ pub const KIND: KindDef = KindDef {
     ttl: Some(TTL),
     to_stored,
     from_stored,
+    columns: columns::COLUMNS,
     ..KindDef::new(("events.k8s.io", "v1", "Event"), ("events", "event"), "io.k8s.api.events.v1.Event")
 };
 

@@ -1,3 +1,4 @@
 //! `events.k8s.io/v1`.
 
+pub mod columns;
 pub mod event;

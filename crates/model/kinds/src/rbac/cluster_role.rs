@@ -1,10 +1,12 @@
 //! `rbac.authorization.k8s.io/v1` ClusterRole: verbs on resources, in all namespaces.
 
+use crate::cells::{CREATED_AT, NAME};
 use crate::{KindDef, NameRule, Scope};
 
 pub const KIND: KindDef = KindDef {
     scope: Scope::Cluster,
     name_rule: NameRule::PathSegment,
+    columns: &[NAME, CREATED_AT],
     ..KindDef::new(
         ("rbac.authorization.k8s.io", "v1", "ClusterRole"),
         ("clusterroles", "clusterrole"),

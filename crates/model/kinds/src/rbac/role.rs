@@ -1,8 +1,10 @@
 //! `rbac.authorization.k8s.io/v1` Role: verbs on resources of one namespace.
 
+use crate::cells::{CREATED_AT, NAME};
 use crate::{KindDef, NameRule};
 
 pub const KIND: KindDef = KindDef {
     name_rule: NameRule::PathSegment,
+    columns: &[NAME, CREATED_AT],
     ..KindDef::new(("rbac.authorization.k8s.io", "v1", "Role"), ("roles", "role"), "io.k8s.api.rbac.v1.Role")
 };

@@ -1,6 +1,8 @@
 //! `scheduling.k8s.io/v1` PriorityClass: a name for a pod priority.
 
+use crate::cells::{AGE, NAME, boolean, column, integer};
 use crate::edit::default;
+use crate::read::{flag, number, text};
 use crate::{KindDef, Scope};
 use apimachinery::Value;
 
@@ -8,6 +10,17 @@ pub const KIND: KindDef = KindDef {
     short_names: &["pc"],
     scope: Scope::Cluster,
     set_defaults,
+    columns: &[
+        NAME,
+        integer("Value", "The priority.", |class, _| number(class, "value").into()),
+        boolean("Global-Default", "Whether pods that name no class get this one.", |class, _| {
+            flag(class, "globalDefault").into()
+        }),
+        AGE,
+        column("PreemptionPolicy", "Whether pods of this class may displace others.", |class, _| {
+            text(class, "preemptionPolicy").into()
+        }),
+    ],
     ..KindDef::new(
         ("scheduling.k8s.io", "v1", "PriorityClass"),
         ("priorityclasses", "priorityclass"),

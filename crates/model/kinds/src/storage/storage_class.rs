@@ -1,6 +1,9 @@
 //! `storage.k8s.io/v1` StorageClass: a way to make volumes.
 
+use crate::Column;
+use crate::cells::{AGE, NAME, column};
 use crate::edit::default;
+use crate::read::{flag, text};
 use crate::{KindDef, Scope};
 use apimachinery::Value;
 
@@ -8,6 +11,20 @@ pub const KIND: KindDef = KindDef {
     short_names: &["sc"],
     scope: Scope::Cluster,
     set_defaults,
+    columns: &[
+        Column { cell: |class, _| shown_name(class).into(), ..NAME },
+        column("Provisioner", "Who makes the volumes.", |class, _| text(class, "provisioner").into()),
+        column("ReclaimPolicy", "What becomes of a volume when its claim is gone.", |class, _| {
+            text(class, "reclaimPolicy").into()
+        }),
+        column("VolumeBindingMode", "When volumes are made and bound.", |class, _| {
+            text(class, "volumeBindingMode").into()
+        }),
+        column("AllowVolumeExpansion", "Whether volumes may grow.", |class, _| {
+            flag(class, "allowVolumeExpansion").into()
+        }),
+        AGE,
+    ],
     ..KindDef::new(
         ("storage.k8s.io", "v1", "StorageClass"),
         ("storageclasses", "storageclass"),
@@ -18,4 +35,18 @@ pub const KIND: KindDef = KindDef {
 fn set_defaults(class: &mut Value) {
     default(class, "reclaimPolicy", "Delete");
     default(class, "volumeBindingMode", "Immediate");
+}
+
+/// The annotations, new and old, that make a class the one of claims that name none.
+pub const DEFAULT_CLASS: [&str; 2] =
+    ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
+
+/// Whether claims that name no class get this one.
+pub fn is_default(class: &Value) -> bool {
+    DEFAULT_CLASS.iter().any(|annotation| text(&class["metadata"]["annotations"], annotation) == "true")
+}
+
+fn shown_name(class: &Value) -> String {
+    let name = text(&class["metadata"], "name");
+    if is_default(class) { format!("{name} (default)") } else { name.to_owned() }
 }

@@ -1,5 +1,6 @@
 //! `v1` Pod: containers that live and die together.
 
+pub mod columns;
 pub mod defaults;
 pub mod volume_defaults;
 
@@ -39,5 +40,6 @@ pub const KIND: KindDef = KindDef {
     generation: true,
     prepare: Prepare::STATUS,
     set_defaults: defaults::set_defaults,
+    columns: columns::COLUMNS,
     ..KindDef::new(("", "v1", "Pod"), ("pods", "pod"), "io.k8s.api.core.v1.Pod")
 };
