@@ -40,7 +40,8 @@ pub fn prepare(config: &Config) -> Result<Host, NetworkError> {
         run(&mut socket, &[route::create_bridge(&config.bridge, mac_of(gateway), mtu).or(Errno::EXIST)])?;
     }
     let bridge = index_of(&mut socket, &config.bridge)?;
-    settings(config)?;
+    let sole = !links.iter().any(|link| link.is_bridge && link.name != config.bridge);
+    settings(config, sole)?;
     run(
         &mut socket,
         &[
@@ -89,7 +90,7 @@ fn index_of(socket: &mut Socket, name: &str) -> Result<u32, NetworkError> {
     })
 }
 
-fn settings(config: &Config) -> Result<(), NetworkError> {
+fn settings(config: &Config, sole_bridge: bool) -> Result<(), NetworkError> {
     let bridge = &config.bridge;
     let wanted = [
         ("ipv4/ip_forward".to_owned(), "1"),
@@ -100,7 +101,7 @@ fn settings(config: &Config) -> Result<(), NetworkError> {
     for (path, value) in &wanted {
         sysctl::set(path, value).map_err(|source| setting_failed(path, value, source))?;
     }
-    if sole_bridge(bridge) {
+    if sole_bridge {
         let path = "bridge/bridge-nf-call-iptables";
         sysctl::set_where_present(path, "0").map_err(|source| setting_failed(path, "0", source))?;
     }
@@ -109,9 +110,4 @@ fn settings(config: &Config) -> Result<(), NetworkError> {
 
 fn setting_failed(path: &str, value: &str, source: std::io::Error) -> NetworkError {
     NetworkError::Kernel { what: format!("set net.{} to {value}", path.replace('/', ".")), source }
-}
-
-fn sole_bridge(ours: &str) -> bool {
-    let Ok(links) = std::fs::read_dir("/sys/class/net") else { return false };
-    !links.flatten().any(|link| link.file_name() != ours && link.path().join("bridge").exists())
 }

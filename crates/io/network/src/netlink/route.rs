@@ -55,6 +55,7 @@ pub struct Link {
     pub index: u32,
     pub name: String,
     pub mtu: u32,
+    pub is_bridge: bool,
 }
 
 fn request(what: String, message: Message) -> Request {
@@ -89,7 +90,8 @@ pub fn create_bridge(name: &str, mac: Mac, mtu: u32) -> Request {
     request(format!("create bridge {name}"), message)
 }
 
-/// A pair: `host` becomes a port of the bridge and is up at once; `eth0` appears in the pod's namespace, up too.
+/// A pair: `host` becomes a port of the bridge and is up at once; `eth0` appears in the pod's
+/// namespace, down (the kernel refuses to open one end before the other exists).
 pub struct VethPair<'a> {
     pub host: &'a str,
     pub bridge: u32,
@@ -106,7 +108,7 @@ pub fn create_veth(pair: &VethPair<'_>) -> Request {
         .u32(IFLA_MASTER, pair.bridge)
         .nest(IFLA_LINKINFO, &[], |m| {
             m.text(INFO_KIND, "veth").nest(INFO_DATA, &[], |m| {
-                m.nest(VETH_PEER, &up, |m| {
+                m.nest(VETH_PEER, &link_head(0, 0, 0), |m| {
                     m.text(IFLA_IFNAME, "eth0")
                         .bytes(IFLA_ADDRESS, &pair.mac)
                         .u32(IFLA_MTU, pair.mtu)
@@ -193,8 +195,10 @@ pub fn links(socket: &mut Socket) -> io::Result<Vec<Link>> {
         let index = payload.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes);
         let name = Reader::after(payload, 16).find(IFLA_IFNAME).map(text);
         let mtu = Reader::after(payload, 16).find(IFLA_MTU).and_then(word);
+        let kind = Reader::after(payload, 16).find(IFLA_LINKINFO).and_then(|info| Reader(info).find(INFO_KIND));
         if let (Some(index), Some(name)) = (index, name) {
-            found.push(Link { index, name, mtu: mtu.unwrap_or(1500) });
+            let is_bridge = kind.is_some_and(|kind| text(kind) == "bridge");
+            found.push(Link { index, name, mtu: mtu.unwrap_or(1500), is_bridge });
         }
     })?;
     Ok(found)

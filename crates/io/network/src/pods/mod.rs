@@ -180,6 +180,7 @@ fn inside(ip: Ipv4Addr, host: &Host) -> Result<(), NetworkError> {
         &mut socket,
         &[
             route::set_up("lo"),
+            route::set_up("eth0"),
             route::add_address(eth0, ip, 32),
             route::add_neighbour(eth0, host.gateway, host::mac_of(host.gateway)),
             route::add_route(host::only(host.gateway), eth0, Via::Link { source: None }),
