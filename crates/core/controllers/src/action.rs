@@ -19,9 +19,8 @@ pub enum Action {
         of: &'static GroupVersionResource,
         namespace: String,
         body: Value,
-        /// Said when the API refuses: a Warning event about this object with this reason
-        /// (`FailedCreate`: `Error creating: <the API's message>`).
-        on_refusal: Option<(Regarding, &'static str)>,
+        /// Events about the outcome.
+        announce: Option<Announce>,
     },
     /// Replaces the object (or its subresource, as `status`). The body's resourceVersion is the precondition.
     Update { of: &'static GroupVersionResource, subresource: &'static str, body: Value },
@@ -39,6 +38,15 @@ pub enum Action {
     },
     /// An event about an object.
     Event { about: Regarding, warning: bool, reason: &'static str, message: String },
+}
+
+/// Says about an object how a creation went: `SuccessfulCreate`: `Created pod: web-x7k2p`, or
+/// `FailedCreate`: `Error creating: <the API's message>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announce {
+    pub about: Regarding,
+    /// `Created pod`, `Created job`.
+    pub created: &'static str,
 }
 
 /// The object an event is about.

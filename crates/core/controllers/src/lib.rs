@@ -5,13 +5,18 @@
 
 pub mod action;
 pub mod controller;
+pub mod deployment;
+pub mod owned;
+pub mod replica_set;
 pub mod view;
+#[cfg(test)]
+mod world;
 
-pub use action::{Action, Plan, Regarding};
+pub use action::{Action, Announce, Plan, Regarding};
 pub use controller::Controller;
 pub use view::{Change, View, Wanted};
 
 /// All controllers the driver runs.
 pub fn all() -> Vec<Box<dyn Controller>> {
-    vec![]
+    vec![Box::new(replica_set::ReplicaSets), Box::new(deployment::Deployments)]
 }

@@ -1,10 +1,11 @@
 //! Actions become calls of the API.
 
-use apimachinery::{ApiError, ApiResult, GroupVersionResource, Value};
+use apimachinery::{ApiResult, GroupVersionResource, Object, Value};
 use client::{Api, DeleteOptions, EventRecorder, ObjectRef, PatchKind, WriteOptions};
-use controllers::{Action, Regarding};
+use controllers::{Action, Announce, Regarding};
 use futures_util::StreamExt;
 use futures_util::stream;
+use std::sync::Arc;
 
 /// Creates and deletes in flight for one key: enough to share commits, not enough to crowd out others.
 const SIDE_BY_SIDE: usize = 16;
@@ -46,10 +47,10 @@ impl Executor<'_> {
 
     async fn one(&self, action: Action) -> ApiResult<Option<(&'static GroupVersionResource, u64)>> {
         match action {
-            Action::Create { of, namespace, body, on_refusal } => {
+            Action::Create { of, namespace, body, announce } => {
                 let created = self.api.create(of, &namespace, body, self.options("")).await;
-                let created = created.inspect_err(|error| self.refused(error, on_refusal.as_ref()))?;
-                Ok(Some((of, created.head.revision)))
+                self.announce(announce.as_ref(), &created);
+                Ok(Some((of, created?.head.revision)))
             }
             Action::Update { of, subresource, body } => {
                 let (namespace, name) = place(&body);
@@ -80,9 +81,12 @@ impl Executor<'_> {
         WriteOptions { subresource, field_manager: self.manager }
     }
 
-    fn refused(&self, error: &ApiError, on_refusal: Option<&(Regarding, &'static str)>) {
-        if let Some((about, reason)) = on_refusal {
-            self.events.warning(&reference(about), reason, format!("Error creating: {error}"));
+    fn announce(&self, announce: Option<&Announce>, outcome: &ApiResult<Arc<Object>>) {
+        let Some(Announce { about, created }) = announce else { return };
+        let about = reference(about);
+        match outcome {
+            Ok(object) => self.events.normal(&about, "SuccessfulCreate", format!("{created}: {}", object.head.name)),
+            Err(error) => self.events.warning(&about, "FailedCreate", format!("Error creating: {error}")),
         }
     }
 }

@@ -1,0 +1,123 @@
+//! The ReplicaSet of the present template: found or created, its revision kept the highest.
+
+use super::sets::{Set, Sets, event, sizes};
+use super::{HASH, KIND, REVISION, Round};
+use crate::{Action, Announce};
+use apimachinery::Value;
+use kinds::resources::{DEPLOYMENTS, REPLICA_SETS};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+/// Annotations of the Deployment that are not the template's business. Upstream: `annotationsToSkip`.
+const NOT_COPIED: [&str; 4] =
+    ["kubectl.kubernetes.io/last-applied-configuration", REVISION, super::DESIRED, super::MAXIMUM];
+
+/// Letters upstream's `SafeEncodeString` uses: no vowels, so no words.
+const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// Makes sure the new set exists and carries the newest revision. Without it the round can only create it.
+pub fn ensure(round: &Round<'_>, sets: &mut Sets, replicas: i32) -> Vec<Action> {
+    let revision = sets.old.iter().map(Set::revision).max().unwrap_or(0) + 1;
+    let mut actions = Vec::new();
+    match &sets.new {
+        Some(new) => {
+            let revision = new.revision().max(revision);
+            if new.revision() != revision {
+                let mut annotations = copied_annotations(round);
+                annotations[REVISION] = revision.to_string().into();
+                actions.push(new.patch(json!({"metadata": {"annotations": annotations}})));
+            }
+            actions.extend(note_revision(round, revision));
+            if !super::status::has_progressing(round) {
+                sets.told = Some(("FoundNewReplicaSet", format!("Found new replica set {:?}", new.name())));
+            }
+        }
+        None => actions.extend(create(round, sets, revision, replicas)),
+    }
+    actions
+}
+
+fn create(round: &Round<'_>, sets: &mut Sets, revision: i64, replicas: i32) -> Vec<Action> {
+    let deployment = round.object.to_value();
+    let template = &deployment["spec"]["template"];
+    let collisions = round.deployment.status.as_ref().and_then(|status| status.collision_count).unwrap_or(0);
+    let hash = hash(template, collisions);
+    let name = format!("{}-{hash}", round.object.head.name);
+    if round.view.get(&REPLICA_SETS, &format!("{}/{name}", round.object.head.namespace)).is_some() {
+        // Somebody else's set, or ours of another template, has this name: the next hash will differ.
+        return vec![status_patch(round, json!({"collisionCount": collisions + 1}))];
+    }
+    let mut annotations = copied_annotations(round);
+    annotations[REVISION] = revision.to_string().into();
+    for (key, value) in sizes(round).as_object().into_iter().flatten() {
+        annotations[key] = value.clone();
+    }
+    let mut template = template.clone();
+    template["metadata"]["labels"][HASH] = hash.clone().into();
+    let mut selector = deployment["spec"]["selector"].clone();
+    selector["matchLabels"][HASH] = hash.into();
+    let body = json!({
+        "apiVersion": "apps/v1", "kind": "ReplicaSet",
+        "metadata": {
+            "name": name, "namespace": round.object.head.namespace, "labels": template["metadata"]["labels"],
+            "annotations": annotations, "ownerReferences": [KIND.reference(&round.object)],
+        },
+        "spec": {
+            "replicas": replicas, "selector": selector, "template": template,
+            "minReadySeconds": deployment["spec"].get("minReadySeconds"),
+        },
+    });
+    sets.told = Some(("NewReplicaSetCreated", format!("Created new replica set {name:?}")));
+    let create = Action::Create {
+        of: &REPLICA_SETS,
+        namespace: round.object.head.namespace.clone(),
+        body,
+        announce: None::<Announce>,
+    };
+    let mut actions = vec![create];
+    if replicas > 0 {
+        let message = format!("Scaled up replica set {name} from 0 to {replicas}");
+        actions.push(event(round, "ScalingReplicaSet", message));
+    }
+    actions.extend(note_revision(round, revision));
+    actions
+}
+
+fn copied_annotations(round: &Round<'_>) -> Value {
+    let annotations = round.deployment.metadata.annotations.iter().flatten();
+    let copied = annotations.filter(|(name, _)| !NOT_COPIED.contains(&name.as_str()));
+    copied.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// `kubectl rollout history` reads the Deployment's own annotation too.
+fn note_revision(round: &Round<'_>, revision: i64) -> Option<Action> {
+    let annotations = round.deployment.metadata.annotations.as_ref();
+    let noted = annotations.and_then(|all| all.get(REVISION)).is_some_and(|text| *text == revision.to_string());
+    (!noted).then(|| Action::Patch {
+        of: &DEPLOYMENTS,
+        namespace: round.object.head.namespace.clone(),
+        name: round.object.head.name.clone(),
+        subresource: "",
+        body: json!({"metadata": {"uid": round.object.head.uid, "annotations": {REVISION: revision.to_string()}}}),
+    })
+}
+
+fn status_patch(round: &Round<'_>, status: Value) -> Action {
+    Action::Patch {
+        of: &DEPLOYMENTS,
+        namespace: round.object.head.namespace.clone(),
+        name: round.object.head.name.clone(),
+        subresource: "status",
+        body: json!({"metadata": {"uid": round.object.head.uid}, "status": status}),
+    }
+}
+
+/// Ten letters that depend on nothing but the template (and on how often they collided).
+fn hash(template: &Value, collisions: i32) -> String {
+    let mut digest = Sha256::new();
+    digest.update(template.to_string().as_bytes());
+    if collisions > 0 {
+        digest.update(collisions.to_le_bytes());
+    }
+    digest.finalize().iter().take(10).map(|byte| char::from(SAFE[usize::from(*byte) % SAFE.len()])).collect()
+}

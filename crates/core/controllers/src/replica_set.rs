@@ -1,0 +1,288 @@
+//! ReplicaSet controller: makes the number of live pods equal `spec.replicas`.
+//!
+//! A lost or refused action needs no handling: the next view still shows the difference.
+//!
+//! Invariants
+//! - Converges: in the world our actions lead to, nothing is left to do.
+//! - Never deletes a pod that somebody else controls; adopts matching pods that nobody controls.
+//! - Changes at most [`BURST`] pods a round, so that a broken template cannot flood the cluster.
+//!
+//! Upstream: `pkg/controller/replicaset/replica_set.go`.
+
+use crate::owned::{self, OwnerKind};
+use crate::{Action, Announce, Change, Controller, Plan, View, Wanted};
+use apimachinery::selector::label::LabelSelector;
+use apimachinery::{Object, Value};
+use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetStatus};
+use k8s_openapi::api::core::v1::Pod;
+use kinds::resources::{PODS, REPLICA_SETS};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use stdx::Timestamp;
+
+/// Pods created or deleted in one round, at most. Upstream: `burstReplicas`.
+const BURST: usize = 500;
+
+/// Annotation by which a user says which pods to lose first. Upstream: `core.PodDeletionCost`.
+const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+const KIND: OwnerKind = OwnerKind { api_version: "apps/v1", kind: "ReplicaSet" };
+
+pub struct ReplicaSets;
+
+/// A pod with the bytes it came from.
+struct Member {
+    object: Arc<Object>,
+    pod: Pod,
+}
+
+impl Controller for ReplicaSets {
+    fn name(&self) -> &'static str {
+        "replicaset-controller"
+    }
+
+    fn reads(&self) -> &'static [Wanted] {
+        const { &[&REPLICA_SETS, &PODS] }
+    }
+
+    fn affected(&self, change: Change<'_>, view: &dyn View) -> Vec<String> {
+        if *change.of != PODS {
+            return Vec::new();
+        }
+        let pods = [change.old, change.new].into_iter().flatten();
+        let mut keys: Vec<String> = pods.filter_map(|pod| owner_key(pod)).collect();
+        if let Some(orphan) = change.new.filter(|pod| pod.head.controller().is_none()) {
+            keys.extend(sets_matching(orphan, view));
+        }
+        keys.dedup();
+        keys
+    }
+
+    fn reconcile(&self, key: &str, view: &dyn View, now: Timestamp) -> Plan {
+        let Some(object) = view.get(&REPLICA_SETS, key) else { return Plan::rest() };
+        let Ok(set) = object.decode::<ReplicaSet>() else { return Plan::rest() };
+        let mut plan = Plan::default();
+        if !object.head.is_deleting() {
+            plan.actions.extend(adopt(&object, &set, view));
+        }
+        let members = members(&object, &set, view, &mut plan.actions);
+        let live: Vec<&Member> = members.iter().filter(|member| owned::is_active(&member.pod)).collect();
+        if !object.head.is_deleting() {
+            let siblings = ready_by_node(&members);
+            plan.actions.extend(level(&object, &set, &live, &siblings));
+        }
+        let (status, again) = status(&object, &set, &live, now);
+        plan.actions.extend(write_status(&object, &set, status));
+        plan.again = again;
+        plan
+    }
+}
+
+fn owner_key(pod: &Object) -> Option<String> {
+    let owner = pod.head.controller().filter(|owner| owner.kind == KIND.kind)?;
+    Some(format!("{}/{}", pod.head.namespace, owner.name))
+}
+
+fn sets_matching(pod: &Object, view: &dyn View) -> Vec<String> {
+    let sets = view.list(&REPLICA_SETS, &pod.head.namespace);
+    let matching = sets.iter().filter(|object| {
+        let set = object.decode::<ReplicaSet>().ok();
+        set.and_then(|set| set.spec).is_some_and(|spec| owned::matcher(&spec.selector).matches(&pod.head.labels))
+    });
+    matching.map(|set| set.key()).collect()
+}
+
+/// Takes over live pods that match and that nobody controls.
+fn adopt(object: &Object, set: &ReplicaSet, view: &dyn View) -> Vec<Action> {
+    let selector = selector(set);
+    let orphans = view.owned_by(&PODS, "").into_iter().filter(|pod| pod.head.namespace == object.head.namespace);
+    let matching = orphans.filter(|pod| selector.matches(&pod.head.labels));
+    let live = matching.filter(|pod| !pod.head.is_deleting() && pod.decode().is_ok_and(|pod| owned::is_active(&pod)));
+    live.map(|pod| Action::Patch {
+        of: &PODS,
+        namespace: pod.head.namespace.clone(),
+        name: pod.head.name.clone(),
+        subresource: "",
+        body: json!({"metadata": {"uid": pod.head.uid, "resourceVersion": pod.head.revision.to_string(),
+            "ownerReferences": owners_with(&pod, KIND.reference(object))}}),
+    })
+    .collect()
+}
+
+fn owners_with(pod: &Object, owner: Value) -> Vec<Value> {
+    let mut owners = pod.to_value()["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
+    owners.push(owner);
+    owners
+}
+
+/// Our pods that still match; those that no longer do are let go.
+fn members(object: &Object, set: &ReplicaSet, view: &dyn View, actions: &mut Vec<Action>) -> Vec<Member> {
+    let selector = selector(set);
+    let (ours, strayed): (Vec<_>, Vec<_>) =
+        view.owned_by(&PODS, &object.head.uid).into_iter().partition(|pod| selector.matches(&pod.head.labels));
+    actions.extend(strayed.iter().filter(|pod| !pod.head.is_deleting()).map(|pod| release(pod, &object.head.uid)));
+    ours.into_iter().filter_map(|object| Some(Member { pod: object.decode().ok()?, object })).collect()
+}
+
+fn release(pod: &Object, owner_uid: &str) -> Action {
+    let mut owners = pod.to_value()["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
+    owners.retain(|owner| owner["uid"] != owner_uid);
+    Action::Patch {
+        of: &PODS,
+        namespace: pod.head.namespace.clone(),
+        name: pod.head.name.clone(),
+        subresource: "",
+        body: json!({"metadata": {"uid": pod.head.uid, "resourceVersion": pod.head.revision.to_string(),
+            "ownerReferences": owners}}),
+    }
+}
+
+/// Creates what is missing or deletes what is too much.
+fn level(object: &Object, set: &ReplicaSet, live: &[&Member], siblings: &BTreeMap<&str, usize>) -> Vec<Action> {
+    let wanted = usize::try_from(replicas(set)).unwrap_or(0);
+    if live.len() < wanted {
+        let template = owned::template_value(set.spec.as_ref().and_then(|spec| spec.template.as_ref()));
+        let create = || Action::Create {
+            of: &PODS,
+            namespace: object.head.namespace.clone(),
+            body: owned::pod_from_template(&template, object, KIND),
+            announce: Some(Announce { about: KIND.regarding(object), created: "Created pod" }),
+        };
+        std::iter::repeat_with(create).take((wanted - live.len()).min(BURST)).collect()
+    } else {
+        delete(object, live, live.len() - wanted, siblings)
+    }
+}
+
+fn selector(set: &ReplicaSet) -> LabelSelector {
+    set.spec.as_ref().map_or_else(LabelSelector::nothing, |spec| owned::matcher(&spec.selector))
+}
+
+fn replicas(set: &ReplicaSet) -> i32 {
+    set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1)
+}
+
+/// Cheapest losses first. The name decides ties, so that every replica of us picks the same pods.
+fn delete(owner: &Object, live: &[&Member], surplus: usize, siblings: &BTreeMap<&str, usize>) -> Vec<Action> {
+    let mut victims = live.to_vec();
+    victims.sort_by_cached_key(|member| cost(member, siblings));
+    let victims = victims.iter().take(surplus.min(BURST));
+    let (deletes, events): (Vec<_>, Vec<_>) =
+        victims.map(|member| (delete_pod(&member.object), deleted(owner, &member.object))).unzip();
+    deletes.into_iter().chain(events).collect()
+}
+
+fn deleted(owner: &Object, pod: &Object) -> Action {
+    let message = format!("Deleted pod: {}", pod.head.name);
+    Action::Event { about: KIND.regarding(owner), warning: false, reason: "SuccessfulDelete", message }
+}
+
+fn delete_pod(pod: &Object) -> Action {
+    Action::Delete {
+        of: &PODS,
+        namespace: pod.head.namespace.clone(),
+        name: pod.head.name.clone(),
+        uid: pod.head.uid.clone(),
+        propagation: None,
+        grace_seconds: None,
+    }
+}
+
+/// Upstream's order (`ActivePodsWithRanks`): unassigned, pending, not ready, low deletion cost, crowded node, ready
+/// for a shorter time, restarted more, younger.
+type Cost = (
+    bool,
+    u8,
+    bool,
+    i32,
+    std::cmp::Reverse<usize>,
+    std::cmp::Reverse<u64>,
+    std::cmp::Reverse<i32>,
+    std::cmp::Reverse<i64>,
+    String,
+);
+
+fn cost(member: &Member, siblings: &BTreeMap<&str, usize>) -> Cost {
+    use std::cmp::Reverse;
+    let pod = &member.pod;
+    let node = node(pod);
+    let phase = match owned::phase(pod) {
+        "Pending" | "" => 0,
+        "Unknown" => 1,
+        _ => 2,
+    };
+    let said = pod.metadata.annotations.as_ref().and_then(|all| all.get(DELETION_COST));
+    let created = pod.metadata.creation_timestamp.as_ref().map_or(0, |at| at.0.as_second());
+    (
+        !node.is_empty(),
+        phase,
+        owned::is_ready(pod),
+        said.and_then(|text| text.parse().ok()).unwrap_or(0),
+        Reverse(siblings.get(node).copied().unwrap_or(0)),
+        Reverse(owned::ready_since(pod).map_or(0, |since| since.0.as_secs())),
+        Reverse(owned::restarts(pod)),
+        Reverse(created),
+        member.object.head.name.clone(),
+    )
+}
+
+fn node(pod: &Pod) -> &str {
+    pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default()
+}
+
+/// How many of our live pods each node has: losing one on a crowded node hurts least.
+fn ready_by_node(members: &[Member]) -> BTreeMap<&str, usize> {
+    let mut count = BTreeMap::new();
+    for member in members.iter().filter(|member| owned::is_active(&member.pod)) {
+        *count.entry(node(&member.pod)).or_default() += 1;
+    }
+    count
+}
+
+fn status(object: &Object, set: &ReplicaSet, live: &[&Member], now: Timestamp) -> (ReplicaSetStatus, Option<Duration>) {
+    let spec = set.spec.clone().unwrap_or_default();
+    let min_ready = Duration::from_secs(u64::try_from(spec.min_ready_seconds.unwrap_or(0)).unwrap_or(0));
+    let waits: Vec<Duration> = live.iter().filter_map(|m| owned::available_in(&m.pod, min_ready, now)).collect();
+    let available = waits.iter().filter(|wait| wait.is_zero()).count();
+    let again = waits.iter().filter(|wait| !wait.is_zero()).min().copied();
+    let template_labels = spec.template.and_then(|template| template.metadata).and_then(|meta| meta.labels);
+    let labelled = live.iter().filter(|member| {
+        let labels = &member.object.head.labels;
+        template_labels.iter().flatten().all(|(name, value)| labels.get(name) == Some(value))
+    });
+    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let status = ReplicaSetStatus {
+        replicas: number(live.len()),
+        fully_labeled_replicas: Some(number(labelled.count())),
+        ready_replicas: Some(number(live.iter().filter(|member| owned::is_ready(&member.pod)).count())),
+        available_replicas: Some(number(available)),
+        observed_generation: Some(object.head.generation),
+        ..ReplicaSetStatus::default()
+    };
+    (status, again)
+}
+
+fn write_status(object: &Object, set: &ReplicaSet, status: ReplicaSetStatus) -> Option<Action> {
+    let old = set.status.clone().unwrap_or_default();
+    let zero_is_absent = |count: Option<i32>| count.filter(|count| *count != 0);
+    let same = old.replicas == status.replicas
+        && zero_is_absent(old.fully_labeled_replicas) == zero_is_absent(status.fully_labeled_replicas)
+        && zero_is_absent(old.ready_replicas) == zero_is_absent(status.ready_replicas)
+        && zero_is_absent(old.available_replicas) == zero_is_absent(status.available_replicas)
+        && old.observed_generation == status.observed_generation;
+    let mut body = json!({
+        "replicas": status.replicas, "fullyLabeledReplicas": zero_is_absent(status.fully_labeled_replicas),
+        "readyReplicas": zero_is_absent(status.ready_replicas),
+        "availableReplicas": zero_is_absent(status.available_replicas),
+        "observedGeneration": status.observed_generation,
+    });
+    (!same).then(|| Action::Patch {
+        of: &REPLICA_SETS,
+        namespace: object.head.namespace.clone(),
+        name: object.head.name.clone(),
+        subresource: "status",
+        body: json!({"metadata": {"uid": object.head.uid}, "status": body.take()}),
+    })
+}
