@@ -7,6 +7,12 @@
 //! - Every write has one revision, greater than all before; a transaction's writes share one.
 //! - A watch delivers every change after its start, in revision order, once; or ends with [`WatchError::Compacted`].
 
+mod embedded;
+mod sealer;
+
+pub use embedded::{Embedded, OpenError, Options};
+pub use sealer::{SealError, Sealer};
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::time::Duration;
@@ -34,6 +40,18 @@ pub enum Compare {
     ModifiedIs(Key, Revision),
 }
 
+impl Compare {
+    /// The key does not exist.
+    pub fn missing(key: impl Into<Key>) -> Self {
+        Self::ModifiedIs(key.into(), 0)
+    }
+
+    /// Nobody wrote the key since `revision`.
+    pub fn unchanged(key: impl Into<Key>, revision: Revision) -> Self {
+        Self::ModifiedIs(key.into(), revision)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub enum Op {
     /// With `ttl`, the key deletes itself after that time (within a few seconds; a deletion like any other).
@@ -45,6 +63,17 @@ pub enum Op {
     Delete {
         key: Key,
     },
+}
+
+impl Op {
+    /// A put without expiry.
+    pub fn put(key: impl Into<Key>, value: impl Into<Bytes>) -> Self {
+        Self::Put { key: key.into(), value: value.into(), ttl: None }
+    }
+
+    pub fn delete(key: impl Into<Key>) -> Self {
+        Self::Delete { key: key.into() }
+    }
 }
 
 /// What a transaction did.
@@ -66,6 +95,13 @@ pub struct Range {
     pub at: Option<Revision>,
     /// At most so many keys; 0 means all.
     pub limit: usize,
+}
+
+impl Range {
+    /// All keys under `prefix`, as they are now.
+    pub fn under(prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), ..Self::default() }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -126,23 +162,27 @@ pub enum WatchError {
 /// A running watch. Changes come in batches, each batch whole transactions in order.
 #[async_trait]
 pub trait Watch: Send {
-    /// Waits for the next batch. After an error the watch has ended.
+    /// Waits for the next batch (never empty). After an error the watch has ended. May be cancelled (`select!`) without
+    /// losing a change.
     async fn next(&mut self) -> Result<Vec<Change>, WatchError>;
 }
 
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Runs the ops if every compare holds.
+    /// Runs the ops if every compare holds. A key may occur in one op only (etcd refuses more). Ops that change nothing
+    /// (deletes of missing keys) take no revision: the outcome then has the newest.
     async fn txn(&self, compares: Vec<Compare>, ops: Vec<Op>) -> Result<Outcome, WriteError>;
 
     async fn range(&self, range: Range) -> Result<RangeResult, ReadError>;
 
     async fn get(&self, key: &str) -> Result<Option<KeyValue>, ReadError>;
 
-    /// Everything under `prefix` after revision `after`.
+    /// Everything under `prefix` after revision `after`. `after` may be in the future; it may not be below the compacted
+    /// revision.
     async fn watch(&self, prefix: &str, after: Revision) -> Result<Box<dyn Watch>, WatchError>;
 
-    /// Forgets the history before `revision`.
+    /// Forgets the history before `revision`, which stays readable itself. One already compacted changes nothing, one
+    /// in the future means the newest. Backends also compact by themselves.
     async fn compact(&self, revision: Revision) -> Result<(), WriteError>;
 
     /// The newest revision. All acknowledged writes are at or below it.
