@@ -3,9 +3,9 @@
 //! Upstream: `pkg/printers/internalversion/printers.go`.
 
 use crate::def::{Column, Now};
-use crate::read::{entries, list, text};
-use apimachinery::Value;
-use jiff::Timestamp;
+use crate::read::{list, text};
+pub use apimachinery::time::human_duration as human;
+use apimachinery::{LabelSelector, Value, time};
 
 pub const NAME: Column = Column {
     name: "Name",
@@ -54,41 +54,12 @@ pub fn or(value: &str, empty: &str) -> Value {
 
 /// How long ago a time was, as ages are shown; `<unknown>` if there is none.
 pub fn since(time: &Value, now: Now) -> String {
-    match seconds(time) {
-        Some(then) => human(now.0 - then),
-        None => "<unknown>".to_owned(),
-    }
+    time::age(time.as_str().unwrap_or(""), now.0)
 }
 
 /// Seconds since 1970 of an RFC 3339 text, or `None`.
-pub fn seconds(time: &Value) -> Option<i64> {
-    time.as_str()?.parse::<Timestamp>().ok().map(Timestamp::as_second)
-}
-
-/// Upstream's `duration.HumanDuration`: two units at most, the smaller one dropped as it stops to matter.
-pub fn human(seconds: i64) -> String {
-    // A clock ahead by a moment is shown as now; more is a mistake worth seeing.
-    match seconds {
-        ..-1 => return "<invalid>".to_owned(),
-        -1 | 0 => return "0s".to_owned(),
-        _ => {}
-    }
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
-    let two = |large: i64, large_unit: &str, small: i64, small_unit: &str| match small {
-        0 => format!("{large}{large_unit}"),
-        _ => format!("{large}{large_unit}{small}{small_unit}"),
-    };
-    match seconds {
-        ..120 => format!("{seconds}s"),
-        _ if minutes < 10 => two(minutes, "m", seconds % 60, "s"),
-        _ if minutes < 180 => format!("{minutes}m"),
-        _ if hours < 8 => two(hours, "h", minutes % 60, "m"),
-        _ if hours < 48 => format!("{hours}h"),
-        _ if hours < 192 => two(days, "d", hours % 24, "h"),
-        _ if days < 365 * 2 => format!("{days}d"),
-        _ if days < 365 * 8 => two(days / 365, "y", days % 365, "d"),
-        _ => format!("{}y", days / 365),
-    }
+pub fn seconds(text: &Value) -> Option<i64> {
+    time::parse_seconds(text.as_str()?)
 }
 
 /// `app=web,tier=front`, or `<none>`: upstream's `labels.FormatLabels`.
@@ -129,27 +100,13 @@ pub fn of_containers(spec: &Value, field: &str) -> Value {
     texts.join(",").into()
 }
 
-/// A label selector as upstream writes it: `app=web,tier in (back,front),!old`; `<none>` if it is empty.
+/// A label selector as upstream writes it: `app=web,!old,tier in (back,front)`; `<none>` if it is empty.
 pub fn selector(selector: &Value) -> String {
-    let mut terms: Vec<(&str, String)> = entries(selector, "matchLabels")
-        .map(|(key, value)| (key.as_str(), format!("{key}={}", value.as_str().unwrap_or(""))))
-        .collect();
-    for term in list(selector, "matchExpressions") {
-        let key = text(term, "key");
-        let mut values: Vec<&str> = list(term, "values").iter().filter_map(Value::as_str).collect();
-        values.sort_unstable();
-        let shown = match text(term, "operator") {
-            "In" => format!("{key} in ({})", values.join(",")),
-            "NotIn" => format!("{key} notin ({})", values.join(",")),
-            "Exists" => key.to_owned(),
-            "DoesNotExist" => format!("!{key}"),
-            _ => return "<error>".to_owned(),
-        };
-        terms.push((key, shown));
+    match LabelSelector::from_value(selector) {
+        Ok(selector) if selector.requirements().is_empty() => "<none>".to_owned(),
+        Ok(selector) => selector.to_string(),
+        Err(_) => "<error>".to_owned(),
     }
-    terms.sort_by_key(|(key, _)| *key);
-    let terms: Vec<String> = terms.into_iter().map(|(_, shown)| shown).collect();
-    if terms.is_empty() { "<none>".to_owned() } else { terms.join(",") }
 }
 
 /// At most three texts, and how many more there are: `a,b,c + 2 more...`.
@@ -203,33 +160,5 @@ mod tests {
         });
         assert_eq!(selector(&given), "!a,b=1,c notin (x,y),d=");
         assert_eq!(selector(&Value::Null), "<none>");
-    }
-
-    #[test]
-    fn ages_drop_the_unit_that_stops_to_matter() {
-        let shown: Vec<String> = [
-            -5,
-            -1,
-            0,
-            119,
-            120,
-            125,
-            599,
-            600,
-            10799,
-            10800,
-            10860,
-            28800,
-            172_799,
-            172_800,
-            176_400,
-            691_200,
-            63_072_000,
-            63_158_400,
-            252_288_000,
-        ]
-        .map(human)
-        .into();
-        assert_eq!(shown.join(" "), "<invalid> 0s 0s 119s 2m 2m5s 9m59s 10m 179m 3h 3h1m 8h 47h 2d 2d1h 8d 2y 2y1d 8y");
     }
 }

@@ -12,14 +12,23 @@ impl Prepare {
     /// For kinds with a status subresource: status is written there and only there.
     pub const STATUS: Self = Self { create: drop_status, update: keep_status, status: keep_all_but_status };
 
+    /// For kinds that carry an empty status from the start, as a type that is always written does.
+    pub const EMPTY_STATUS: Self = Self { create: empty_status, ..Self::STATUS };
+
     /// The same; labels too are kept when the status is written (the kinds of apps/v1 and CRDs).
     pub const STATUS_AND_LABELS: Self = Self {
         status: |new, old| {
             keep_all_but_status(new, old);
             keep(&mut new["metadata"], &old["metadata"], "labels");
         },
-        ..Self::STATUS
+        ..Self::EMPTY_STATUS
     };
+}
+
+pub fn empty_status(object: &mut Value) {
+    if let Value::Object(fields) = object {
+        fields.insert("status".to_owned(), serde_json::Map::new().into());
+    }
 }
 
 pub fn drop_status(object: &mut Value) {

@@ -1,8 +1,9 @@
 //! `apiextensions.k8s.io/v1` CustomResourceDefinition: a kind made by users.
 
 use crate::cells::{CREATED_AT, NAME};
-use crate::edit::{default, default_text, object, object_or_new};
-use crate::read::text;
+use crate::edit::{default, default_text, list_or_new, object, object_or_new};
+use crate::prepare::{empty_status, keep_status};
+use crate::read::{flag, list, text};
 use crate::{KindDef, Prepare, Scope, Subresource};
 use apimachinery::Value;
 
@@ -12,7 +13,7 @@ pub const KIND: KindDef = KindDef {
     scope: Scope::Cluster,
     subresources: &[Subresource::Status],
     generation: true,
-    prepare: Prepare::STATUS_AND_LABELS,
+    prepare: Prepare { create, update, ..Prepare::STATUS_AND_LABELS },
     set_defaults,
     columns: &[NAME, CREATED_AT],
     ..KindDef::new(
@@ -39,5 +40,27 @@ fn set_defaults(definition: &mut Value) {
         {
             default(service, "port", 443);
         }
+    }
+}
+
+fn create(definition: &mut Value) {
+    empty_status(definition);
+    note_stored_version(definition);
+}
+
+fn update(definition: &mut Value, old: &Value) {
+    keep_status(definition, old);
+    note_stored_version(definition);
+}
+
+/// Remembers every version that objects were ever stored in, until somebody has converted them.
+fn note_stored_version(definition: &mut Value) {
+    let storing = list(&definition["spec"], "versions").iter().find(|version| flag(version, "storage"));
+    let Some(name) = storing.map(|version| text(version, "name").to_owned()) else { return };
+    if let Some(status) = object_or_new(definition, "status")
+        && let Some(versions) = list_or_new(status, "storedVersions")
+        && !versions.iter().any(|version| *version == name)
+    {
+        versions.push(name.into());
     }
 }

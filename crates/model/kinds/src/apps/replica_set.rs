@@ -6,6 +6,7 @@ use crate::edit::{default, object};
 use crate::read::number;
 use crate::{KindDef, Prepare, Subresource};
 use apimachinery::Value;
+use serde_json::json;
 
 pub const KIND: KindDef = KindDef {
     short_names: &["rs"],
@@ -20,7 +21,7 @@ pub const KIND: KindDef = KindDef {
     ],
     selectable: &[("status.replicas", "/status/replicas")],
     generation: true,
-    prepare: Prepare::STATUS,
+    prepare: Prepare { create: |set| set["status"] = json!({"replicas": 0}), ..Prepare::STATUS },
     set_defaults,
     columns: &[
         NAME,

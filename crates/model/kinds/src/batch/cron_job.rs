@@ -14,7 +14,7 @@ pub const KIND: KindDef = KindDef {
     categories: &["all"],
     subresources: &[Subresource::Status],
     generation: true,
-    prepare: Prepare::STATUS,
+    prepare: Prepare::EMPTY_STATUS,
     set_defaults,
     columns: COLUMNS,
     ..KindDef::new(("batch", "v1", "CronJob"), ("cronjobs", "cronjob"), "io.k8s.api.batch.v1.CronJob")

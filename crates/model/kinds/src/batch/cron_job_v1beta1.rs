@@ -9,7 +9,7 @@ pub const KIND: KindDef = KindDef {
     subresources: &[Subresource::Status],
     stored_as: ("batch", "cronjobs", "v1"),
     generation: true,
-    prepare: Prepare::STATUS,
+    prepare: Prepare::EMPTY_STATUS,
     to_stored: |cron| cron["apiVersion"] = "batch/v1".into(),
     from_stored: |cron| cron["apiVersion"] = "batch/v1beta1".into(),
     deprecated: Some(Deprecated { since: "v1.21", removed: "v1.25", replacement: "batch/v1 CronJob" }),

@@ -3,8 +3,9 @@
 use crate::cells::{AGE, NAME, SELECTOR, column, containers, human, images, of_containers, seconds};
 use crate::corev1::pod::defaults::set_template_defaults;
 use crate::def::Now;
-use crate::edit::{default, default_text, each, object};
-use crate::read::{has, is_empty, list, number, text};
+use crate::edit::{default, default_text, each, object, object_or_new};
+use crate::prepare::empty_status;
+use crate::read::{flag, has, is_empty, list, number, text};
 use crate::{KindDef, Prepare, Subresource};
 use apimachinery::Value;
 
@@ -13,7 +14,7 @@ pub const KIND: KindDef = KindDef {
     subresources: &[Subresource::Status],
     selectable: &[("status.successful", "/status/successful")],
     generation: true,
-    prepare: Prepare::STATUS,
+    prepare: Prepare { create, ..Prepare::EMPTY_STATUS },
     set_defaults,
     columns: &[
         NAME,
@@ -97,5 +98,36 @@ fn duration(status: &Value, now: Now) -> String {
         (None, _) => String::new(),
         (Some(start), None) => human(now.0 - start),
         (Some(start), Some(end)) => human(end - start),
+    }
+}
+
+/// Ties pods to their job, under a name of ours and the one of old.
+pub const CONTROLLER_UID_LABELS: [&str; 2] = ["batch.kubernetes.io/controller-uid", "controller-uid"];
+/// Tells pods' job by name, under a name of ours and the one of old.
+pub const JOB_NAME_LABELS: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
+
+fn create(job: &mut Value) {
+    empty_status(job);
+    if !flag(&job["spec"], "manualSelector") {
+        select_own_pods(job);
+    }
+}
+
+/// Makes the selector and the labels of the pods from the job's uid. What the client wrote stays; validation
+/// refuses what does not fit.
+fn select_own_pods(job: &mut Value) {
+    let name = text(&job["metadata"], "name").to_owned();
+    let uid = text(&job["metadata"], "uid").to_owned();
+    let Some(spec) = object(job, "spec") else { return };
+    if let Some(labels) = object_or_new(spec, "template")
+        .and_then(|template| object_or_new(template, "metadata"))
+        .and_then(|metadata| object_or_new(metadata, "labels"))
+    {
+        JOB_NAME_LABELS.iter().for_each(|label| default(labels, label, name.as_str()));
+        CONTROLLER_UID_LABELS.iter().for_each(|label| default(labels, label, uid.as_str()));
+    }
+    if let Some(matching) = object_or_new(spec, "selector").and_then(|selector| object_or_new(selector, "matchLabels"))
+    {
+        default(matching, CONTROLLER_UID_LABELS[0], uid);
     }
 }

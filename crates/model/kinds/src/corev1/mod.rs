@@ -11,3 +11,4 @@ pub mod pod;
 pub mod secret;
 pub mod service;
 pub mod service_account;
+pub mod service_addresses;

@@ -13,7 +13,8 @@ pub const KIND: KindDef = KindDef {
     scope: Scope::Cluster,
     subresources: &[Subresource::Status],
     selectable: &[("spec.unschedulable", "/spec/unschedulable")],
-    prepare: Prepare::STATUS,
+    // The node agent writes its status when it registers the node.
+    prepare: Prepare { create: |_| {}, ..Prepare::STATUS },
     set_defaults,
     columns: &[
         NAME,

@@ -7,12 +7,13 @@ use crate::quantities;
 use crate::read::{has, text};
 use crate::{KindDef, Prepare, Scope, Subresource};
 use apimachinery::Value;
+use serde_json::json;
 
 pub const KIND: KindDef = KindDef {
     short_names: &["pv"],
     scope: Scope::Cluster,
     subresources: &[Subresource::Status],
-    prepare: Prepare::STATUS,
+    prepare: Prepare { create: |object| object["status"] = json!({"phase": "Pending"}), ..Prepare::STATUS },
     set_defaults,
     columns: &[
         NAME,

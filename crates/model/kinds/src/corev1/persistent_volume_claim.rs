@@ -7,11 +7,12 @@ use crate::quantities;
 use crate::read::text;
 use crate::{KindDef, Prepare, Subresource};
 use apimachinery::Value;
+use serde_json::json;
 
 pub const KIND: KindDef = KindDef {
     short_names: &["pvc"],
     subresources: &[Subresource::Status],
-    prepare: Prepare::STATUS,
+    prepare: Prepare { create: |object| object["status"] = json!({"phase": "Pending"}), ..Prepare::STATUS },
     set_defaults,
     columns: &[
         NAME,

@@ -1,7 +1,9 @@
 //! `v1` Service: one name and address for a set of pods.
 
+use super::service_addresses::{drop_stale, keep_allocated, mirror_cluster_ips};
 use crate::cells::{AGE, NAME, column, labels, or, wide};
 use crate::edit::{default, default_text, each, object, object_or_new, remove};
+use crate::prepare::keep_status;
 use crate::read::{is_empty, list, number, text};
 use crate::{KindDef, NameRule, Prepare, Subresource};
 use apimachinery::Value;
@@ -12,7 +14,7 @@ pub const KIND: KindDef = KindDef {
     categories: &["all"],
     subresources: &[Subresource::Status],
     selectable: &[("spec.clusterIP", "/spec/clusterIP"), ("spec.type", "/spec/type")],
-    prepare: Prepare::STATUS,
+    prepare: Prepare { create, update, ..Prepare::STATUS },
     name_rule: NameRule::Rfc1035Label,
     set_defaults,
     columns: &[
@@ -103,4 +105,21 @@ fn ports(spec: &Value) -> Value {
         if node_port > 0 { format!("{number}:{node_port}/{protocol}") } else { format!("{number}/{protocol}") }
     });
     or(&shown.collect::<Vec<_>>().join(","), "<none>")
+}
+
+fn create(service: &mut Value) {
+    service["status"] = json!({"loadBalancer": {}});
+    if let Some(spec) = object(service, "spec") {
+        mirror_cluster_ips(spec, &Value::Null);
+    }
+}
+
+fn update(service: &mut Value, old: &Value) {
+    keep_status(service, old);
+    let old = &old["spec"];
+    if let Some(spec) = object(service, "spec") {
+        mirror_cluster_ips(spec, old);
+        keep_allocated(spec, old);
+        drop_stale(spec, old);
+    }
 }

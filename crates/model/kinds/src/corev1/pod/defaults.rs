@@ -7,6 +7,7 @@
 //!
 //! Upstream: `pkg/apis/core/v1/defaults.go`, `zz_generated.defaults.go`.
 
+use super::resources::PodNeeds;
 use super::volume_defaults;
 use crate::edit::{default, default_number, default_text, each, items, object, object_or_new};
 use crate::quantities;
@@ -22,6 +23,7 @@ pub fn set_defaults(pod: &mut Value) {
     for list in ["containers", "initContainers"] {
         each(spec, list, requests_from_limits);
     }
+    requests_of_whole_pod(spec);
     default(spec, "enableServiceLinks", true);
     if flag(spec, "hostNetwork") {
         for list in ["containers", "initContainers"] {
@@ -142,6 +144,23 @@ fn requests_from_limits(container: &mut Value) {
     let Some(resources) = object(container, "resources") else { return };
     let Some(limits) = resources.get("limits").and_then(Value::as_object).cloned() else { return };
     let Some(requests) = object_or_new(resources, "requests") else { return };
+    for (name, limit) in limits {
+        default(requests, &name, limit);
+    }
+}
+
+/// Pod-level limits imply pod-level requests: those of all containers together, or else the limit.
+fn requests_of_whole_pod(spec: &mut Value) {
+    let Some(limits) = spec["resources"]["limits"].as_object().cloned() else { return };
+    let of_containers = PodNeeds::of_value(spec).of_containers(|needs| &needs.requests);
+    let Some(requests) = object(spec, "resources").and_then(|resources| object_or_new(resources, "requests")) else {
+        return;
+    };
+    for name in ["cpu", "memory"] {
+        if let Some(quantity) = of_containers.get(name) {
+            default(requests, name, quantity.to_string());
+        }
+    }
     for (name, limit) in limits {
         default(requests, &name, limit);
     }

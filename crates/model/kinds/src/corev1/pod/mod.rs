@@ -2,9 +2,13 @@
 
 pub mod columns;
 pub mod defaults;
+pub mod facts;
+pub mod resources;
+pub mod strategy;
+pub mod template_hash;
 pub mod volume_defaults;
 
-use crate::{KindDef, Prepare, Subresource};
+use crate::{KindDef, Subresource};
 
 pub const KIND: KindDef = KindDef {
     short_names: &["po"],
@@ -38,7 +42,7 @@ pub const KIND: KindDef = KindDef {
         ("status.nominatedNodeName", "/status/nominatedNodeName"),
     ],
     generation: true,
-    prepare: Prepare::STATUS,
+    prepare: strategy::PREPARE,
     set_defaults: defaults::set_defaults,
     columns: columns::COLUMNS,
     ..KindDef::new(("", "v1", "Pod"), ("pods", "pod"), "io.k8s.api.core.v1.Pod")
