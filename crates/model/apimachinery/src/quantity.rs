@@ -411,7 +411,55 @@ mod tests {
             "1e21",
         ];
         let shown: Vec<String> = cases.iter().map(|text| format!("{text} -> {}", canonical(text))).collect();
-        expect![[""]].assert_eq(&shown.join("\n"));
+        expect![[r#"
+            0 -> 0
+            0n -> 0
+            1 -> 1
+            1.5 -> 1500m
+            1500m -> 1500m
+            0.1 -> 100m
+            100m -> 100m
+            1000 -> 1k
+            1000k -> 1M
+            1024 -> 1024
+            1024Ki -> 1Mi
+            1Ki -> 1Ki
+            1.5Gi -> 1536Mi
+            0.5Mi -> 512Ki
+            0.5Ki -> 512
+            0.0005Ki -> 512m
+            1e3 -> 1e3
+            1E3 -> 1e3
+            1.5e3 -> 1500
+            12e6 -> 12e6
+            1e-3 -> 1e-3
+            +1 -> 1
+            -1 -> -1
+            -1.5 -> -1500m
+            1n -> 1n
+            0.1n -> 1n
+            0.0000000001 -> 1n
+            100Mi -> 100Mi
+            128974848 -> 128974848
+            129e6 -> 129e6
+            129M -> 129M
+            123Mi -> 123Mi
+            9223372036854775807 -> 9223372036854775807
+            9223372036854775808 -> 9223372036854775807
+            1Ei -> 1Ei
+            8Ei -> 9223372036854775807
+            1E -> 1E
+            10E -> 9223372036854775807
+            0.3Gi -> 322122547200m
+            1.1Ki -> 1126400m
+            3.141592653589793238 -> 3141592654n
+            500u -> 500u
+            1000000n -> 1m
+            .5 -> 500m
+            5. -> 5
+            1000Ki -> 1000Ki
+            1e21 -> 9223372036854775807"#]]
+        .assert_eq(&shown.join("\n"));
     }
 
     #[test]
@@ -427,7 +475,20 @@ mod tests {
             .iter()
             .map(|text| format!("{text:?}: {:?}", Quantity::parse(text).unwrap_err()))
             .collect();
-        expect![[""]].assert_eq(&shown.join("\n"));
+        expect![[r#"
+            "": Format
+            "a": Format
+            "1.2.3": Format
+            "1Kx": Format
+            "--1": Numeric
+            ".": Numeric
+            "1kk": Suffix
+            "1i": Suffix
+            "1 ": Format
+            "1e": Suffix
+            "1ee3": Suffix
+            "+": Numeric"#]]
+        .assert_eq(&shown.join("\n"));
     }
 
     proptest! {

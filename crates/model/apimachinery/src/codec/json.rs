@@ -95,7 +95,18 @@ mod tests {
                 .iter()
                 .map(|text| format!("{text}: {}", decode(text.as_bytes()).unwrap_err()))
                 .collect();
-        expect![[""]].assert_eq(&shown.join("\n"));
+        expect![[r#"
+            {: unexpected end of JSON input
+            x: invalid character 'x' looking for beginning of value
+            {a:1}: invalid character 'a' looking for beginning of object key string
+            {"a" 1}: invalid character '1' after object key
+            {"a":1 "b"}: invalid character '"' after object key:value pair
+            [1 2]: invalid character '2' after array element
+            {}x: invalid character 'x' after top-level value
+            tru!: invalid character '!' in literal
+            [1,]: invalid character ']' looking for beginning of value
+            : unexpected end of JSON input"#]]
+        .assert_eq(&shown.join("\n"));
         assert_eq!(decode("[".repeat(200).as_bytes()).unwrap_err(), "exceeded max depth");
     }
 

@@ -212,9 +212,17 @@ mod tests {
         check_create(
             json!({"name": "a", "finalizers": ["orphan", "foregroundDeletion"], "ownerReferences": [owner, owner]}),
             false,
-            expect![[""]],
+            expect![[r#"
+                metadata.ownerReferences.uid: Invalid value: "": must not be empty
+                metadata.ownerReferences.uid: Invalid value: "": must not be empty
+                metadata.ownerReferences: Invalid value: [{"apiVersion":"v1","controller":true,"kind":"Pod","name":"p","uid":""},{"apiVersion":"v1","controller":true,"kind":"Pod","name":"p","uid":""}]: Only one reference can have Controller set to true. Found "true" in references for Pod/p and Pod/p
+                metadata.finalizers: Invalid value: ["orphan","foregroundDeletion"]: finalizer orphan and foregroundDeletion cannot be both set"#]],
         );
-        check_create(json!({"name": "a", "annotations": {"A/b": "x".repeat(300_000)}}), false, expect![[""]]);
+        check_create(
+            json!({"name": "a", "annotations": {"A/b": "x".repeat(300_000)}}),
+            false,
+            expect!["metadata.annotations: Too long: may not be more than 262144 bytes"],
+        );
     }
 
     #[test]
@@ -223,6 +231,13 @@ mod tests {
         let new = json!({"metadata": {"name": "b", "uid": "1", "generation": 1, "finalizers": ["x", "z", "y"]}});
         let mut problems = Problems::default();
         update(&new, &old, &mut problems);
-        check(problems, expect![[""]]);
+        check(
+            problems,
+            expect![[r#"
+            metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"y", "z"}
+            metadata.generation: Invalid value: 1: must not be decremented
+            metadata.name: Invalid value: "b": field is immutable
+            metadata.deletionTimestamp: Invalid value: null: field is immutable"#]],
+        );
     }
 }
