@@ -54,9 +54,7 @@ mod tests {
     #[test]
     fn documents() {
         let text = "kind: Pod\nspec:\n  a: [x, y, 1.5, 0755, -0, 12e3, ~]\n  b: \"yes\"\n  c: on\n  d: 1Gi\n  e: '12'\n  1: x\n";
-        expect![[
-            r#"{"kind":"Pod","spec":{"1":"x","a":["x",true,1.5,755.0,null],"b":"yes","c":true,"d":"1Gi","e":"12"}}"#
-        ]]
+        expect![[r#"{"kind":"Pod","spec":{"1":"x","a":["x",true,1.5,493,0,12000.0,null],"b":"yes","c":true,"d":"1Gi","e":"12"}}"#]]
         .assert_eq(&decode(text.as_bytes()).unwrap().value.to_string());
     }
 
