@@ -1,0 +1,265 @@
+//! A resource as it is served at this moment: a built-in kind or one version of a custom one, behind one interface.
+//!
+//! Invariants
+//! - Nothing outside of this file asks which of the two it is.
+//! - Two served versions of one kind share a [`Place`] in the store; objects are kept in its version only.
+
+use crate::crd::CustomVersion;
+use apimachinery::{GroupVersionKind, GroupVersionResource, Object, Problems, Value};
+use kinds::def::{NameRule, Subresource};
+use kinds::{KindDef, Scope};
+use schema::SchemaRef;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A resource of one version.
+pub struct Resource {
+    pub gvr: GroupVersionResource,
+    pub gvk: GroupVersionKind,
+    pub singular: String,
+    pub short_names: Vec<String>,
+    pub categories: Vec<String>,
+    pub namespaced: bool,
+    pub verbs: Vec<String>,
+    pub place: Arc<Place>,
+    pub source: Source,
+}
+
+/// Where objects of a resource are kept.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Place {
+    /// `/registry/core/pods/`
+    pub prefix: String,
+    /// `v1`, `apps/v1`: the `apiVersion` of the stored form.
+    pub api_version: String,
+    /// Field selectors beyond metadata.name and metadata.namespace: label and JSON pointer.
+    pub selectable: Vec<(String, String)>,
+}
+
+/// What the facts of a resource come from.
+pub enum Source {
+    Builtin(&'static KindDef),
+    Custom(Arc<CustomVersion>),
+}
+
+/// A subresource found by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sub {
+    Status,
+    Scale(ScalePaths),
+    Special,
+}
+
+/// JSON pointers of the scale subresource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScalePaths {
+    pub spec_replicas: String,
+    pub status_replicas: String,
+    /// Empty where there is none.
+    pub selector: String,
+}
+
+impl Place {
+    pub fn new(group: &str, plural: &str, version: &str, selectable: Vec<(String, String)>) -> Self {
+        let folder = if group.is_empty() { "core" } else { group };
+        let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+        Self { prefix: format!("/registry/{folder}/{plural}/"), api_version, selectable }
+    }
+
+    pub fn key(&self, namespace: &str, name: &str) -> String {
+        if namespace.is_empty() {
+            format!("{}{name}", self.prefix)
+        } else {
+            format!("{}{namespace}/{name}", self.prefix)
+        }
+    }
+}
+
+impl Resource {
+    pub fn builtin(def: &'static KindDef) -> Self {
+        let (group, plural, version) = def.stored_as;
+        let selectable = def.selectable.iter().map(|(label, at)| (label.to_string(), at.to_string())).collect();
+        Self {
+            gvr: GroupVersionResource::of(def.group, def.version, def.plural),
+            gvk: GroupVersionKind::of(def.group, def.version, def.kind),
+            singular: def.singular.to_owned(),
+            short_names: def.short_names.iter().map(|name| name.to_string()).collect(),
+            categories: def.categories.iter().map(|name| name.to_string()).collect(),
+            namespaced: def.scope == Scope::Namespaced,
+            verbs: def.verbs.iter().map(|verb| verb.to_string()).collect(),
+            place: Arc::new(Place::new(group, plural, version, selectable)),
+            source: Source::Builtin(def),
+        }
+    }
+
+    /// Kinds with only `create` (reviews) are answered by code and never kept.
+    pub fn is_stored(&self) -> bool {
+        self.verbs.iter().any(|verb| verb == "get" || verb == "list")
+    }
+
+    pub fn allows(&self, verb: &str) -> bool {
+        self.verbs.iter().any(|known| known == verb)
+    }
+
+    pub fn is_custom(&self) -> bool {
+        matches!(self.source, Source::Custom(_))
+    }
+
+    /// Whether objects leave the server in the form in which they are kept.
+    pub fn is_stored_version(&self) -> bool {
+        self.place.api_version == self.gvk.api_version()
+    }
+
+    pub fn key(&self, namespace: &str, name: &str) -> String {
+        self.place.key(namespace, name)
+    }
+
+    pub fn subresource(&self, name: &str) -> Option<Sub> {
+        match &self.source {
+            Source::Builtin(def) => def.subresources.iter().find_map(|sub| match *sub {
+                Subresource::Status if name == "status" => Some(Sub::Status),
+                Subresource::Scale { spec_replicas, status_replicas, selector } if name == "scale" => {
+                    Some(Sub::Scale(ScalePaths {
+                        spec_replicas: spec_replicas.to_owned(),
+                        status_replicas: status_replicas.to_owned(),
+                        selector: selector.to_owned(),
+                    }))
+                }
+                Subresource::Special { name: known, .. } if known == name => Some(Sub::Special),
+                _ => None,
+            }),
+            Source::Custom(version) => version.subresource(name),
+        }
+    }
+
+    pub fn has_status(&self) -> bool {
+        self.subresource("status").is_some()
+    }
+
+    pub fn schema(&self) -> SchemaRef<'_> {
+        match &self.source {
+            Source::Builtin(def) => schema::builtin(def.schema).unwrap_or(SchemaRef::Any),
+            Source::Custom(version) => version.schema(),
+        }
+    }
+
+    pub fn set_defaults(&self, object: &mut Value) {
+        match &self.source {
+            Source::Builtin(def) => (def.set_defaults)(object),
+            Source::Custom(version) => version.set_defaults(object),
+        }
+    }
+
+    /// Drops what a client may not set at creation.
+    pub fn prepare_create(&self, object: &mut Value) {
+        match &self.source {
+            Source::Builtin(def) => (def.prepare.create)(object),
+            Source::Custom(version) => version.prepare_create(object),
+        }
+    }
+
+    /// Keeps what an update of the main resource must not change.
+    pub fn prepare_update(&self, new: &mut Value, old: &Value) {
+        match &self.source {
+            Source::Builtin(def) => (def.prepare.update)(new, old),
+            Source::Custom(version) => version.prepare_update(new, old),
+        }
+    }
+
+    /// Keeps what a write of the status subresource must not change.
+    pub fn prepare_status(&self, new: &mut Value, old: &Value) {
+        match &self.source {
+            Source::Builtin(def) => (def.prepare.status)(new, old),
+            Source::Custom(version) => version.prepare_status(new, old),
+        }
+    }
+
+    pub fn validate(&self, object: &Value, problems: &mut Problems) {
+        match &self.source {
+            Source::Builtin(def) => (def.validate)(object, problems),
+            Source::Custom(version) => version.validate(object, problems),
+        }
+    }
+
+    pub fn validate_update(&self, new: &Value, old: &Value, problems: &mut Problems) {
+        match &self.source {
+            Source::Builtin(def) => (def.validate_update)(new, old, problems),
+            Source::Custom(version) => version.validate_update(new, old, problems),
+        }
+    }
+
+    /// Whether a change of anything but metadata and status raises `metadata.generation`.
+    pub fn has_generation(&self) -> bool {
+        match &self.source {
+            Source::Builtin(def) => def.generation,
+            Source::Custom(_) => true,
+        }
+    }
+
+    pub fn ttl(&self) -> Option<Duration> {
+        match &self.source {
+            Source::Builtin(def) => def.ttl,
+            Source::Custom(_) => None,
+        }
+    }
+
+    pub fn name_rule(&self) -> NameRule {
+        match &self.source {
+            Source::Builtin(def) => def.name_rule,
+            Source::Custom(_) => NameRule::Subdomain,
+        }
+    }
+
+    /// The text of the `Warning:` header of a deprecated version.
+    pub fn warning(&self) -> Option<String> {
+        match &self.source {
+            Source::Builtin(def) => def.deprecated.as_ref().map(|old| {
+                format!(
+                    "{} {} is deprecated in {}+, unavailable in {}+; use {}",
+                    self.gvk.api_version(),
+                    self.gvk.kind,
+                    old.since,
+                    old.removed,
+                    old.replacement
+                )
+            }),
+            Source::Custom(version) => version.warning(),
+        }
+    }
+
+    /// Turns an object of this version into the stored form.
+    pub fn to_stored(&self, object: &mut Value) {
+        match &self.source {
+            Source::Builtin(def) => (def.to_stored)(object),
+            Source::Custom(_) => {}
+        }
+        object["apiVersion"] = self.place.api_version.clone().into();
+    }
+
+    /// Turns a stored object into this version.
+    pub fn from_stored(&self, object: &mut Value) {
+        match &self.source {
+            Source::Builtin(def) => (def.from_stored)(object),
+            Source::Custom(version) => version.read(object),
+        }
+        object["apiVersion"] = self.gvk.api_version().into();
+    }
+
+    /// The object as this version shows it; the very same bytes where that is the stored one.
+    pub fn shown(&self, object: &Arc<Object>) -> Arc<Object> {
+        if self.shows_stored_bytes() {
+            return object.clone();
+        }
+        let mut value = object.to_value();
+        self.from_stored(&mut value);
+        Arc::new(Object { bytes: apimachinery::object::encode(&value).into(), head: object.head.clone() })
+    }
+
+    /// Whether [`shown`](Self::shown) changes nothing.
+    pub fn shows_stored_bytes(&self) -> bool {
+        match &self.source {
+            Source::Builtin(_) => self.is_stored_version(),
+            Source::Custom(version) => self.is_stored_version() && version.reads_stored_bytes(),
+        }
+    }
+}
