@@ -1,4 +1,79 @@
-//! apiserver
+//! The API server: authentication, authorization, admission, resource handlers, watch cache, discovery, streams.
+//!
+//! Invariants
+//! - Names no kind: built-in kinds and custom ones are one table; what only some do is found in [`special`]'s tables.
+//! - What goes out on a list or a watch is the stored bytes, encoded once, shared by all readers.
+//! - Every write passes admission; our own components use [`Local`], which is no back door.
 
+pub mod admission;
 pub mod auth;
+mod bootstrap;
+pub mod cache;
+pub mod crd;
+pub mod handlers;
+mod local;
+pub mod registry;
+pub mod resource;
+mod server;
+pub mod special;
 pub mod streams;
+
+pub use local::Local;
+pub use server::{Config, Server};
+
+use apimachinery::{ApiError, ApiResult};
+use auth::{Authenticator, UserInfo};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// A running API server.
+pub struct ApiServer {
+    server: Arc<Server>,
+    stop: CancellationToken,
+}
+
+impl ApiServer {
+    /// Loads the store, writes what every cluster has, and is ready to be asked.
+    ///
+    /// # Errors
+    /// If the store cannot be read or written.
+    pub async fn start(config: Config) -> ApiResult<Self> {
+        let server = Arc::new(Server::new(&config));
+        let stop = CancellationToken::new();
+        for resource in server.registry.table().all() {
+            server.cache.shelf(&resource.place);
+        }
+        server.cache.load().await.map_err(ApiError::internal)?;
+        tokio::spawn(server.cache.clone().follow(stop.clone()));
+        let this = Self { server, stop };
+        let system = || Arc::new(this.local(UserInfo::system("system:apiserver")));
+        let authenticator = Authenticator::new(this.server.tokens.clone(), system());
+        this.server.set_authenticator(Some(Arc::new(authenticator)));
+        let following = auth::rbac::follow::run(this.server.authorizer.clone(), system(), this.stop.clone());
+        tokio::spawn(following);
+        bootstrap::run(&this.server, &this.local(UserInfo::system("system:apiserver"))).await?;
+        Ok(this)
+    }
+
+    /// The API as this identity sees it.
+    pub fn local(&self, user: UserInfo) -> Local {
+        Local::new(self.server.clone(), user)
+    }
+
+    /// What requests share; for those who serve the API in another way.
+    pub fn shared(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// Ends all background work. Running requests end with their connections.
+    pub fn stop(&self) {
+        self.stop.cancel();
+        self.server.set_authenticator(None);
+    }
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -9,6 +9,7 @@
 pub mod check;
 pub mod create;
 pub mod delete;
+pub mod dispatch;
 pub mod fields;
 pub mod list;
 pub mod options;

@@ -89,6 +89,11 @@ impl Special {
         found.map(|(_, habit)| habit.as_ref())
     }
 
+    /// Whether a special subresource is written by the generic handlers (its rules are the kind's own).
+    pub fn is_generic(&self, _resource: &Resource, _subresource: &str) -> bool {
+        false
+    }
+
     pub fn handler(&self, resource: &Resource, subresource: &str) -> Option<&dyn Handler> {
         let gvr = &resource.gvr;
         let found = self

@@ -1,0 +1,75 @@
+//! What all requests share: store, cache, resources, admission, identities.
+
+use crate::admission::{self, Plugin};
+use crate::auth::{Authenticator, Authorizer, TokenIssuer};
+use crate::cache::Cache;
+use crate::registry::Registry;
+use crate::special::Special;
+use client::door::Doors;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, PoisonError, RwLock};
+use store::Store;
+use telemetry::Health;
+
+/// What the API server is given at its start.
+pub struct Config {
+    pub store: Arc<dyn Store>,
+    /// Signs service account tokens.
+    pub tokens: Arc<TokenIssuer>,
+    /// Ways to the nodes, for logs, exec, attach and port-forward.
+    pub doors: Arc<dyn Doors>,
+    /// None serves plain HTTP (tests, and behind another TLS end).
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Addresses of Services: base and prefix length. Default 10.96.0.0/12.
+    pub service_range: (Ipv4Addr, u8),
+    /// Ports of NodePort Services. Default 30000..=32767.
+    pub node_ports: RangeInclusive<u16>,
+    /// Where other machines and pods reach this server; the endpoint of the Service `kubernetes`.
+    pub advertise: SocketAddr,
+    pub health: Health,
+}
+
+pub struct Server {
+    pub store: Arc<dyn Store>,
+    pub cache: Arc<Cache>,
+    pub registry: Registry,
+    pub admission: Vec<Box<dyn Plugin>>,
+    pub special: Special,
+    pub authorizer: Arc<Authorizer>,
+    pub tokens: Arc<TokenIssuer>,
+    pub doors: Arc<dyn Doors>,
+    pub health: Health,
+    pub advertise: SocketAddr,
+    pub service_range: (Ipv4Addr, u8),
+    /// Set once the server can be asked; taken away at the end, for it holds the server in turn.
+    authenticator: RwLock<Option<Arc<Authenticator>>>,
+}
+
+impl Server {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            store: config.store.clone(),
+            cache: Cache::new(config.store.clone()),
+            registry: Registry::builtin(),
+            admission: admission::chain(),
+            special: Special::builtin(),
+            authorizer: Arc::new(Authorizer::new()),
+            tokens: config.tokens.clone(),
+            doors: config.doors.clone(),
+            health: config.health.clone(),
+            advertise: config.advertise,
+            service_range: config.service_range,
+            authenticator: RwLock::new(None),
+        }
+    }
+
+    pub(crate) fn set_authenticator(&self, authenticator: Option<Arc<Authenticator>>) {
+        *self.authenticator.write().unwrap_or_else(PoisonError::into_inner) = authenticator;
+    }
+
+    /// None while the server starts or stops.
+    pub fn authenticator(&self) -> Option<Arc<Authenticator>> {
+        self.authenticator.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
