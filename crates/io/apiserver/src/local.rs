@@ -128,8 +128,7 @@ impl Api for Local {
 
     async fn discover(&self) -> ApiResult<Vec<Discovered>> {
         let table = self.server.registry.table();
-        let useful = |verb: &str| move |resource: &crate::resource::Resource| resource.allows(verb);
-        let all = table.all().filter(|resource| ["list", "watch", "delete"].iter().all(|verb| useful(verb)(resource)));
+        let all = table.all().filter(|resource| ["list", "watch", "delete"].iter().all(|verb| resource.allows(verb)));
         Ok(all
             .map(|resource| Discovered {
                 resource: resource.gvr.clone(),

@@ -22,6 +22,7 @@ impl Server {
     /// 409 if the name is taken, 422 for an invalid object, 404 or 403 for a namespace that is not there or ends.
     pub async fn create(&self, call: &Call<'_>, mut object: Value) -> ApiResult<Written> {
         check::identity(call, &mut object)?;
+        check::body(call, &mut object, &call.params.odd)?;
         if !meta_text(&object, "resourceVersion").is_empty() {
             return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
         }

@@ -11,6 +11,7 @@ pub mod create;
 pub mod delete;
 pub mod dispatch;
 pub mod fields;
+pub mod fit;
 pub mod list;
 pub mod options;
 pub mod patch;

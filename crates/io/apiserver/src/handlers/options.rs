@@ -6,14 +6,7 @@ use apimachinery::{ApiError, ApiResult, GroupVersionKind, Problems, Value};
 use serde_json::json;
 use std::time::Duration;
 
-/// What to do about fields a schema does not know, and duplicate ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FieldValidation {
-    Ignore,
-    #[default]
-    Warn,
-    Strict,
-}
+pub use apimachinery::strict::FieldValidation;
 
 #[derive(Debug, Clone, Default)]
 pub struct WriteParams {
@@ -22,6 +15,8 @@ pub struct WriteParams {
     pub manager: String,
     pub force: bool,
     pub field_validation: FieldValidation,
+    /// What the body's text had wrong (duplicate fields), as warnings.
+    pub odd: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,7 +166,7 @@ impl WriteParams {
         if manager.len() > 128 {
             problems.too_long("fieldManager", 128);
         }
-        let params = Self { dry_run, manager, force: flag(query, "force"), field_validation };
+        let params = Self { dry_run, manager, force: flag(query, "force"), field_validation, odd: Vec::new() };
         if problems.is_empty() { Ok(params) } else { Err(invalid_options(options, problems)) }
     }
 }

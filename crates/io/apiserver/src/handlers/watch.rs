@@ -82,7 +82,8 @@ impl Watching {
     pub async fn next(&mut self) -> Option<Vec<Item>> {
         if !self.initial.is_empty() {
             let first = self.initial.len().min(512);
-            return Some(self.initial.drain(..first).map(|object| self.event(EventType::Added, &object)).collect::<Vec<_>>());
+            let objects: Vec<_> = self.initial.drain(..first).collect();
+            return Some(objects.iter().map(|object| self.event(EventType::Added, object)).collect());
         }
         if let Some(revision) = self.initial_end.take() {
             return Some(vec![Item::Bookmark { revision, initial_end: true }]);
