@@ -6,8 +6,10 @@
 pub mod action;
 pub mod controller;
 pub mod deployment;
+pub mod endpoints;
 pub mod owned;
 pub mod replica_set;
+pub mod service_account;
 pub mod view;
 #[cfg(test)]
 mod world;
@@ -16,7 +18,21 @@ pub use action::{Action, Announce, Plan, Regarding};
 pub use controller::Controller;
 pub use view::{Change, View, Wanted};
 
+/// What the controllers need to know beyond the API's objects.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The cluster's CA certificate, PEM.
+    pub root_ca: String,
+}
+
 /// All controllers the driver runs.
-pub fn all() -> Vec<Box<dyn Controller>> {
-    vec![Box::new(replica_set::ReplicaSets), Box::new(deployment::Deployments)]
+pub fn all(settings: &Settings) -> Vec<Box<dyn Controller>> {
+    vec![
+        Box::new(deployment::Deployments),
+        Box::new(endpoints::EndpointSlices),
+        Box::new(endpoints::Endpoints),
+        Box::new(replica_set::ReplicaSets),
+        Box::new(service_account::RootCa(settings.root_ca.clone())),
+        Box::new(service_account::ServiceAccounts),
+    ]
 }

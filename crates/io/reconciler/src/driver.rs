@@ -4,7 +4,7 @@ use crate::Informers;
 use crate::execute::{Executor, Written};
 use crate::queue::{Outcome, Queue};
 use client::{Api, Delta, EventRecorder, Informer, Subscription};
-use controllers::{Change, Controller, Wanted};
+use controllers::{Change, Controller, Settings, Wanted};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, SelectAll, Stream};
 use futures_util::{FutureExt, StreamExt, stream};
@@ -19,8 +19,14 @@ use tokio_util::sync::CancellationToken;
 const WORKERS: usize = 8;
 
 /// Starts every controller of [`controllers::all`]; they run until `stop`.
-pub fn run_controllers(api: &Arc<dyn Api>, informers: &Informers, clock: &Arc<dyn Clock>, stop: &CancellationToken) {
-    for controller in controllers::all() {
+pub fn run_controllers(
+    settings: &Settings,
+    api: &Arc<dyn Api>,
+    informers: &Informers,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+) {
+    for controller in controllers::all(settings) {
         let driver = Driver::new(controller, Arc::clone(api), informers.clone(), Arc::clone(clock));
         let stop = stop.clone();
         tokio::spawn(async move { stop.run_until_cancelled(driver.run()).await });
