@@ -1,0 +1,99 @@
+//! What a certificate says, and whether it is still the one wanted.
+
+use super::Pair;
+use super::authority::Authority;
+use super::leaf::Wanted;
+use std::net::IpAddr;
+use std::time::Duration;
+use stdx::Timestamp;
+use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
+
+/// Taken out of a PEM certificate.
+pub struct Facts {
+    pub der: Vec<u8>,
+    pub common_name: String,
+    pub groups: Vec<String>,
+    /// DNS names and addresses, sorted.
+    pub names: Vec<String>,
+    pub public_key: Vec<u8>,
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
+}
+
+impl Facts {
+    pub fn read(pem: &str) -> Result<Self, String> {
+        let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).map_err(|error| error.to_string())?;
+        let (_, certificate) = X509Certificate::from_der(&pem.contents).map_err(|error| error.to_string())?;
+        let subject = certificate.subject();
+        let texts = |list: Vec<Option<&str>>| list.into_iter().flatten().map(str::to_owned).collect::<Vec<_>>();
+        let time = |seconds: i64| Timestamp::from_secs(u64::try_from(seconds).unwrap_or(0));
+        Ok(Self {
+            common_name: texts(subject.iter_common_name().map(|name| name.as_str().ok()).collect()).concat(),
+            groups: texts(subject.iter_organization().map(|name| name.as_str().ok()).collect()),
+            names: names(&certificate),
+            public_key: certificate.public_key().subject_public_key.data.to_vec(),
+            not_before: time(certificate.validity().not_before.timestamp()),
+            not_after: time(certificate.validity().not_after.timestamp()),
+            der: pem.contents.clone(),
+        })
+    }
+
+    fn signed_by(&self, authority: &Facts) -> bool {
+        let (Ok((_, own)), Ok((_, signer))) =
+            (X509Certificate::from_der(&self.der), X509Certificate::from_der(&authority.der))
+        else {
+            return false;
+        };
+        if own.issuer() != signer.subject() {
+            return false;
+        }
+        // ECDSA over SHA-256 is all we sign with; anything else is not ours.
+        let key = aws_lc_rs::signature::UnparsedPublicKey::new(
+            &aws_lc_rs::signature::ECDSA_P256_SHA256_ASN1,
+            &authority.public_key,
+        );
+        key.verify(own.tbs_certificate.as_ref(), &own.signature_value.data).is_ok()
+    }
+}
+
+/// When a certificate should be signed anew: after two thirds of its life, so that a cluster that is off for months, or
+/// a signing that fails for weeks, still ends well.
+pub fn renewal_due(not_before: Timestamp, not_after: Timestamp) -> Timestamp {
+    let life = not_after.since(not_before);
+    not_before + Duration::from_secs(life.as_secs() / 3 * 2)
+}
+
+/// Whether a stored pair needs no new signature.
+pub(super) fn still_good(pair: &Pair, wanted: &Wanted, authority: &Authority, now: Timestamp) -> bool {
+    let Ok(facts) = Facts::read(&pair.certificate) else { return false };
+    let Ok(key) = rcgen::KeyPair::from_pem(&pair.key) else { return false };
+    facts.public_key == key.public_key_raw()
+        && facts.common_name == wanted.common_name
+        && facts.groups == wanted.group.iter().cloned().collect::<Vec<_>>()
+        && facts.names == wanted.names
+        && facts.signed_by(&authority.facts)
+        && now < renewal_due(facts.not_before, facts.not_after)
+}
+
+fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    for extension in certificate.extensions() {
+        let ParsedExtension::SubjectAlternativeName(list) = extension.parsed_extension() else { continue };
+        names.extend(list.general_names.iter().filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            GeneralName::IPAddress(bytes) => address(bytes),
+            _ => None,
+        }));
+    }
+    names.sort();
+    names
+}
+
+fn address(bytes: &[u8]) -> Option<String> {
+    let address = match bytes.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?),
+        16 => IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?),
+        _ => return None,
+    };
+    Some(address.to_string())
+}
