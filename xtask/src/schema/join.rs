@@ -85,7 +85,7 @@ impl Join<'_> {
             match self.json_name(owner, key, field, names) {
                 Some(name) => {
                     let required = names.is_some_and(|found| found.required.contains(&name));
-                    let facts = facts(field, required, overrides::omits_zero(owner, &name, field));
+                    let facts = facts(field, required, !required && overrides::omits_zero(owner, &name, field));
                     let form = self.form(owner, &name, &field.kind);
                     out.push(Field { name, tags, form, facts });
                 }

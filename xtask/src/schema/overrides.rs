@@ -1,6 +1,6 @@
 //! What neither crate knows, or what prost's and k8s-openapi's renaming lost. Source: upstream's `types.go` files.
 
-use super::protobuf::Field;
+use super::protobuf::{Field, Kind};
 
 /// Packages of k8s-pb that k8s-openapi has no types of, and that clients still use.
 pub const EXTRA_PACKAGES: &[&str] = &[
@@ -108,9 +108,99 @@ pub const NAMES: &[(&str, &str, &str)] = &[
 pub const ACRONYMS: &[&str] =
     &["api", "cidr", "csi", "dns", "id", "io", "ip", "ips", "nfs", "tls", "uid", "uri", "url"];
 
-/// Whether Go holds the field without a pointer and writes no zero: then a zero from protobuf means absent.
-pub fn omits_zero(_owner: &str, _name: &str, _field: &Field) -> bool {
-    false
+/// Optional numbers and booleans that Go holds without a pointer and leaves out of JSON when they are zero; `*` stands for
+/// any type. A zero in protobuf means absent for these, and is a real value for all other optional fields.
+const OMIT_ZERO: &[(&str, &str)] = &[
+    ("*", "active"),
+    ("*", "allowWatchBookmarks"),
+    ("*", "authenticated"),
+    ("*", "chapAuthDiscovery"),
+    ("*", "chapAuthSession"),
+    ("*", "clusterScope"),
+    ("*", "code"),
+    ("Event", "count"),
+    ("EventSeries", "count"),
+    ("*", "denied"),
+    ("*", "deprecated"),
+    ("*", "deprecatedCount"),
+    ("*", "exclusiveMaximum"),
+    ("*", "exclusiveMinimum"),
+    ("*", "failed"),
+    ("Probe", "failureThreshold"),
+    ("*", "follow"),
+    ("*", "fullyLabeledReplicas"),
+    ("*", "generation"),
+    ("*", "globalDefault"),
+    ("*", "healthCheckNodePort"),
+    ("*", "hostIPC"),
+    ("*", "hostNetwork"),
+    ("*", "hostPID"),
+    ("*", "hostPort"),
+    ("*", "initialDelaySeconds"),
+    ("*", "insecureSkipTLSVerify"),
+    ("*", "insecureSkipTLSVerifyBackend"),
+    ("*", "limit"),
+    ("*", "minReadySeconds"),
+    ("*", "nodePort"),
+    ("*", "nullable"),
+    ("ServiceBackendPort", "number"),
+    ("*", "numberAvailable"),
+    ("*", "numberUnavailable"),
+    ("*", "observedGeneration"),
+    ("AWSElasticBlockStoreVolumeSource", "partition"),
+    ("GCEPersistentDiskVolumeSource", "partition"),
+    ("*", "paused"),
+    ("Probe", "periodSeconds"),
+    ("*", "preserveUnknownFields"),
+    ("*", "previous"),
+    ("CustomResourceColumnDefinition", "priority"),
+    ("*", "publishNotReadyAddresses"),
+    ("*", "readOnly"),
+    ("*", "readyReplicas"),
+    ("*", "retryAfterSeconds"),
+    ("*", "signal"),
+    ("*", "sizeBytes"),
+    ("*", "sslEnabled"),
+    ("*", "stderr"),
+    ("*", "stdin"),
+    ("*", "stdinOnce"),
+    ("*", "stdout"),
+    ("*", "succeeded"),
+    ("Probe", "successThreshold"),
+    ("ServicePort", "targetPort"),
+    ("Probe", "timeoutSeconds"),
+    ("*", "timestamps"),
+    ("*", "tty"),
+    ("*", "unavailableReplicas"),
+    ("*", "uniqueItems"),
+    ("*", "unschedulable"),
+    ("*", "updatedNumberScheduled"),
+    ("*", "updatedReplicas"),
+    ("*", "watch"),
+    ("JSONSchemaProps", "x-kubernetes-embedded-resource"),
+    ("JSONSchemaProps", "x-kubernetes-int-or-string"),
+];
+
+/// Optional texts whose empty value says something.
+const EMPTY_TEXT_COUNTS: &[(&str, &str)] = &[
+    ("EndpointPort", "name"),
+    ("IngressSpec", "ingressClassName"),
+    ("LeaseSpec", "holderIdentity"),
+    ("PersistentVolumeClaimSpec", "storageClassName"),
+    ("PersistentVolumeClaimSpec", "volumeAttributesClassName"),
+    ("PodSpec", "hostnameOverride"),
+];
+
+/// Whether Go holds the optional field without a pointer and writes no zero: then a zero from protobuf means absent.
+pub fn omits_zero(owner: &str, name: &str, field: &Field) -> bool {
+    let short = owner.rsplit('.').next().unwrap_or_default();
+    let listed = |list: &[(&str, &str)]| list.iter().any(|(of, field)| (*of == "*" || *of == short) && *field == name);
+    match &field.kind {
+        Kind::Scalar(kind) if kind == "string" => !listed(EMPTY_TEXT_COUNTS),
+        Kind::Scalar(kind) if kind == "bytes" => true,
+        Kind::Scalar(_) | Kind::Message(_) => listed(OMIT_ZERO),
+        Kind::Repeated(_) | Kind::Map(_) => false,
+    }
 }
 
 /// Its struct in k8s-openapi is an enum with fields of its own.

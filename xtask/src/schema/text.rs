@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! io.k8s.api.apps.v1.DeploymentSpec [atomic] [kind]
-//!  name tag[.tag]* type [required] [atomic|set|keys=a,b] [patch=merge,retainKeys] [key=name]
+//!  name tag[.tag]* type [required] [omitzero] [atomic|granular|set|keys=a,b] [patch=merge,retainKeys] [key=name]
 //! ```
 //! Types: a scalar, a type's name, `[T]` list, `<T>` list in a message of its own, `{T}` map with text keys. Tags of a field
 //! that Go embeds inline are written as the path through the embedding messages; 0 means the field is not in protobuf.
+//! `omitzero`: Go has no pointer here and writes no zero; `granular`: not atomic though its type is.
 
 use super::join::{Field, Type};
 use std::fmt::Write;

@@ -2,6 +2,8 @@
 //!
 //! The built-in facts are a generated table (`cargo xtask schema`); nothing here names a kind.
 
+pub mod kinds;
+pub mod protobuf;
 pub mod structural;
 mod table;
 
