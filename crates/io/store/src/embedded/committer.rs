@@ -26,8 +26,8 @@ const EXPIRE_BATCH: usize = 256;
 /// Rows looked at in one step of the sweep (about 2 ms), and how far compaction lags behind before it runs by itself.
 const SWEEP_ROWS: usize = 500;
 const COMPACT_EVERY: u64 = 1000;
-/// How precisely the age of revisions is known.
-const MARK_EVERY: Duration = Duration::from_secs(30);
+/// How precisely the age of revisions is known: this part of the age to keep.
+const MARKS_PER_AGE: u32 = 10;
 /// Wait after upkeep failed (disk full or broken), before it is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 /// A disk with less than this left counts as full, whatever the error was.
@@ -288,7 +288,11 @@ impl Committer {
             // The history's space is needed more than the history.
             return (now.revision > now.compacted).then_some(now.revision);
         }
-        if self.marks.back().is_none_or(|(at, revision)| *revision < now.revision && at.elapsed() >= MARK_EVERY) {
+        if self
+            .marks
+            .back()
+            .is_none_or(|(at, revision)| *revision < now.revision && at.elapsed() >= self.keep_age / MARKS_PER_AGE)
+        {
             self.marks.push_back((Instant::now(), now.revision));
         }
         while self.marks.get(1).is_some_and(|(at, _)| at.elapsed() >= self.keep_age) {
@@ -318,18 +322,19 @@ impl Committer {
         Ok(())
     }
 
-    /// Whether the disk is full; notices when it no longer is.
+    /// Whether there is no room for puts; notices when there is again.
     fn is_full(&mut self) -> bool {
-        if !self.full.load(Ordering::Relaxed) {
-            return false;
+        let connection = &self.connection;
+        let full = !self.space.has_room(|| disk::free_bytes(connection).unwrap_or(0));
+        if self.full.swap(full, Ordering::Relaxed) != full {
+            match full {
+                true => {
+                    tracing::error!(path = %self.path.display(), "no space: only deletes are accepted until there is")
+                }
+                false => tracing::info!(path = %self.path.display(), "the store has space again"),
+            }
         }
-        let free_inside = disk::free_bytes(&self.connection).unwrap_or(0);
-        let recovered = self.space.recovered(free_inside);
-        if recovered {
-            tracing::info!(path = %self.path.display(), "the store has space again");
-            self.full.store(false, Ordering::Relaxed);
-        }
-        !recovered
+        full
     }
 
     /// What to tell the writer; gives up the reserve when the disk turns out to be full.
@@ -340,11 +345,13 @@ impl Committer {
         if code == Some(ErrorCode::DiskFull)
             || (code == Some(ErrorCode::SystemIoFailure) && self.space.free() < NO_SPACE)
         {
-            if !self.full.swap(true, Ordering::Relaxed) {
-                tracing::error!(%path, "the disk of the store is full: only deletes are accepted until there is space");
-                self.space.give_up();
+            self.space.give_up();
+            if let Err(error) = disk::truncate_wal(&self.connection) {
+                tracing::warn!(%path, %error, "the WAL of the store could not be emptied");
             }
-            return WriteError::Full(path.to_string());
+            let full = WriteError::Full(path.to_string());
+            self.is_full();
+            return full;
         }
         match error.sqlite_error() {
             // The data is in the file, but perhaps not on the disk: after a crash it may be there or not.

@@ -21,9 +21,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// `PRAGMA user_version` of this layout.
 const LAYOUT: i64 = 1;
-/// Pages (4 KiB) in the WAL before they are moved into the database: 16 MiB, so that an idle cluster does it rarely and
-/// a busy one does not do it all the time.
-const CHECKPOINT_PAGES: i64 = 4096;
+/// Pages (4 KiB) in the WAL before they are moved into the database: 4 MiB, so that an idle cluster does it rarely. Must
+/// fit into the reserve for a full disk.
+const CHECKPOINT_PAGES: i64 = 1024;
 /// Changes and bytes of one part of the history, roughly.
 const PAGE_CHANGES: usize = 1000;
 const PAGE_BYTES: usize = 4 << 20;
@@ -324,11 +324,15 @@ impl Reader {
             Ok(states)
         })
     }
+}
 
-    /// Writes a copy of the whole store, as it is now, to `path` (which must not exist or be empty).
-    pub fn copy_to(&self, path: &Path) -> Result<(), DiskError> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        connection.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
-        Ok(())
-    }
+/// Writes a copy of the whole store, as it is now, to `to` (which must be empty), on a connection of its own.
+pub(super) fn copy(path: &Path, to: &Path) -> Result<(), DiskError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+    Ok(())
+}
+
+/// Moves the WAL into the database and gives its space back, as far as there is room to.
+pub(super) fn truncate_wal(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }

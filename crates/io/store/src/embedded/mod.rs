@@ -48,7 +48,8 @@ pub struct Options {
     /// Revisions younger than this are kept too, up to ten times `keep_revisions`. Default 5 minutes (upstream:
     /// `--etcd-compaction-interval`).
     pub keep_age: Duration,
-    /// Bytes of the file that is given up when the disk is full, so that deletes still work. Default 4 MiB.
+    /// Bytes of the file that is given up when the disk is full, so that deletes still work. Default 8 MiB.
+    /// Must be more than the WAL usually has (4 MiB).
     pub reserve_bytes: u64,
 }
 
@@ -59,7 +60,7 @@ impl Options {
             seal: None,
             keep_revisions: 10_000,
             keep_age: Duration::from_secs(300),
-            reserve_bytes: 4 << 20,
+            reserve_bytes: 8 << 20,
         }
     }
 }
@@ -88,6 +89,7 @@ pub enum OpenError {
 
 /// An open store. Closes when dropped (waits for the writes that were sent).
 pub struct Embedded {
+    path: PathBuf,
     shared: Arc<Shared>,
     reader: Arc<Reader>,
     admission: Arc<Semaphore>,
@@ -117,6 +119,7 @@ impl Embedded {
             .spawn(move || committer.run())
             .map_err(|error| OpenError::Io { path: path.clone(), detail: error.to_string() })?;
         Ok(Arc::new(Self {
+            path,
             shared,
             reader,
             admission: Arc::new(Semaphore::new(QUEUE_KIB as usize)),
@@ -138,12 +141,12 @@ impl Embedded {
     /// Writes a consistent copy of the store to `path` (mode 0600; must not exist). Sealed values stay sealed: keep the
     /// key file with it. Does not hold up writes.
     pub async fn snapshot_to(&self, path: &Path) -> Result<(), ReadError> {
-        let reader = self.reader.clone();
+        let store = self.path.clone();
         let path = path.to_owned();
         let copied = tokio::task::spawn_blocking(move || {
             let file =
                 private().create_new(true).open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            reader.copy_to(&path).map_err(|error| error.to_string())?;
+            disk::copy(&store, &path).map_err(|error| error.to_string())?;
             file.sync_all().map_err(|error| error.to_string())
         });
         copied.await.map_err(|_| "the store is closing".to_owned()).flatten().map_err(ReadError::Io)

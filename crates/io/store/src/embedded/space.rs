@@ -7,23 +7,33 @@ pub(super) struct Space {
     reserve: PathBuf,
     bytes: u64,
     held: bool,
+    /// There was too little room without the reserve: more is needed to go on than to stay.
+    tight: bool,
 }
 
 impl Space {
     /// Takes the reserve, `bytes` long. Where there is no room now it is taken later.
     pub fn new(reserve: PathBuf, bytes: u64) -> Self {
-        let mut space = Self { reserve, bytes, held: false };
+        let mut space = Self { reserve, bytes, held: false, tight: false };
         space.take();
         space
     }
 
-    /// Whether there is room to take the reserve and go on; takes it.
-    pub fn recovered(&mut self, free_inside: u64) -> bool {
-        if self.free() >= 2 * self.bytes {
-            self.take();
+    /// Whether there is room for growth: the reserve is held (or can be taken now), or there are pages inside the
+    /// database (`free_inside` bytes) and enough beside it for the WAL.
+    pub fn has_room(&mut self, free_inside: impl FnOnce() -> u64) -> bool {
+        if self.held {
             return true;
         }
-        free_inside >= 2 * self.bytes
+        let free = self.free();
+        if free >= 2 * self.bytes {
+            self.take();
+            self.tight = false;
+            return true;
+        }
+        let needed = if self.tight { self.bytes / 2 } else { self.bytes / 4 };
+        self.tight = free.min(free_inside()) < needed;
+        !self.tight
     }
 
     /// Bytes the disk has left for us. An unreadable file system counts as full.
@@ -37,6 +47,7 @@ impl Space {
             tracing::debug!(%error, path = %self.reserve.display(), "no reserve to give up");
         }
         self.held = false;
+        self.tight = true;
     }
 
     fn take(&mut self) {
@@ -47,6 +58,7 @@ impl Space {
             Ok(()) => self.held = true,
             Err(error) => {
                 tracing::warn!(%error, path = %self.reserve.display(), "no room for the store's reserve");
+                // What was allocated of it is of no use.
                 self.give_up();
             }
         }

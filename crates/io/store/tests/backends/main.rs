@@ -1,0 +1,7 @@
+//! Tests of the backends: one suite for all, and what is each one's own.
+
+mod crash;
+mod disk_full;
+mod embedded;
+#[macro_use]
+mod suite;
