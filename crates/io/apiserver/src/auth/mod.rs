@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod impersonation;
 pub mod rbac;
 pub mod reviews;
+pub mod token_request;
 pub mod tokens;
 pub mod user;
 

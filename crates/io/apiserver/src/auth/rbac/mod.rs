@@ -11,3 +11,6 @@ pub mod rule;
 
 pub use authorizer::{Attributes, Authorizer, Decision, Target};
 pub use rule::Rule;
+
+#[cfg(test)]
+mod tests;
