@@ -4,16 +4,13 @@ use super::sets::{Set, Sets, event, sizes};
 use super::{HASH, KIND, REVISION, Round};
 use crate::{Action, Announce};
 use apimachinery::Value;
+use kinds::corev1::pod::template_hash::template_hash;
 use kinds::resources::{DEPLOYMENTS, REPLICA_SETS};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 /// Annotations of the Deployment that are not the template's business. Upstream: `annotationsToSkip`.
 const NOT_COPIED: [&str; 4] =
     ["kubectl.kubernetes.io/last-applied-configuration", REVISION, super::DESIRED, super::MAXIMUM];
-
-/// Letters upstream's `SafeEncodeString` uses: no vowels, so no words.
-const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// Makes sure the new set exists and carries the newest revision. Without it the round can only create it.
 pub fn ensure(round: &Round<'_>, sets: &mut Sets, replicas: i32) -> Vec<Action> {
@@ -41,7 +38,7 @@ fn create(round: &Round<'_>, sets: &mut Sets, revision: i64, replicas: i32) -> V
     let deployment = round.object.to_value();
     let template = &deployment["spec"]["template"];
     let collisions = round.deployment.status.as_ref().and_then(|status| status.collision_count).unwrap_or(0);
-    let hash = hash(template, collisions);
+    let hash = template_hash(template, (collisions > 0).then_some(i64::from(collisions)));
     let name = format!("{}-{hash}", round.object.head.name);
     if round.view.get(&REPLICA_SETS, &format!("{}/{name}", round.object.head.namespace)).is_some() {
         // Somebody else's set, or ours of another template, has this name: the next hash will differ.
@@ -110,14 +107,4 @@ fn status_patch(round: &Round<'_>, status: Value) -> Action {
         subresource: "status",
         body: json!({"metadata": {"uid": round.object.head.uid}, "status": status}),
     }
-}
-
-/// Ten letters that depend on nothing but the template (and on how often they collided).
-fn hash(template: &Value, collisions: i32) -> String {
-    let mut digest = Sha256::new();
-    digest.update(template.to_string().as_bytes());
-    if collisions > 0 {
-        digest.update(collisions.to_le_bytes());
-    }
-    digest.finalize().iter().take(10).map(|byte| char::from(SAFE[usize::from(*byte) % SAFE.len()])).collect()
 }
