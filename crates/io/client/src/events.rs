@@ -113,7 +113,7 @@ impl Writer {
     }
 
     async fn count(&self, note: &Note, name: &str, count: i64, now: Timestamp) -> Result<(), ApiError> {
-        let patch = json!({"count": count, "lastTimestamp": rfc3339(now)});
+        let patch = json!({"count": count, "lastTimestamp": apimachinery::time::format_seconds(now.secs())});
         let options = WriteOptions { field_manager: self.component, ..WriteOptions::default() };
         self.api.patch(&resources::EVENTS, namespace(&note.about), name, PatchKind::Merge, patch, options).await?;
         Ok(())
@@ -134,7 +134,7 @@ impl Writer {
 
     fn body(&self, note: &Note, name: &str, now: Timestamp) -> Value {
         let about = &note.about;
-        let at = rfc3339(now);
+        let at = apimachinery::time::format_seconds(now.secs());
         let mut source = json!({"component": self.component});
         if !self.host.is_empty() {
             source["host"] = self.host.as_str().into();
@@ -160,9 +160,4 @@ impl Writer {
 /// Events of cluster-scoped objects live in `default`.
 fn namespace(about: &ObjectRef) -> &str {
     if about.namespace.is_empty() { "default" } else { &about.namespace }
-}
-
-/// Seconds precision, as `metav1.Time` is written.
-fn rfc3339(now: Timestamp) -> String {
-    k8s_openapi::jiff::Timestamp::from_second(now.secs()).unwrap_or_default().to_string()
 }

@@ -158,7 +158,7 @@ fn changes_of(of: Wanted, subscription: Subscription) -> Pin<Box<dyn Stream<Item
     }))
 }
 
-async fn sleep_until(due: Option<Instant>) {
+pub(crate) async fn sleep_until(due: Option<Instant>) {
     match due {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,

@@ -9,6 +9,8 @@ pub mod driver;
 pub mod execute;
 pub mod informers;
 pub mod queue;
+pub mod scheduling;
 
 pub use driver::run_controllers;
 pub use informers::Informers;
+pub use scheduling::run_scheduler;
