@@ -9,7 +9,10 @@ pub mod addresses;
 pub mod cidr;
 pub mod hosts;
 pub mod pod;
+pub mod proxy;
 pub mod resolv;
+pub mod world;
 
 pub use cidr::Cidr;
 pub use pod::{HostPort, PodKey, Protocol};
+pub use world::World;
