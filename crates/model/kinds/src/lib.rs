@@ -3,8 +3,10 @@
 //! Server, CLI, docs and tests read the table; none of them names a kind.
 
 pub mod cells;
+pub mod checks;
 pub mod def;
 pub mod edit;
+pub mod path;
 pub mod prepare;
 pub mod quantities;
 pub mod read;

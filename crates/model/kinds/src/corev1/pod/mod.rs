@@ -6,6 +6,7 @@ pub mod facts;
 pub mod resources;
 pub mod strategy;
 pub mod template_hash;
+pub mod validate;
 pub mod volume_defaults;
 
 use crate::{KindDef, Subresource};
@@ -45,5 +46,7 @@ pub const KIND: KindDef = KindDef {
     prepare: strategy::PREPARE,
     set_defaults: defaults::set_defaults,
     columns: columns::COLUMNS,
+    validate: validate::validate,
+    validate_update: validate::validate_update,
     ..KindDef::new(("", "v1", "Pod"), ("pods", "pod"), "io.k8s.api.core.v1.Pod")
 };
