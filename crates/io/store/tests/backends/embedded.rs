@@ -171,3 +171,19 @@ async fn a_closed_store_says_so() {
     assert!(matches!(refused, WriteError::Closed), "{refused}");
     assert!(matches!(watch.next().await.unwrap_err(), WatchError::Cut(_)));
 }
+
+#[tokio::test]
+async fn a_slow_reader_is_cut_and_goes_on_from_the_log() {
+    let folder = Folder::new();
+    let store = Embedded::open(folder.options()).unwrap();
+    let mut slow = store.watch("/a", 0).await.unwrap();
+    let value = "x".repeat(1 << 20);
+    for _ in 0..24 {
+        put(&*store, "/a", &value).await;
+    }
+    let cut = slow.next().await.unwrap_err();
+    assert!(matches!(&cut, WatchError::Cut(reason) if reason.contains("too slow")), "{cut}");
+    let mut again = store.watch("/a", 0).await.unwrap();
+    let changes = collect(&mut *again, 24).await;
+    assert!(changes.iter().map(|change| change.revision).eq(1..=24));
+}
