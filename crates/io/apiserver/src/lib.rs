@@ -10,13 +10,17 @@ pub mod auth;
 mod bootstrap;
 pub mod cache;
 pub mod crd;
+mod discovery;
 pub mod handlers;
+mod http;
 mod local;
+mod metrics;
 pub mod registry;
 pub mod resource;
 mod server;
 pub mod special;
 pub mod streams;
+mod version;
 
 pub use local::Local;
 pub use server::{Config, Server};
@@ -24,11 +28,14 @@ pub use server::{Config, Server};
 use apimachinery::{ApiError, ApiResult};
 use auth::{Authenticator, UserInfo};
 use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// A running API server.
 pub struct ApiServer {
     server: Arc<Server>,
+    tls: Option<Arc<rustls::ServerConfig>>,
     stop: CancellationToken,
 }
 
@@ -45,7 +52,7 @@ impl ApiServer {
         }
         server.cache.load().await.map_err(ApiError::internal)?;
         tokio::spawn(server.cache.clone().follow(stop.clone()));
-        let this = Self { server, stop };
+        let this = Self { server, tls: config.tls.clone(), stop };
         let system = || Arc::new(this.local(UserInfo::system("system:apiserver")));
         let authenticator = Authenticator::new(this.server.tokens.clone(), system());
         this.server.set_authenticator(Some(Arc::new(authenticator)));
@@ -58,6 +65,11 @@ impl ApiServer {
     /// The API as this identity sees it.
     pub fn local(&self, user: UserInfo) -> Local {
         Local::new(self.server.clone(), user)
+    }
+
+    /// Serves the API on this socket until [`stop`](Self::stop), then drains. Call it for as many sockets as wanted.
+    pub fn serve(&self, listener: TcpListener) -> JoinHandle<()> {
+        tokio::spawn(http::serve(self.server.clone(), listener, self.tls.clone(), self.stop.clone()))
     }
 
     /// What requests share; for those who serve the API in another way.

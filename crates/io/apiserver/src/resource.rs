@@ -6,7 +6,8 @@
 
 use crate::crd::CustomVersion;
 use apimachinery::{GroupVersionKind, GroupVersionResource, Object, Problems, Value};
-use kinds::def::{NameRule, Subresource};
+use apimachinery::table::ColumnDefinition;
+use kinds::def::{NameRule, Now, Subresource};
 use kinds::{KindDef, Scope};
 use schema::SchemaRef;
 use std::sync::Arc;
@@ -48,6 +49,19 @@ pub enum Sub {
     Status,
     Scale(ScalePaths),
     Special,
+}
+
+/// A subresource as discovery tells it.
+pub struct SubresourceInfo {
+    pub name: String,
+    pub kind: GroupVersionKind,
+    pub verbs: Vec<String>,
+}
+
+impl SubresourceInfo {
+    fn new(name: &str, kind: GroupVersionKind, verbs: &[&str]) -> Self {
+        Self { name: name.to_owned(), kind, verbs: verbs.iter().map(|verb| verb.to_string()).collect() }
+    }
 }
 
 /// JSON pointers of the scale subresource.
@@ -132,6 +146,29 @@ impl Resource {
         }
     }
 
+    /// All subresources, as discovery tells them.
+    pub fn subresources(&self) -> Vec<SubresourceInfo> {
+        let own = |name: &str| SubresourceInfo::new(name, self.gvk.clone(), &["get", "patch", "update"]);
+        let scale = || SubresourceInfo::new("scale", crate::handlers::scale::SCALE, &["get", "patch", "update"]);
+        match &self.source {
+            Source::Builtin(def) => def
+                .subresources
+                .iter()
+                .map(|sub| match *sub {
+                    Subresource::Status => own("status"),
+                    Subresource::Scale { .. } => scale(),
+                    Subresource::Special { name, kind: (group, version, kind), verbs } => {
+                        SubresourceInfo::new(name, GroupVersionKind::of(group, version, kind), verbs)
+                    }
+                })
+                .collect(),
+            Source::Custom(version) => {
+                let status = version.has_status.then(|| own("status"));
+                status.into_iter().chain(version.scale.as_ref().map(|_| scale())).collect()
+            }
+        }
+    }
+
     pub fn has_status(&self) -> bool {
         self.subresource("status").is_some()
     }
@@ -207,6 +244,32 @@ impl Resource {
         match &self.source {
             Source::Builtin(def) => def.name_rule,
             Source::Custom(_) => NameRule::Subdomain,
+        }
+    }
+
+    /// Headings of `kubectl get`.
+    pub fn column_definitions(&self) -> Vec<ColumnDefinition> {
+        match &self.source {
+            Source::Builtin(def) => def
+                .columns
+                .iter()
+                .map(|column| ColumnDefinition {
+                    name: column.name.to_owned(),
+                    kind: column.kind.to_owned(),
+                    format: column.format.to_owned(),
+                    description: column.description.to_owned(),
+                    priority: column.priority,
+                })
+                .collect(),
+            Source::Custom(version) => version.column_definitions(),
+        }
+    }
+
+    /// An object's row under them.
+    pub fn cells(&self, object: &Value, now: &Now) -> Vec<Value> {
+        match &self.source {
+            Source::Builtin(def) => def.columns.iter().map(|column| (column.cell)(object, now)).collect(),
+            Source::Custom(version) => version.cells(object, now),
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::admission::{self, Plugin};
 use crate::auth::{Authenticator, Authorizer, TokenIssuer};
 use crate::cache::Cache;
+use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::special::Special;
 use client::door::Doors;
@@ -40,6 +41,7 @@ pub struct Server {
     pub tokens: Arc<TokenIssuer>,
     pub doors: Arc<dyn Doors>,
     pub health: Health,
+    pub metrics: Arc<Metrics>,
     pub advertise: SocketAddr,
     pub service_range: (Ipv4Addr, u8),
     /// Set once the server can be asked; taken away at the end, for it holds the server in turn.
@@ -58,6 +60,7 @@ impl Server {
             tokens: config.tokens.clone(),
             doors: config.doors.clone(),
             health: config.health.clone(),
+            metrics: Arc::default(),
             advertise: config.advertise,
             service_range: config.service_range,
             authenticator: RwLock::new(None),

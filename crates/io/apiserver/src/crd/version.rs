@@ -1,7 +1,9 @@
 //! One version of a custom kind, as the generic handlers use it.
 
 use crate::resource::{ScalePaths, Sub};
+use apimachinery::table::ColumnDefinition;
 use apimachinery::{Problems, Value};
+use kinds::def::Now;
 use kinds::prepare;
 use schema::{SchemaRef, Structural};
 
@@ -50,6 +52,21 @@ impl CustomVersion {
     pub fn validate(&self, _object: &Value, _problems: &mut Problems) {}
 
     pub fn validate_update(&self, _new: &Value, _old: &Value, _problems: &mut Problems) {}
+
+    pub fn column_definitions(&self) -> Vec<ColumnDefinition> {
+        let column = |name: &str, kind: &str, format: &str| ColumnDefinition {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            format: format.to_owned(),
+            description: String::new(),
+            priority: 0,
+        };
+        vec![column("Name", "string", "name"), column("Age", "date", "")]
+    }
+
+    pub fn cells(&self, object: &Value, now: &Now) -> Vec<Value> {
+        vec![object["metadata"]["name"].clone(), (kinds::cells::AGE.cell)(object, now)]
+    }
 
     pub fn warning(&self) -> Option<String> {
         self.deprecated.clone()

@@ -71,6 +71,10 @@ pub trait Handler: Send + Sync {
     async fn call(&self, server: &Server, call: &Call<'_>, verb: &str, body: Value) -> ApiResult<Written>;
 }
 
+/// Answered by [`crate::streams`].
+const STREAMS: [(&str, &str, &str); 4] =
+    [("", "pods", "log"), ("", "pods", "exec"), ("", "pods", "attach"), ("", "pods", "portforward")];
+
 /// The two tables. Keys: `(group, resource)` and `(group, resource, subresource)`.
 #[derive(Default)]
 pub struct Special {
@@ -87,6 +91,12 @@ impl Special {
         let gvr = &resource.gvr;
         let found = self.habits.iter().find(|((group, plural), _)| *group == gvr.group && *plural == gvr.resource);
         found.map(|(_, habit)| habit.as_ref())
+    }
+
+    /// Whether a subresource is a stream into a pod.
+    pub fn is_stream(&self, resource: &Resource, subresource: &str) -> bool {
+        let gvr = &resource.gvr;
+        STREAMS.iter().any(|(group, plural, sub)| *group == gvr.group && *plural == gvr.resource && *sub == subresource)
     }
 
     /// Whether a special subresource is written by the generic handlers (its rules are the kind's own).

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod tls;
+
 use apimachinery::{ApiError, ApiResult, GroupVersionResource as Gvr, Object, Value};
 use apiserver::auth::{TokenIssuer, UserInfo};
 use apiserver::{ApiServer, Config, Local};

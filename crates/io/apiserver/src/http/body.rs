@@ -1,0 +1,113 @@
+//! Bodies: reading requests within their bound, and what answers are made of.
+
+use crate::streams::StreamBody;
+use apimachinery::codec::negotiate::{Encoding, content_encoding};
+use apimachinery::codec::{self, Decoded};
+use apimachinery::{ApiError, ApiResult, Reason, Value};
+use bytes::{Bytes, BytesMut};
+use flate2::read::GzDecoder;
+use futures_util::Stream;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http_body_util::{BodyExt, Full, StreamBody as Chunks};
+use hyper::body::{Body, Frame, Incoming};
+use std::convert::Infallible;
+use std::io::Read;
+
+/// Upstream: `MaxRequestBodyBytes`, 3 MiB, so that a request fits etcd's.
+pub const MAX_BODY: usize = 3 * 1024 * 1024;
+
+pub fn full(bytes: impl Into<Bytes>) -> StreamBody {
+    Full::new(bytes.into()).boxed_unsync()
+}
+
+pub fn chunks(stream: impl Stream<Item = Bytes> + Send + 'static) -> StreamBody {
+    use futures_util::StreamExt;
+    Chunks::new(stream.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes)))).boxed_unsync()
+}
+
+/// The whole body, unpacked.
+///
+/// # Errors
+/// 413 if it is larger than [`MAX_BODY`], 400 if it breaks off or is no gzip where it says so.
+pub async fn read(headers: &HeaderMap, mut body: Incoming) -> ApiResult<Bytes> {
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| ApiError::bad_request(format!("the request's body broke off: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > MAX_BODY {
+            return Err(too_large());
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+                first = Bytes::new();
+                rest.extend_from_slice(&data);
+                continue;
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    let bytes = if rest.is_empty() { first } else { rest.freeze() };
+    match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes()) {
+        Some(b"gzip") => unpacked(&bytes),
+        _ => Ok(bytes),
+    }
+}
+
+fn unpacked(bytes: &[u8]) -> ApiResult<Bytes> {
+    let mut out = Vec::new();
+    let mut reader = GzDecoder::new(bytes).take(MAX_BODY as u64 + 1);
+    reader.read_to_end(&mut out).map_err(|error| ApiError::bad_request(format!("the body is no gzip: {error}")))?;
+    if out.len() > MAX_BODY { Err(too_large()) } else { Ok(out.into()) }
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(Reason::RequestEntityTooLarge, format!("Request body is too large: limit is {MAX_BODY}"))
+}
+
+/// A body as a document. Null for an empty one.
+///
+/// # Errors
+/// 415 for media types that are not ours, 400 for a body that cannot be read.
+pub fn decode(headers: &HeaderMap, bytes: &[u8], kind: &str) -> ApiResult<Decoded> {
+    let header = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let encoding = content_encoding(header, &[Encoding::Json, Encoding::Yaml, Encoding::Protobuf])?;
+    if bytes.is_empty() {
+        return Ok(Decoded { value: Value::Null, duplicates: Vec::new() });
+    }
+    let unreadable = |why: String| {
+        ApiError::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): {why} ({})",
+            summary(bytes)
+        ))
+    };
+    match encoding {
+        Encoding::Json => codec::json::decode(bytes)
+            .map_err(|why| unreadable(format!("couldn't get version/kind; json parse error: {why}"))),
+        Encoding::Yaml => {
+            codec::yaml::decode(bytes).map_err(|why| unreadable(format!("yaml: {why}")))
+        }
+        Encoding::Protobuf => super::protobuf::decode(bytes)
+            .map(|value| Decoded { value, duplicates: Vec::new() })
+            .map_err(unreadable),
+    }
+}
+
+/// The start of a body, for errors. Upstream: `summarizeData`.
+fn summary(bytes: &[u8]) -> String {
+    const SHOWN: usize = 30;
+    let start = &bytes[..bytes.len().min(SHOWN)];
+    let more = if bytes.len() > SHOWN { " ..." } else { "" };
+    if bytes[0] == b'{' {
+        return format!("{:?}", String::from_utf8_lossy(start) + more).trim_matches('"').to_owned();
+    }
+    let hex: String = start.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{hex}{more}")
+}
