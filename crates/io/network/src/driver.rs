@@ -1,24 +1,38 @@
 //! The node's network as one component: what the node agent and the daemon call.
 
-use crate::{Config, HostPort, NetworkError, PodKey, PodNetwork, Pods};
+use crate::follow::Known;
+use crate::proxy::Proxy;
+use crate::{Config, HostPort, NetworkError, PodKey, PodNetwork, Pods, nft};
 use client::Api;
+use netplan::proxy::Plan;
 use std::sync::Arc;
+use telemetry::Health;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Runs until dropped; pods keep their network after that.
+/// Runs until dropped; pods keep their network and Services their rules after that.
 pub struct Network {
     config: Config,
     pods: Arc<Pods>,
+    known: Known,
+    stop: CancellationToken,
+    _stop_when_dropped: DropGuard,
 }
 
 impl Network {
-    /// Prepares the host and takes over what an earlier process left. Needs root.
+    /// Prepares the host and takes over what an earlier process left; then follows Services and EndpointSlices. Needs
+    /// root. Does not wait for the API. Reports to `health` as `service-proxy`.
     ///
     /// # Errors
     /// If the kernel refuses a part; what was made stays, and the next start goes on from there.
-    pub async fn start(config: Config, _api: Arc<dyn Api>) -> Result<Arc<Self>, NetworkError> {
+    pub async fn start(config: Config, api: Arc<dyn Api>, health: &Health) -> Result<Arc<Self>, NetworkError> {
         let for_pods = config.clone();
         let pods = blocking(move || Pods::open(for_pods)).await?;
-        Ok(Arc::new(Self { config, pods }))
+        let stop = CancellationToken::new();
+        let known = Known::start(&api, &stop);
+        let proxy = Proxy::new(&config, known.clone(), pods.clone(), health.part("service-proxy"));
+        let until = stop.clone();
+        tokio::spawn(async move { until.run_until_cancelled(proxy.run()).await });
+        Ok(Arc::new(Self { config, pods, known, _stop_when_dropped: stop.clone().drop_guard(), stop }))
     }
 
     /// Gives the pod an address and a namespace with `lo` and `eth0`, and opens its host ports. A pod that is plugged
@@ -27,8 +41,12 @@ impl Network {
     /// # Errors
     /// If no address is free or the kernel refuses; nothing is left of the attempt.
     pub async fn plug(&self, pod: &PodKey, host_ports: &[HostPort]) -> Result<PodNetwork, NetworkError> {
-        let (pods, pod, host_ports) = (self.pods.clone(), pod.clone(), host_ports.to_vec());
-        blocking(move || pods.plug(&pod, &host_ports)).await
+        let (pods, pod, ports) = (self.pods.clone(), pod.clone(), host_ports.to_vec());
+        let plugged = blocking(move || pods.plug(&pod, &ports)).await;
+        if !host_ports.is_empty() {
+            self.known.touch();
+        }
+        plugged
     }
 
     /// Takes everything from the pod; its processes are gone. One that is not plugged is no error.
@@ -37,7 +55,9 @@ impl Network {
     /// If the kernel refuses; call again.
     pub async fn unplug(&self, pod: &PodKey) -> Result<(), NetworkError> {
         let (pods, pod) = (self.pods.clone(), pod.clone());
-        blocking(move || pods.unplug(&pod)).await
+        let unplugged = blocking(move || pods.unplug(&pod)).await;
+        self.known.touch();
+        unplugged
     }
 
     /// Every plugged pod.
@@ -52,7 +72,9 @@ impl Network {
     /// If the kernel refuses; call again.
     pub async fn reconcile(&self, live: Vec<PodKey>) -> Result<Vec<PodKey>, NetworkError> {
         let pods = self.pods.clone();
-        blocking(move || pods.reconcile(&live)).await
+        let leaked = blocking(move || pods.reconcile(&live)).await;
+        self.known.touch();
+        leaked
     }
 
     /// Removes everything of ours from the host. The component must not be used after that.
@@ -60,8 +82,10 @@ impl Network {
     /// # Errors
     /// If the kernel refuses; what could be removed is.
     pub async fn purge(&self) -> Result<(), NetworkError> {
+        self.stop.cancel();
         let pods = self.pods.clone();
-        blocking(move || pods.purge()).await
+        let rules = nft::apply(&Plan::removal(&self.config.table)).await;
+        blocking(move || pods.purge()).await.and(rules)
     }
 
     pub fn config(&self) -> &Config {

@@ -14,9 +14,12 @@
 pub mod config;
 pub mod driver;
 pub mod error;
+mod follow;
 pub mod host;
 mod netlink;
+mod nft;
 pub mod pods;
+mod proxy;
 mod sysctl;
 
 pub use config::Config;

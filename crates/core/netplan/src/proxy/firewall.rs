@@ -3,6 +3,7 @@
 //! A packet must pass every table; ours cannot overrule a drop elsewhere. All we can do is to tell.
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A chain of another table that drops by default and does not know our bridge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,24 +20,37 @@ pub fn obstacles(
     bridge: &str,
     knows_bridge: impl Fn(&str, &str) -> bool,
 ) -> Vec<Obstacle> {
-    let chains = listing["nftables"].as_array().into_iter().flatten().map(|entry| &entry["chain"]);
-    let mut found: Vec<Obstacle> = Vec::new();
-    for chain in chains {
-        let text = |name: &str| chain[name].as_str().unwrap_or_default();
-        let (family, of, name, hook) = (text("family"), text("table"), text("name"), text("hook"));
-        let of_ours = of == table;
-        let drops = text("policy") == "drop" || (of == "firewalld" && name.starts_with("filter_"));
-        if of_ours || !drops || !["forward", "input"].contains(&hook) || !matches!(family, "ip" | "inet") {
-            continue;
-        }
-        if !knows_bridge(family, of) {
-            found.push(obstacle(family, of, name, hook, bridge));
-        }
-    }
-    found
+    let unaware = dropping(listing, table).filter(|chain| !knows_bridge(chain.family, chain.table));
+    unaware.map(|chain| obstacle(&chain, bridge)).collect()
 }
 
-fn obstacle(family: &str, table: &str, chain: &str, hook: &str, bridge: &str) -> Obstacle {
+/// Tables (family, name) that have a chain which may be an obstacle.
+pub fn suspects(listing: &Value, table: &str) -> BTreeSet<(String, String)> {
+    dropping(listing, table).map(|chain| (chain.family.to_owned(), chain.table.to_owned())).collect()
+}
+
+struct Chain<'a> {
+    family: &'a str,
+    table: &'a str,
+    name: &'a str,
+    hook: &'a str,
+}
+
+/// Chains of other tables that end with a drop. Those of firewalld accept by policy and reject by their last rule.
+fn dropping<'a>(listing: &'a Value, ours: &'a str) -> impl Iterator<Item = Chain<'a>> {
+    let chains = listing["nftables"].as_array().into_iter().flatten().map(|entry| &entry["chain"]);
+    chains.filter_map(move |chain| {
+        let text = |name: &str| chain[name].as_str().unwrap_or_default();
+        let found = Chain { family: text("family"), table: text("table"), name: text("name"), hook: text("hook") };
+        let firewalld = found.table == "firewalld" && found.name.starts_with("filter_");
+        let drops = text("policy") == "drop" || firewalld;
+        let in_the_way = ["forward", "input"].contains(&found.hook) && ["ip", "inet"].contains(&found.family);
+        (drops && in_the_way && found.table != ours).then_some(found)
+    })
+}
+
+fn obstacle(chain: &Chain<'_>, bridge: &str) -> Obstacle {
+    let Chain { family, table, name: chain, hook } = *chain;
     let what = if hook == "forward" { "packets from and to pods" } else { "packets from pods to this node" };
     let cause = format!("chain {chain} of nftables table {family} {table} drops {what} by default");
     let cure = match table {

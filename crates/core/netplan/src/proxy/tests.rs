@@ -125,24 +125,32 @@ fn a_cluster_ip_is_balanced_over_ready_endpoints() {
 
 #[test]
 fn ending_endpoints_serve_when_no_other_does() {
-    check("svc web 10.96.1.1 80\neps web 10.42.0.7:80/unready 10.42.1.8:80/ending", expect![[r#"
+    check(
+        "svc web 10.96.1.1 80\neps web 10.42.0.7:80/unready 10.42.1.8:80/ending",
+        expect![[r#"
         services 10.96.1.1 . tcp . 80 : goto service-1
         service-endpoints 10.96.1.1 . tcp . 80 . 0 : 10.42.1.8 . 80
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_service_without_endpoints_refuses() {
-    check("svc web 10.96.1.1 80 node=30080 ext=192.0.2.9\neps web 10.42.0.7:80/unready", expect![[r#"
+    check(
+        "svc web 10.96.1.1 80 node=30080 ext=192.0.2.9\neps web 10.42.0.7:80/unready",
+        expect![[r#"
         refused 10.96.1.1 . tcp . 80 : goto refuse
         refused 192.0.2.9 . tcp . 80 : goto refuse
         refused-ports tcp . 30080 : goto refuse
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn outside_traffic_is_masqueraded_unless_it_stays_local() {
-    check("svc web 10.96.1.1 80 node=30080 lb=192.0.2.9\neps web 10.42.0.5:80/here 10.42.1.6:80", expect![[r#"
+    check(
+        "svc web 10.96.1.1 80 node=30080 lb=192.0.2.9\neps web 10.42.0.5:80/here 10.42.1.6:80",
+        expect![[r#"
         services 10.96.1.1 . tcp . 80 : goto service-2
         services 192.0.2.9 . tcp . 80 : goto masquerade-service-2
         node-ports tcp . 30080 : goto masquerade-node-port-2
@@ -153,8 +161,11 @@ fn outside_traffic_is_masqueraded_unless_it_stays_local() {
         node-port-endpoints tcp . 30080 . 0 : 10.42.0.5 . 80
         node-port-endpoints tcp . 30080 . 1 : 10.42.1.6 . 80
         hairpin 10.42.0.5 . 10.42.0.5
-    "#]]);
-    check("svc web 10.96.1.1 80 node=30080 lb=192.0.2.9 local\neps web 10.42.0.5:80/here 10.42.1.6:80", expect![[r#"
+    "#]],
+    );
+    check(
+        "svc web 10.96.1.1 80 node=30080 lb=192.0.2.9 local\neps web 10.42.0.5:80/here 10.42.1.6:80",
+        expect![[r#"
         services 10.96.1.1 . tcp . 80 : goto service-2
         services 192.0.2.9 . tcp . 80 : goto service-2
         node-ports tcp . 30080 : goto node-port-2
@@ -169,31 +180,41 @@ fn outside_traffic_is_masqueraded_unless_it_stays_local() {
         local-service-endpoints 192.0.2.9 . tcp . 80 . 0 : 10.42.0.5 . 80
         local-node-port-endpoints tcp . 30080 . 0 : 10.42.0.5 . 80
         hairpin 10.42.0.5 . 10.42.0.5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn without_local_endpoints_outside_traffic_is_dropped() {
-    check("svc web 10.96.1.1 80 node=30080 local\neps web 10.42.1.6:80", expect![[r#"
+    check(
+        "svc web 10.96.1.1 80 node=30080 local\neps web 10.42.1.6:80",
+        expect![[r#"
         services 10.96.1.1 . tcp . 80 : goto service-1
         node-ports tcp . 30080 : goto node-port-1
         local-node-ports tcp . 30080 : drop
         service-endpoints 10.96.1.1 . tcp . 80 . 0 : 10.42.1.6 . 80
         node-port-endpoints tcp . 30080 . 0 : 10.42.1.6 . 80
-    "#]]);
-    check("svc web 10.96.1.1 80 internal-local\neps web 10.42.1.6:80", expect![[r#"
+    "#]],
+    );
+    check(
+        "svc web 10.96.1.1 80 internal-local\neps web 10.42.1.6:80",
+        expect![[r#"
         services 10.96.1.1 . tcp . 80 : drop
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn affinity_has_chains_of_its_own() {
-    check("svc web 10.96.1.1 80 node=30080 sticky=60\neps web 10.42.0.5:80/here 10.42.1.6:80", expect![[r#"
+    check(
+        "svc web 10.96.1.1 80 node=30080 sticky=60\neps web 10.42.0.5:80/here 10.42.1.6:80",
+        expect![[r#"
         services 10.96.1.1 . tcp . 80 : goto sticky/default/web/tcp/80
         node-ports tcp . 30080 : goto masquerade-sticky/default/web/tcp/80
         hairpin 10.42.0.5 . 10.42.0.5
         sticky/default/web/tcp/80 60s [(10.42.0.5, 80), (10.42.1.6, 80)]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -222,20 +243,28 @@ fn host_ports_yield_to_services() {
         node-port-endpoints tcp . 30080 . 0 : 10.42.1.6 . 80
         node-port-endpoints tcp . 8080 . 0 : 10.42.0.9 . 80
         hairpin 10.42.0.9 . 10.42.0.9
-    "#]].assert_eq(&shown(&plan(&world, &node(), &ports)));
+    "#]]
+    .assert_eq(&shown(&plan(&world, &node(), &ports)));
 }
 
 #[test]
 fn a_change_is_a_few_elements() {
     let before = "svc web 10.96.1.1 80 node=30080\neps web 10.42.0.5:80/here 10.42.1.6:80";
     check_changes(before, before, expect![""]);
-    check_changes(before, "svc web 10.96.1.1 80 node=30080\neps web 10.42.0.5:80/here 10.42.1.7:80", expect![[r#"
+    check_changes(
+        before,
+        "svc web 10.96.1.1 80 node=30080\neps web 10.42.0.5:80/here 10.42.1.7:80",
+        expect![[r#"
         delete element ip barque service-endpoints { 10.96.1.1 . tcp . 80 . 1 }
         delete element ip barque node-port-endpoints { tcp . 30080 . 1 }
         add element ip barque service-endpoints { 10.96.1.1 . tcp . 80 . 1 : 10.42.1.7 . 80 }
         add element ip barque node-port-endpoints { tcp . 30080 . 1 : 10.42.1.7 . 80 }
-    "#]]);
-    check_changes(before, "svc web 10.96.1.1 80\neps web 10.42.0.5:80/here 10.42.1.6:80 10.42.1.7:80", expect![[r#"
+    "#]],
+    );
+    check_changes(
+        before,
+        "svc web 10.96.1.1 80\neps web 10.42.0.5:80/here 10.42.1.6:80 10.42.1.7:80",
+        expect![[r#"
         table ip barque {
         	chain service-3 {
         		meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . ip protocol . th dport . numgen random mod 3 map @service-endpoints
@@ -249,8 +278,12 @@ fn a_change_is_a_few_elements() {
         delete chain ip barque masquerade-node-port-2
         delete chain ip barque service-2
         delete chain ip barque node-port-2
-    "#]]);
-    check_changes(before, "", expect![[r#"
+    "#]],
+    );
+    check_changes(
+        before,
+        "",
+        expect![[r#"
         delete element ip barque services { 10.96.1.1 . tcp . 80 }
         delete element ip barque node-ports { tcp . 30080 }
         delete element ip barque service-endpoints { 10.96.1.1 . tcp . 80 . 0, 10.96.1.1 . tcp . 80 . 1 }
@@ -259,13 +292,17 @@ fn a_change_is_a_few_elements() {
         delete chain ip barque masquerade-node-port-2
         delete chain ip barque service-2
         delete chain ip barque node-port-2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn affinity_keeps_the_clients_of_endpoints_that_stay() {
     let before = "svc web 10.96.1.1 80 sticky=60\neps web 10.42.0.5:80 10.42.1.6:80";
-    check_changes(before, "svc web 10.96.1.1 80 sticky=60\neps web 10.42.1.6:80 10.42.1.7:80", expect![[r#"
+    check_changes(
+        before,
+        "svc web 10.96.1.1 80 sticky=60\neps web 10.42.1.6:80 10.42.1.7:80",
+        expect![[r#"
         flush chain ip barque sticky/default/web/tcp/80
         table ip barque {
         	set sticky/default/web/tcp/80/10.42.1.7/80/60 {
@@ -283,8 +320,12 @@ fn affinity_keeps_the_clients_of_endpoints_that_stay() {
         }
         delete chain ip barque sticky/default/web/tcp/80/10.42.0.5/80/60
         delete set ip barque sticky/default/web/tcp/80/10.42.0.5/80/60
-    "#]]);
-    check_changes(before, "svc web 10.96.1.1 80\neps web 10.42.0.5:80 10.42.1.6:80", expect![[r#"
+    "#]],
+    );
+    check_changes(
+        before,
+        "svc web 10.96.1.1 80\neps web 10.42.0.5:80 10.42.1.6:80",
+        expect![[r#"
         table ip barque {
         	chain service-2 {
         		meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . ip protocol . th dport . numgen random mod 2 map @service-endpoints
@@ -299,7 +340,8 @@ fn affinity_keeps_the_clients_of_endpoints_that_stay() {
         delete set ip barque sticky/default/web/tcp/80/10.42.0.5/80/60
         delete chain ip barque sticky/default/web/tcp/80/10.42.1.6/80/60
         delete set ip barque sticky/default/web/tcp/80/10.42.1.6/80/60
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -85,6 +85,12 @@ impl Pods {
         self.leases().all().map(|lease| (lease.pod.clone(), self.shown(lease))).collect()
     }
 
+    /// Every host port of a plugged pod, with the pod's address.
+    pub fn host_ports(&self) -> Vec<(Ipv4Addr, HostPort)> {
+        let leases = self.leases();
+        leases.all().flat_map(|lease| lease.host_ports.iter().map(|port| (lease.ip, port.clone()))).collect()
+    }
+
     /// Unplugs every pod that is not in `live`, and removes namespaces and interfaces that no lease names. Returns the
     /// pods that were unplugged. To be called when nobody plugs, as at start.
     pub fn reconcile(&self, live: &[PodKey]) -> Result<Vec<PodKey>, NetworkError> {

@@ -1,5 +1,7 @@
 //! The node's network for real: each test is a node of its own, in network and mount namespaces that end with it.
 //! Needs root and the packages nftables and iproute2.
 
+mod cluster;
 mod pods;
+mod proxy;
 mod sandbox;

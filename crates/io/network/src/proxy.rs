@@ -1,0 +1,133 @@
+//! Keeps the node's nftables table equal to the plan.
+//!
+//! A change is applied [`GATHER`] after it was seen; what arrives meanwhile, or while nft runs, goes along with the next
+//! batch. Rules stay when we stop: connections go on while the control plane is away.
+
+use crate::follow::Known;
+use crate::netlink::{Socket, conntrack};
+use crate::{Config, NetworkError, Pods, nft};
+use netplan::proxy::{Flow, NodeFacts, Plan, firewall, plan};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use stdx::Backoff;
+use telemetry::Check;
+
+/// Long enough for the objects of one rollout step to come in together, too short to be felt.
+const GATHER: Duration = Duration::from_millis(5);
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_LAST: Duration = Duration::from_secs(30);
+
+pub struct Proxy {
+    node: NodeFacts,
+    known: Known,
+    pods: Arc<Pods>,
+    health: Check,
+    /// What the kernel has; None if unknown.
+    applied: Option<Plan>,
+}
+
+impl Proxy {
+    pub fn new(config: &Config, known: Known, pods: Arc<Pods>, health: Check) -> Self {
+        let node = NodeFacts {
+            name: config.node_name.clone(),
+            pod_cidr: config.pod_cidr,
+            cluster_cidr: config.cluster_cidr,
+            service_cidr: config.service_cidr,
+            dns_ip: config.dns_ip,
+            bridge: config.bridge.clone(),
+            table: config.table.clone(),
+        };
+        Self { node, known, pods, health, applied: None }
+    }
+
+    /// Runs until cancelled.
+    pub async fn run(mut self) {
+        let mut changes = self.known.changes();
+        if self.known.is_complete() {
+            changes.mark_changed();
+        }
+        let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LAST);
+        while changes.changed().await.is_ok() {
+            tokio::time::sleep(GATHER).await;
+            changes.mark_unchanged();
+            if let Err(error) = self.sync().await {
+                let wait = backoff.fail();
+                self.applied = None;
+                tracing::warn!(%error, ?wait, "Service rules were not changed, will retry");
+                self.health.ill(format!("Service rules are out of date: {error}"), "see the cause; it is tried again");
+                tokio::time::sleep(wait).await;
+                changes.mark_changed();
+            } else {
+                backoff.reset();
+            }
+        }
+    }
+
+    async fn sync(&mut self) -> Result<(), NetworkError> {
+        let start = Instant::now();
+        let host_ports: Vec<_> = self.pods.host_ports();
+        let wanted = self.known.read(|world| plan(world, &self.node, &host_ports));
+        let planned = start.elapsed();
+        match &self.applied {
+            Some(applied) if *applied == wanted => return Ok(()),
+            Some(applied) => self.change(applied, &wanted).await?,
+            None => {
+                nft::apply(&wanted.full()).await?;
+                self.look_for_obstacles().await;
+            }
+        }
+        tracing::debug!(?planned, took = ?start.elapsed(), "Service rules changed");
+        let before = self.applied.replace(wanted.clone());
+        if wanted.may_leave_stale(before.as_ref()) {
+            clean_connections(before, wanted).await;
+        }
+        Ok(())
+    }
+
+    /// Somebody may have changed our table by hand; then only a whole load helps.
+    async fn change(&self, applied: &Plan, wanted: &Plan) -> Result<(), NetworkError> {
+        let Err(error) = nft::apply(&wanted.changes(applied)).await else { return Ok(()) };
+        tracing::warn!(%error, "a change of the rules was refused, loading the whole table");
+        nft::apply(&wanted.full()).await
+    }
+
+    async fn look_for_obstacles(&self) {
+        let listing = match nft::chains().await {
+            Ok(listing) => listing,
+            Err(error) => return tracing::warn!(%error, "cannot tell whether other firewall rules block pods"),
+        };
+        let (table, bridge) = (&self.node.table, &self.node.bridge);
+        // Only tables that would be an obstacle are worth listing.
+        let mut knowing = Vec::new();
+        for suspect in firewall::suspects(&listing, table) {
+            if nft::table_mentions(&suspect.0, &suspect.1, bridge).await {
+                knowing.push(suspect);
+            }
+        }
+        let knows = |family: &str, name: &str| knowing.iter().any(|(f, n)| f == family && n == name);
+        let found = firewall::obstacles(&listing, table, bridge, knows);
+        if found.is_empty() {
+            return self.health.well();
+        }
+        let join = |part: fn(&firewall::Obstacle) -> &str| found.iter().map(part).collect::<Vec<_>>().join("; ");
+        let (cause, cure) = (join(|it| &it.cause), join(|it| &it.cure));
+        tracing::warn!(%cause, %cure, "another firewall stops pods' traffic");
+        self.health.ill(cause, cure);
+    }
+}
+
+/// Failure costs clients of lost UDP endpoints a timeout and nothing else.
+async fn clean_connections(before: Option<Plan>, now: Plan) {
+    let work = move || {
+        conntrack::delete_where(&mut Socket::netfilter()?, |tracked| {
+            let (destination, server) = (tracked.original.destination, tracked.reply.source);
+            let flow = Flow { protocol: tracked.original.protocol, destination, server };
+            now.is_stale(before.as_ref(), &flow)
+        })
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(0)) | Err(_) => {}
+        Ok(Ok(count)) => tracing::debug!(count, "deleted tracked connections to lost endpoints"),
+        Ok(Err(error)) => tracing::warn!(%error, "tracked connections to lost endpoints stay until they expire"),
+    }
+}
