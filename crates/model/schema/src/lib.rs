@@ -2,11 +2,13 @@
 //!
 //! The built-in facts are a generated table (`cargo xtask schema`); nothing here names a kind.
 
+mod finding;
 pub mod kinds;
 pub mod protobuf;
 pub mod structural;
 mod table;
 
+pub use finding::Finding;
 pub use structural::Structural;
 use table::Kind;
 pub use table::TypeUse;

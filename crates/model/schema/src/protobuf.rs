@@ -16,6 +16,8 @@ mod wire;
 
 pub use envelope::{Envelope, decode_object, frame, is_enveloped, list, unwrap, watch_event, wrap};
 
+pub(crate) use special::is_duration;
+
 use crate::table;
 use serde_json::Value;
 

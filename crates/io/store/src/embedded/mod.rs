@@ -15,13 +15,13 @@ mod state;
 mod watch;
 
 use crate::{
-    Compare, KeyValue, Op, Outcome, Range, RangeResult, ReadError, Revision, SealError, Sealer, Store, Watch,
+    Compare, Key, KeyValue, Op, Outcome, Range, RangeResult, ReadError, Revision, SealError, Sealer, Store, Watch,
     WatchError, WriteError,
 };
 use async_trait::async_trait;
 use committer::{Command, Committer, Pending};
 use disk::{DiskError, Reader};
-use state::{MAX_OPS, Shared, Snapshot};
+use state::{Entry, MAX_OPS, Shared, Snapshot};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -146,8 +146,11 @@ impl Embedded {
         let copied = tokio::task::spawn_blocking(move || {
             let file =
                 private().create_new(true).open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            disk::copy(&store, &path).map_err(|error| error.to_string())?;
-            file.sync_all().map_err(|error| error.to_string())
+            let copied = disk::copy(&store, &path).map_err(|error| error.to_string());
+            copied.and_then(|()| file.sync_all().map_err(|error| error.to_string())).inspect_err(|_| {
+                // Half a snapshot is none. Why it failed matters more than whether this works.
+                _ = std::fs::remove_file(&path);
+            })
         });
         copied.await.map_err(|_| "the store is closing".to_owned()).flatten().map_err(ReadError::Io)
     }
@@ -169,35 +172,23 @@ impl Embedded {
 
     /// The state at `at`, made from the state now by undoing what came after.
     async fn range_at(&self, range: Range, at: Revision) -> Result<RangeResult, ReadError> {
-        let (now, recent) = {
+        let (now, undo) = {
             let feed = self.shared.feed();
             let now = self.shared.snapshot();
             check_readable(&now, at)?;
-            let mut past = Snapshot::clone(&now);
-            let recent = feed.since(at).map(|events| {
+            let undo = feed.since(at).map(|events| {
                 let touched = events.rev().filter(|event| event.key.starts_with(&range.prefix));
-                for event in touched {
-                    match &event.old {
-                        Some(old) => _ = past.map.insert(event.key.clone(), old.clone()),
-                        None => _ = past.map.remove(&event.key),
-                    }
-                }
+                touched.map(|event| (event.key.clone(), event.old.clone())).collect::<Vec<_>>()
             });
-            (past, recent)
+            (Snapshot::clone(&now), undo)
         };
-        if recent.is_some() {
-            return Ok(now.range(&range));
+        if let Some(undo) = undo {
+            return Ok(undone(now, undo).range(&range));
         }
         let reader = self.reader.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let mut past = now;
-            for (key, old) in reader.before(&range.prefix, at, past.revision)? {
-                match old {
-                    Some(old) => _ = past.map.insert(key, old),
-                    None => _ = past.map.remove(&key),
-                }
-            }
-            Ok(past.range(&range))
+            let undo = reader.before(&range.prefix, at, now.revision)?;
+            Ok(undone(now, undo).range(&range))
         });
         match read.await {
             Ok(Ok(result)) => Ok(result),
@@ -253,6 +244,17 @@ impl Store for Embedded {
     async fn revision(&self) -> Result<Revision, ReadError> {
         Ok(self.shared.snapshot().revision)
     }
+}
+
+/// The state with some keys as they were before; of a key that comes twice, the last counts.
+fn undone(mut state: Snapshot, undo: impl IntoIterator<Item = (Key, Option<Arc<Entry>>)>) -> Snapshot {
+    for (key, old) in undo {
+        match old {
+            Some(old) => _ = state.map.insert(key, old),
+            None => _ = state.map.remove(&key),
+        }
+    }
+    state
 }
 
 fn admission_kib(ops: &[Op]) -> u32 {

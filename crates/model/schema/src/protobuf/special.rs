@@ -44,6 +44,11 @@ pub fn nanos(text: &str) -> Option<i64> {
     Some(sign * sum as i64)
 }
 
+/// Whether a text is a Go duration.
+pub(crate) fn is_duration(text: &str) -> bool {
+    !text.is_empty() && nanos(text).is_some()
+}
+
 /// A duration as Go writes it, to the millisecond.
 pub fn duration(nanos: i64) -> String {
     let sign = if nanos < 0 { "-" } else { "" };

@@ -1,0 +1,40 @@
+//! Drops what a structural schema does not know. Upstream: `pkg/apiserver/schema/pruning`.
+
+use super::{Place, Structural};
+use serde_json::Value;
+
+impl Structural {
+    /// Drops unknown fields; returns their paths (`spec.list[0].x`) in order. apiVersion, kind and metadata of a
+    /// resource stay as they are.
+    pub fn prune(&self, value: &mut Value) -> Vec<String> {
+        let mut dropped = Vec::new();
+        prune(self, value, &Place::Root, &mut dropped);
+        dropped
+    }
+}
+
+fn prune(node: &Structural, value: &mut Value, place: &Place<'_>, dropped: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => map.retain(|name, value| {
+            let here = Place::Field(place, name);
+            if node.resource && matches!(name.as_str(), "apiVersion" | "kind" | "metadata") {
+                return true;
+            }
+            if let Some(known) = node.properties.get(name).or(node.additional.as_deref()) {
+                prune(known, value, &here, dropped);
+                return true;
+            }
+            if !node.preserve_unknown {
+                dropped.push(here.to_string());
+            }
+            node.preserve_unknown
+        }),
+        Value::Array(list) => {
+            let Some(items) = &node.items else { return };
+            for (index, value) in list.iter_mut().enumerate() {
+                prune(items, value, &Place::Item(place, index), dropped);
+            }
+        }
+        _ => {}
+    }
+}
