@@ -2,8 +2,10 @@
 
 use crate::KindDef;
 use crate::cells::{AGE, NAME, column};
+use crate::checks::immutable;
+use crate::path::Path;
 use crate::read::{flag, list, number, text};
-use apimachinery::Value;
+use apimachinery::{Problems, Value};
 
 pub const KIND: KindDef = KindDef {
     columns: &[
@@ -14,6 +16,8 @@ pub const KIND: KindDef = KindDef {
         }),
         AGE,
     ],
+    validate,
+    validate_update,
     ..KindDef::new(
         ("apps", "v1", "ControllerRevision"),
         ("controllerrevisions", "controllerrevision"),
@@ -31,4 +35,14 @@ fn controller(revision: &Value) -> Value {
         Some((group, _)) => format!("{kind}.{group}/{name}").into(),
         None => format!("{kind}/{name}").into(),
     }
+}
+
+fn validate(revision: &Value, problems: &mut Problems) {
+    if number(revision, "revision") < 0 {
+        problems.invalid("revision", number(revision, "revision"), "must be greater than or equal to 0");
+    }
+}
+
+fn validate_update(new: &Value, old: &Value, problems: &mut Problems) {
+    immutable(&new["data"], &old["data"], Path::new("data"), problems);
 }

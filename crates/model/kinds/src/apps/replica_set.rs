@@ -1,11 +1,14 @@
 //! `apps/v1` ReplicaSet: keeps a number of identical pods running.
 
+use super::rules;
 use crate::cells::{AGE, NAME, SELECTOR, containers, images, integer, of_containers};
+use crate::checks::immutable_fields;
 use crate::corev1::pod::defaults::set_template_defaults;
+use crate::corev1::pod::validate::selected_template;
 use crate::edit::{default, object};
 use crate::read::number;
 use crate::{KindDef, Prepare, Subresource};
-use apimachinery::Value;
+use apimachinery::{Problems, Value};
 use serde_json::json;
 
 pub const KIND: KindDef = KindDef {
@@ -33,6 +36,8 @@ pub const KIND: KindDef = KindDef {
         images(|set, _| of_containers(&set["spec"], "image")),
         SELECTOR,
     ],
+    validate,
+    validate_update,
     ..KindDef::new(("apps", "v1", "ReplicaSet"), ("replicasets", "replicaset"), "io.k8s.api.apps.v1.ReplicaSet")
 };
 
@@ -41,4 +46,13 @@ fn set_defaults(set: &mut Value) {
         default(spec, "replicas", 1);
         set_template_defaults(spec);
     }
+}
+
+fn validate(set: &Value, problems: &mut Problems) {
+    rules::counts(set, problems);
+    selected_template(&set["spec"], problems);
+}
+
+fn validate_update(new: &Value, old: &Value, problems: &mut Problems) {
+    immutable_fields(&new["spec"], &old["spec"], &["selector"], rules::SPEC, problems);
 }

@@ -2,14 +2,18 @@
 
 use crate::KindDef;
 use crate::cells::{AGE, NAME, column, first_three};
+use crate::checks::{follows, one_of, optional_name, port_number};
 use crate::edit::{default_text, each};
-use crate::read::{list, number, text};
-use apimachinery::Value;
+use crate::path::Path;
+use crate::read::{is_empty, list, number, text};
+use apimachinery::validate::{is_dns1123_label, is_qualified_name, is_valid_ip};
+use apimachinery::{Problems, Value};
 
 pub const KIND: KindDef = KindDef {
     short_names: &["ep"],
     set_defaults,
     columns: &[NAME, column("Endpoints", "The addresses that are ready.", |endpoints, _| addresses(endpoints)), AGE],
+    validate,
     ..KindDef::new(("", "v1", "Endpoints"), ("endpoints", "endpoints"), "io.k8s.api.core.v1.Endpoints")
 };
 
@@ -38,4 +42,34 @@ fn addresses(endpoints: &Value) -> Value {
         }
     }
     first_three(&shown).into()
+}
+
+fn validate(endpoints: &Value, problems: &mut Problems) {
+    let subsets = Path::new("subsets");
+    for (index, subset) in list(endpoints, "subsets").iter().enumerate() {
+        let at = subsets.index(index);
+        if is_empty(subset, "addresses") && is_empty(subset, "notReadyAddresses") {
+            problems.required(at, "must specify `addresses` or `notReadyAddresses`");
+        }
+        for field in ["addresses", "notReadyAddresses"] {
+            let at = at.field(field);
+            for (index, address) in list(subset, field).iter().enumerate() {
+                follows(text(address, "ip"), at.index(index).field("ip"), is_valid_ip, problems);
+            }
+        }
+        ports(list(subset, "ports"), at.field("ports"), problems);
+    }
+}
+
+fn ports(ports: &[Value], at: Path, problems: &mut Problems) {
+    for (index, port) in ports.iter().enumerate() {
+        let at = at.index(index);
+        if ports.len() > 1 && is_empty(port, "name") {
+            problems.required(at.field("name"), "");
+        }
+        optional_name(port, "name", at, is_dns1123_label, problems);
+        port_number(number(port, "port"), at.field("port"), problems);
+        one_of(port, "protocol", at, &["SCTP", "TCP", "UDP"], problems);
+        optional_name(port, "appProtocol", at, is_qualified_name, problems);
+    }
 }

@@ -1,11 +1,14 @@
 //! `v1` Namespace: the room names of most kinds live in.
 
 use crate::cells::{AGE, NAME, column};
+use crate::checks::follows;
 use crate::edit::{default_text, list_or_new, object, object_or_new};
+use crate::path::Path;
 use crate::prepare::{keep, keep_status};
-use crate::read::text;
+use crate::read::{list, text};
 use crate::{KindDef, NameRule, Prepare, Scope, Subresource};
-use apimachinery::Value;
+use apimachinery::validate::is_qualified_name;
+use apimachinery::{Problems, Value};
 use serde_json::json;
 
 pub const KIND: KindDef = KindDef {
@@ -25,6 +28,7 @@ pub const KIND: KindDef = KindDef {
         column("Status", "The status of the namespace", |namespace, _| text(&namespace["status"], "phase").into()),
         AGE,
     ],
+    validate,
     ..KindDef::new(("", "v1", "Namespace"), ("namespaces", "namespace"), "io.k8s.api.core.v1.Namespace")
 };
 
@@ -62,5 +66,12 @@ fn prepare_update(namespace: &mut Value, old: &Value) {
     keep_status(namespace, old);
     if let Some(spec) = object_or_new(namespace, "spec") {
         keep(spec, &old["spec"], "finalizers");
+    }
+}
+
+fn validate(namespace: &Value, problems: &mut Problems) {
+    let at = Path::new("spec.finalizers");
+    for (index, finalizer) in list(&namespace["spec"], "finalizers").iter().enumerate() {
+        follows(finalizer.as_str().unwrap_or(""), at.index(index), is_qualified_name, problems);
     }
 }

@@ -1,11 +1,14 @@
 //! `v1` Node: a machine that runs pods.
 
 use crate::cells::{AGE, NAME, column, or, wide};
+use crate::checks::{follows, one_of, same};
 use crate::edit::{default, object};
+use crate::path::Path;
 use crate::quantities;
-use crate::read::{entries, flag, list, text};
+use crate::read::{entries, flag, is_empty, list, text};
 use crate::{KindDef, Prepare, Scope, Subresource};
-use apimachinery::Value;
+use apimachinery::validate::{is_qualified_name, is_valid_label_value};
+use apimachinery::{Problems, Value};
 use std::collections::BTreeSet;
 
 pub const KIND: KindDef = KindDef {
@@ -30,6 +33,8 @@ pub const KIND: KindDef = KindDef {
             or(text(info(node), "containerRuntimeVersion"), "<unknown>")
         }),
     ],
+    validate,
+    validate_update,
     ..KindDef::new(("", "v1", "Node"), ("nodes", "node"), "io.k8s.api.core.v1.Node")
 };
 
@@ -77,4 +82,30 @@ fn roles(node: &Value) -> Value {
 fn address(node: &Value, kind: &str) -> Value {
     let found = list(&node["status"], "addresses").iter().find(|address| text(address, "type") == kind);
     or(found.map_or("", |address| text(address, "address")), "<none>")
+}
+
+fn validate(node: &Value, problems: &mut Problems) {
+    let at = Path::new("spec.taints");
+    let taints = list(&node["spec"], "taints");
+    for (index, taint) in taints.iter().enumerate() {
+        let at = at.index(index);
+        follows(text(taint, "key"), at.field("key"), is_qualified_name, problems);
+        follows(text(taint, "value"), at.field("value"), is_valid_label_value, problems);
+        one_of(taint, "effect", at, &["NoExecute", "NoSchedule", "PreferNoSchedule"], problems);
+        let same =
+            |other: &Value| text(other, "key") == text(taint, "key") && text(other, "effect") == text(taint, "effect");
+        if taints[..index].iter().any(same) {
+            problems.duplicate(at, taint.clone());
+        }
+    }
+}
+
+/// What a node is given once it keeps.
+fn validate_update(new: &Value, old: &Value, problems: &mut Problems) {
+    for (field, name) in [("podCIDRs", "podCIDR"), ("providerID", "providerID")] {
+        if !is_empty(&old["spec"], field) && !same(&new["spec"][field], &old["spec"][field]) {
+            let message = format!("node updates may not change {name} except from \"\" to valid");
+            problems.forbidden(Path::new("spec").field(field), &message);
+        }
+    }
 }

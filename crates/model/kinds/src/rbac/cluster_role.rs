@@ -1,5 +1,6 @@
 //! `rbac.authorization.k8s.io/v1` ClusterRole: verbs on resources, in all namespaces.
 
+use super::rules;
 use crate::cells::{CREATED_AT, NAME};
 use crate::{KindDef, NameRule, Scope};
 
@@ -7,6 +8,7 @@ pub const KIND: KindDef = KindDef {
     scope: Scope::Cluster,
     name_rule: NameRule::PathSegment,
     columns: &[NAME, CREATED_AT],
+    validate: |role, problems| rules::role(role, false, problems),
     ..KindDef::new(
         ("rbac.authorization.k8s.io", "v1", "ClusterRole"),
         ("clusterroles", "clusterrole"),

@@ -1,7 +1,7 @@
 //! `rbac.authorization.k8s.io/v1` ClusterRoleBinding: who has a ClusterRole everywhere.
 
-use super::columns;
 use super::defaults::set_binding_defaults;
+use super::{columns, rules};
 use crate::{KindDef, NameRule, Scope};
 
 pub const KIND: KindDef = KindDef {
@@ -9,6 +9,8 @@ pub const KIND: KindDef = KindDef {
     name_rule: NameRule::PathSegment,
     set_defaults: set_binding_defaults,
     columns: columns::BINDING,
+    validate: |binding, problems| rules::binding(binding, false, problems),
+    validate_update: rules::binding_update,
     ..KindDef::new(
         ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding"),
         ("clusterrolebindings", "clusterrolebinding"),

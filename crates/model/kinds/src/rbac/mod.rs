@@ -6,3 +6,4 @@ pub mod columns;
 pub mod defaults;
 pub mod role;
 pub mod role_binding;
+pub mod rules;

@@ -2,10 +2,13 @@
 
 use crate::Column;
 use crate::cells::{AGE, NAME, column};
+use crate::checks::{immutable, same};
 use crate::edit::default;
+use crate::path::Path;
 use crate::read::{flag, text};
 use crate::{KindDef, Scope};
-use apimachinery::Value;
+use apimachinery::validate::is_qualified_name;
+use apimachinery::{Problems, Value};
 
 pub const KIND: KindDef = KindDef {
     short_names: &["sc"],
@@ -25,6 +28,8 @@ pub const KIND: KindDef = KindDef {
         }),
         AGE,
     ],
+    validate,
+    validate_update,
     ..KindDef::new(
         ("storage.k8s.io", "v1", "StorageClass"),
         ("storageclasses", "storageclass"),
@@ -49,4 +54,33 @@ pub fn is_default(class: &Value) -> bool {
 fn shown_name(class: &Value) -> String {
     let name = text(&class["metadata"], "name");
     if is_default(class) { format!("{name} (default)") } else { name.to_owned() }
+}
+
+fn validate(class: &Value, problems: &mut Problems) {
+    match text(class, "provisioner") {
+        "" => problems.required("provisioner", ""),
+        provisioner => {
+            for message in is_qualified_name(&provisioner.to_lowercase()) {
+                problems.invalid("provisioner", provisioner, &message);
+            }
+        }
+    }
+    for (policy, known) in
+        [("reclaimPolicy", ["Delete", "Retain"]), ("volumeBindingMode", ["Immediate", "WaitForFirstConsumer"])]
+    {
+        match text(class, policy) {
+            "" => problems.required(policy, ""),
+            value if !known.contains(&value) => problems.not_supported(policy, value, &known),
+            _ => {}
+        }
+    }
+}
+
+fn validate_update(new: &Value, old: &Value, problems: &mut Problems) {
+    for field in ["parameters", "provisioner", "reclaimPolicy"] {
+        if !same(&new[field], &old[field]) {
+            problems.forbidden(field, &format!("updates to {field} are forbidden."));
+        }
+    }
+    immutable(&new["volumeBindingMode"], &old["volumeBindingMode"], Path::new("volumeBindingMode"), problems);
 }

@@ -21,8 +21,10 @@ use crate::read::{has, is_empty, list, text};
 use apimachinery::validate::{is_dns1123_label, is_dns1123_subdomain, is_qualified_name, is_valid_ip};
 use apimachinery::{Problems, Value};
 
+pub use affinity::node_selector;
 pub use resources::requirements;
 pub use update::{validate_ephemeral_containers_update, validate_update};
+pub use volume_source::validate as validate_source;
 
 const SPEC: Path = Path::new("spec");
 
