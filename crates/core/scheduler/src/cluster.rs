@@ -89,7 +89,7 @@ impl Cluster {
         if let Some(pod) = node.pods.remove(uid) {
             for (name, amount) in &pod.requests {
                 if let Some(sum) = node.requested.get_mut(name) {
-                    *sum = sum.sub(*amount);
+                    *sum -= *amount;
                 }
             }
         }
@@ -161,7 +161,7 @@ impl Cluster {
 impl Node {
     pub fn free(&self, resource: &str) -> Quantity {
         let all = self.allocatable.get(resource).copied().unwrap_or(Quantity::ZERO);
-        all.sub(self.requested.get(resource).copied().unwrap_or(Quantity::ZERO))
+        all - self.requested.get(resource).copied().unwrap_or(Quantity::ZERO)
     }
 }
 

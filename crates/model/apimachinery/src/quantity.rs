@@ -8,6 +8,8 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cmp::Ordering;
 use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Mul, Sub, SubAssign};
 use std::str::FromStr;
 
 const NANOS: i128 = 1_000_000_000;
@@ -94,25 +96,6 @@ impl Quantity {
     /// -1, 0 or 1.
     pub fn sign(&self) -> i32 {
         self.nanos.signum() as i32
-    }
-
-    /// The sum, in this amount's format (in the other's where this one is zero, as upstream does).
-    #[must_use]
-    pub fn add(self, other: Self) -> Self {
-        let format = if self.nanos == 0 { other.format } else { self.format };
-        Self { nanos: cut(self.nanos.saturating_add(other.nanos)), format }
-    }
-
-    #[must_use]
-    pub fn sub(self, other: Self) -> Self {
-        let format = if self.nanos == 0 { other.format } else { self.format };
-        Self { nanos: cut(self.nanos.saturating_sub(other.nanos)), format }
-    }
-
-    /// The product with a whole number.
-    #[must_use]
-    pub fn mul(self, times: i64) -> Self {
-        Self { nanos: cut(self.nanos.saturating_mul(times.into())), format: self.format }
     }
 
     /// The amount as a floating number, for ratios.
@@ -299,6 +282,50 @@ fn write_decimal(mut amount: i128, format: Format, f: &mut fmt::Formatter<'_>) -
         (Format::DecimalExponent, 3) => write!(f, "{amount}"),
         (Format::DecimalExponent, _) => write!(f, "{amount}e{}", step as i32 * 3 - 9),
         _ => write!(f, "{amount}{}", SUFFIXES[step]),
+    }
+}
+
+impl Add for Quantity {
+    type Output = Self;
+
+    /// The sum, in this amount's format (in the other's where this one is zero, as upstream does).
+    fn add(self, other: Self) -> Self {
+        let format = if self.nanos == 0 { other.format } else { self.format };
+        Self { nanos: cut(self.nanos.saturating_add(other.nanos)), format }
+    }
+}
+
+impl Sub for Quantity {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        self + Self { nanos: -other.nanos, ..other }
+    }
+}
+
+impl AddAssign for Quantity {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl SubAssign for Quantity {
+    fn sub_assign(&mut self, other: Self) {
+        *self = *self - other;
+    }
+}
+
+impl Mul<i64> for Quantity {
+    type Output = Self;
+
+    fn mul(self, times: i64) -> Self {
+        Self { nanos: cut(self.nanos.saturating_mul(times.into())), format: self.format }
+    }
+}
+
+impl Sum for Quantity {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::ZERO, Add::add)
     }
 }
 
@@ -504,8 +531,8 @@ mod tests {
         #[test]
         fn sums_agree_with_numbers(a in -1_000_000_000i64..1_000_000_000, b in -1_000_000_000i64..1_000_000_000) {
             let (x, y) = (Quantity::from_milli(a), Quantity::from_milli(b));
-            prop_assert_eq!(x.add(y).milli_value(), a + b);
-            prop_assert_eq!(x.sub(y).milli_value(), a - b);
+            prop_assert_eq!((x + y).milli_value(), a + b);
+            prop_assert_eq!((x - y).milli_value(), a - b);
             prop_assert_eq!(x.cmp(&y), a.cmp(&b));
         }
 

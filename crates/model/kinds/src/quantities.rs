@@ -31,7 +31,7 @@ pub fn parse(quantity: &Value) -> Option<Quantity> {
 pub fn add(sum: &mut Resources, more: &Resources) {
     for (name, quantity) in more {
         let old = sum.get(name).copied().unwrap_or(Quantity::ZERO);
-        sum.insert(name.clone(), old.add(*quantity));
+        sum.insert(name.clone(), old + *quantity);
     }
 }
 

@@ -25,10 +25,6 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub fn leaf(name: String) -> Self {
-        Self { name, member: true, children: FieldSet::default() }
-    }
-
     fn is_empty(&self) -> bool {
         !self.member && self.children.is_empty()
     }

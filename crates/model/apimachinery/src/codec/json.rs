@@ -59,8 +59,8 @@ fn go_error(bytes: &[u8], error: &serde_json::Error) -> String {
 fn character_at(bytes: &[u8], line: usize, column: usize) -> Option<char> {
     let line = bytes.split(|byte| *byte == b'\n').nth(line.checked_sub(1)?)?;
     let rest = line.get(column.saturating_sub(1)..)?;
-    let character = String::from_utf8_lossy(&rest[..rest.len().min(4)]).chars().next();
-    character
+    let start = &rest[..rest.len().min(4)];
+    start.utf8_chunks().next()?.valid().chars().next()
 }
 
 fn quoted(character: char) -> String {

@@ -37,7 +37,7 @@ pub struct Accepted {
     pub shape: Shape,
     /// `;stream=watch`
     pub stream: bool,
-    /// Protobuf only: `type=` and the like are not looked at. `pretty=1`.
+    /// `;pretty=1`: indented for people.
     pub pretty: bool,
 }
 

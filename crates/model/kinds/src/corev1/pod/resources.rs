@@ -95,7 +95,7 @@ impl PodNeeds {
         }
         for (name, overhead) in &self.overhead {
             if let Some(limit) = sum.get_mut(name) {
-                *limit = limit.add(*overhead);
+                *limit += *overhead;
             }
         }
         sum
