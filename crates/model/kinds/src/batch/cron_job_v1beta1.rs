@@ -15,5 +15,6 @@ pub const KIND: KindDef = KindDef {
     deprecated: Some(Deprecated { since: "v1.21", removed: "v1.25", replacement: "batch/v1 CronJob" }),
     set_defaults: cron_job::set_defaults,
     columns: cron_job::COLUMNS,
+    validate: cron_job::validate,
     ..KindDef::new(("batch", "v1beta1", "CronJob"), ("cronjobs", "cronjob"), "io.k8s.api.batch.v1beta1.CronJob")
 };

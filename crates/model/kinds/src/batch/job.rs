@@ -1,13 +1,16 @@
 //! `batch/v1` Job: runs pods until enough have succeeded.
 
+use super::rules;
 use crate::cells::{AGE, NAME, SELECTOR, column, containers, human, images, of_containers, seconds};
+use crate::checks::{immutable, immutable_fields, label_selector, selects};
 use crate::corev1::pod::defaults::set_template_defaults;
 use crate::def::Now;
 use crate::edit::{default, default_text, each, object, object_or_new};
-use crate::prepare::empty_status;
+use crate::path::Path;
+use crate::prepare::{empty_status, keep};
 use crate::read::{flag, has, is_empty, list, number, text};
 use crate::{KindDef, Prepare, Subresource};
-use apimachinery::Value;
+use apimachinery::{Problems, Value};
 
 pub const KIND: KindDef = KindDef {
     categories: &["all"],
@@ -26,6 +29,8 @@ pub const KIND: KindDef = KindDef {
         images(|job, _| of_containers(&job["spec"], "image")),
         SELECTOR,
     ],
+    validate,
+    validate_update,
     ..KindDef::new(("batch", "v1", "Job"), ("jobs", "job"), "io.k8s.api.batch.v1.Job")
 };
 
@@ -130,4 +135,62 @@ fn select_own_pods(job: &mut Value) {
     {
         default(matching, CONTROLLER_UID_LABELS[0], uid);
     }
+}
+
+const SPEC: Path = Path::new("spec");
+
+fn validate(job: &Value, problems: &mut Problems) {
+    let spec = &job["spec"];
+    rules::job_spec(spec, SPEC, problems);
+    if !has(spec, "selector") {
+        problems.required(SPEC.field("selector"), "");
+    }
+    label_selector(&spec["selector"], SPEC.field("selector"), problems);
+    let labels = &spec["template"]["metadata"]["labels"];
+    let at = Path::new("spec.template.metadata.labels");
+    if has(spec, "selector") && !selects(&spec["selector"], labels) {
+        problems.invalid(at, labels.clone(), "`selector` does not match template `labels`");
+    }
+    if !flag(spec, "manualSelector") {
+        let (name, uid) = (text(&job["metadata"], "name"), text(&job["metadata"], "uid"));
+        CONTROLLER_UID_LABELS.iter().for_each(|label| must_be(labels, label, uid, at, problems));
+        JOB_NAME_LABELS.iter().for_each(|label| must_be(labels, label, name, at, problems));
+        if text(&spec["selector"]["matchLabels"], CONTROLLER_UID_LABELS[0]) != uid
+            && text(&spec["selector"]["matchLabels"], CONTROLLER_UID_LABELS[1]) != uid
+        {
+            problems.invalid(SPEC.field("selector"), spec["selector"].clone(), "`selector` not auto-generated");
+        }
+    }
+}
+
+/// A label that the server sets and nobody else.
+fn must_be(labels: &Value, label: &str, value: &str, at: Path, problems: &mut Problems) {
+    let message = format!("must be '{value}'");
+    match labels.get(label).and_then(Value::as_str) {
+        None => problems.required(at.key(label), &message),
+        Some(found) if found != value => problems.invalid(at.key(label), found, &message),
+        Some(_) => {}
+    }
+}
+
+fn validate_update(new: &Value, old: &Value, problems: &mut Problems) {
+    let (new_spec, old_spec) = (&new["spec"], &old["spec"]);
+    if !rules::is_elastic(new_spec, old_spec) {
+        immutable_fields(new_spec, old_spec, &["completions"], SPEC, problems);
+    }
+    let fixed =
+        ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"];
+    immutable_fields(new_spec, old_spec, &fixed, SPEC, problems);
+    let mut template = new_spec["template"].clone();
+    // As long as no pod was started, whoever queues the job may say where its pods go.
+    if flag(old_spec, "suspend") && !has(&old["status"], "startTime") {
+        let old = &old_spec["template"];
+        for field in ["labels", "annotations"] {
+            keep(&mut template["metadata"], &old["metadata"], field);
+        }
+        for field in ["nodeSelector", "affinity", "tolerations", "schedulingGates"] {
+            keep(&mut template["spec"], &old["spec"], field);
+        }
+    }
+    immutable(&template, &old_spec["template"], SPEC.field("template"), problems);
 }
