@@ -106,6 +106,7 @@ impl Api for Local {
             PatchKind::Strategic => PatchType::Strategic,
             PatchKind::Apply { manager, force } => {
                 manager.clone_into(&mut call.params.manager);
+                call.params.manager_given = true;
                 call.params.force = force;
                 PatchType::Apply
             }

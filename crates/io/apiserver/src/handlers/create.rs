@@ -3,7 +3,8 @@
 //! Upstream: `endpoints/handlers/create.go`, `registry/rest/create.go`.
 
 use super::write::{Put, meta_mut, meta_text, name_of, namespace_of, now_text};
-use super::{Call, Written, check, fields};
+use super::fields::{self, Way};
+use super::{Call, Written, check};
 use crate::admission::Operation;
 use crate::server::Server;
 use apimachinery::{ApiError, ApiResult, Reason, Value};
@@ -20,7 +21,12 @@ const MAX_GENERATED_BASE: usize = 63 - SUFFIX_LEN;
 impl Server {
     /// # Errors
     /// 409 if the name is taken, 422 for an invalid object, 404 or 403 for a namespace that is not there or ends.
-    pub async fn create(&self, call: &Call<'_>, mut object: Value) -> ApiResult<Written> {
+    pub async fn create(&self, call: &Call<'_>, object: Value) -> ApiResult<Written> {
+        self.create_as(call, object, Way::Update).await
+    }
+
+    /// The same for an object whose fields' owners may be recorded already.
+    pub(super) async fn create_as(&self, call: &Call<'_>, mut object: Value, way: Way) -> ApiResult<Written> {
         check::identity(call, &mut object)?;
         check::body(call, &mut object, &call.params.odd)?;
         if !meta_text(&object, "resourceVersion").is_empty() {
@@ -33,7 +39,7 @@ impl Server {
             if let Some(base) = &base {
                 meta_mut(&mut draft).insert("name".into(), format!("{base}{}", suffix()).into());
             }
-            match self.create_once(call, draft).await {
+            match self.create_once(call, draft, way).await {
                 Err(error) if error.is_already_exists() && base.is_some() => {}
                 other => return other,
             }
@@ -46,10 +52,10 @@ impl Server {
         Err(ApiError::new(Reason::AlreadyExists, message))
     }
 
-    async fn create_once(&self, call: &Call<'_>, mut object: Value) -> ApiResult<Written> {
+    async fn create_once(&self, call: &Call<'_>, mut object: Value, way: Way) -> ApiResult<Written> {
         fill_system_fields(call, &mut object);
         call.resource.prepare_create(&mut object);
-        fields::on_create(call, &mut object)?;
+        fields::on_create(call, &mut object, way);
         self.admit(call, Operation::Create, &mut object, None).await?;
         check::create(call, &object)?;
         let habit = self.special.habit(&call.resource);

@@ -2,6 +2,7 @@
 //!
 //! Upstream: `meta/v1/types.go` (ListOptions, CreateOptions, PatchOptions, DeleteOptions) and their validation.
 
+use apimachinery::apply::validate_manager;
 use apimachinery::{ApiError, ApiResult, GroupVersionKind, Problems, Value};
 use serde_json::json;
 use std::time::Duration;
@@ -13,6 +14,8 @@ pub struct WriteParams {
     pub dry_run: bool,
     /// Under which name changed fields are recorded.
     pub manager: String,
+    /// Whether the client named it.
+    pub manager_given: bool,
     pub force: bool,
     pub field_validation: FieldValidation,
     /// What the body's text had wrong (duplicate fields), as warnings.
@@ -159,14 +162,11 @@ impl WriteParams {
             }
         };
         let dry_run = dry_run(query, &mut problems);
-        let manager = match value(query, "fieldManager") {
-            None | Some("") => manager_of_agent(agent),
-            Some(name) => name.to_owned(),
-        };
-        if manager.len() > 128 {
-            problems.too_long("fieldManager", 128);
-        }
-        let params = Self { dry_run, manager, force: flag(query, "force"), field_validation, odd: Vec::new() };
+        let given = value(query, "fieldManager").filter(|name| !name.is_empty());
+        let manager = given.map_or_else(|| manager_of_agent(agent), str::to_owned);
+        validate_manager(&manager, &mut problems);
+        let manager_given = given.is_some();
+        let params = Self { dry_run, manager, manager_given, force: flag(query, "force"), field_validation, odd: Vec::new() };
         if problems.is_empty() { Ok(params) } else { Err(invalid_options(options, problems)) }
     }
 }

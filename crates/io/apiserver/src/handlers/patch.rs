@@ -8,7 +8,7 @@ use super::{Call, Written, check, fields};
 use crate::resource::Sub;
 use crate::server::Server;
 use apimachinery::patch::{self, PatchType};
-use apimachinery::{ApiError, ApiResult, Problems, Value};
+use apimachinery::{ApiError, ApiResult, GroupVersionKind, Problems, Value};
 
 impl Server {
     /// # Errors
@@ -20,8 +20,7 @@ impl Server {
         if call.params.force {
             let mut problems = Problems::default();
             problems.forbidden("force", "may not be specified for non-apply patch");
-            let options = apimachinery::GroupVersionKind::of("meta.k8s.io", "v1", "PatchOptions");
-            return Err(ApiError::invalid(&options, "", problems.list()));
+            return Err(ApiError::invalid(&PATCH_OPTIONS, "", problems.list()));
         }
         if let Some(Sub::Scale(paths)) = call.resource.subresource(call.subresource) {
             let schema = schema::SchemaRef::Any;
@@ -46,10 +45,47 @@ impl Server {
         self.change(call, fields::Way::Update, &mut wanted).await
     }
 
-    async fn apply(&self, _call: &Call<'_>, _body: &Value) -> ApiResult<Written> {
-        Err(unsupported())
+    /// Server-side apply: merges into the present object, or creates.
+    async fn apply(&self, call: &Call<'_>, body: &Value) -> ApiResult<Written> {
+        if !call.params.manager_given {
+            let mut problems = Problems::default();
+            problems.required("fieldManager", "is required for apply patch");
+            return Err(ApiError::invalid(&PATCH_OPTIONS, "", problems.list()));
+        }
+        let mut body = body.clone();
+        if body["metadata"]["name"].is_null() {
+            super::write::meta_mut(&mut body).insert("name".into(), call.name.into());
+        }
+        check::identity(call, &mut body)?;
+        check::name_matches(call, &mut body)?;
+        check::body(call, &mut body, &call.params.odd)?;
+        let insists = !super::write::meta_text(&body, "resourceVersion").is_empty();
+        let mut wanted = |old: &Value| {
+            let mut new = fields::merged(call, &body, Some(old))?;
+            call.resource.set_defaults(&mut new);
+            if !insists {
+                super::write::meta_mut(&mut new).remove("resourceVersion");
+            }
+            Ok(new)
+        };
+        for _ in 0..CREATE_TRIES {
+            match self.change(call, fields::Way::Applied, &mut wanted).await {
+                Err(error) if error.is_not_found() && call.subresource.is_empty() && !insists => {}
+                other => return other,
+            }
+            let fresh = fields::merged(call, &body, None)?;
+            match self.create_as(call, fresh, fields::Way::Applied).await {
+                Err(error) if error.is_already_exists() => {}
+                other => return other,
+            }
+        }
+        Err(ApiError::modified(&call.resource.gvr, call.name))
     }
 }
+
+const PATCH_OPTIONS: GroupVersionKind = GroupVersionKind::of("meta.k8s.io", "v1", "PatchOptions");
+/// An object may be created and deleted by others while we look.
+const CREATE_TRIES: usize = 5;
 
 fn unsupported() -> ApiError {
     ApiError::new(

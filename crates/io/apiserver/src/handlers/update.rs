@@ -44,7 +44,7 @@ impl Server {
     pub(crate) async fn change(
         &self,
         call: &Call<'_>,
-        way: fields::Way<'_>,
+        way: fields::Way,
         wanted: &mut Change<'_>,
     ) -> ApiResult<Written> {
         for _ in 0..TRIES {
@@ -52,7 +52,7 @@ impl Server {
             let old = value_of(call, &current);
             let mut new = wanted(&old)?;
             let insists = self.preconditions(call, &new, &current)?;
-            self.prepare(call, &mut new, &old, way)?;
+            self.prepare(call, &mut new, &old, way);
             if let Some(written) = self.write_change(call, new, &old, &current).await? {
                 return Ok(written);
             }
@@ -81,7 +81,7 @@ impl Server {
     }
 
     /// Puts right what this way of writing may not change.
-    fn prepare(&self, call: &Call<'_>, new: &mut Value, old: &Value, way: fields::Way<'_>) -> ApiResult<()> {
+    fn prepare(&self, call: &Call<'_>, new: &mut Value, old: &Value, way: fields::Way) {
         keep_system_fields(new, old);
         match call.resource.subresource(call.subresource) {
             Some(Sub::Status) => call.resource.prepare_status(new, old),
@@ -91,7 +91,7 @@ impl Server {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
             meta_mut(new).insert("generation".into(), generation.into());
         }
-        fields::on_update(call, new, old, way)
+        fields::on_update(call, new, old, way);
     }
 
     /// Writes a prepared object. None: somebody else wrote first.

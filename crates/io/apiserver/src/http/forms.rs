@@ -35,11 +35,15 @@ pub struct Form {
 impl Form {
     /// # Errors
     /// 406 if the client takes nothing we have; 400 for a bad `includeObject`.
-    pub fn of(headers: &HeaderMap, info: &RequestInfo) -> ApiResult<Self> {
+    pub fn of(headers: &HeaderMap, info: &RequestInfo, custom: bool) -> ApiResult<Self> {
         let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-        let all = [Encoding::Json, Encoding::Yaml, Encoding::Protobuf];
+        let all: &[Encoding] = if custom {
+            &[Encoding::Json, Encoding::Yaml]
+        } else {
+            &[Encoding::Json, Encoding::Yaml, Encoding::Protobuf]
+        };
         let collection = info.name.is_empty();
-        let accepted = negotiate(text(ACCEPT), &all, |shape| match shape {
+        let accepted = negotiate(text(ACCEPT), all, |shape| match shape {
             Shape::Object | Shape::Table => true,
             Shape::PartialObjectMetadata => !collection || info.verb == "watch",
             Shape::PartialObjectMetadataList => collection,
@@ -93,6 +97,9 @@ impl Form {
             Shape::Table => self.encode(&self.table(resource, &listed.items, &meta, true)),
             Shape::PartialObjectMetadataList | Shape::PartialObjectMetadata => {
                 self.encode(&partial_metadata_list(listed.items.iter().map(|item| &item.bytes[..]), &meta))
+            }
+            _ if self.accepted.encoding == Encoding::Protobuf => {
+                super::protobuf::list(resource, listed, &meta.to_value())
             }
             _ => self.encode(&whole_list(resource, listed, &meta)),
         }

@@ -30,9 +30,8 @@ pub(super) async fn answer(front: Arc<Front>, peer: Peer, request: Request<Incom
     let (parts, body) = request.into_parts();
     let info = RequestInfo::parse(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default());
     let audit_id = parts.headers.get(AUDIT_ID).cloned();
-    let form = Form::of(&parts.headers, &info);
-    let shown = form.as_ref().ok().cloned();
-    let handled = AssertUnwindSafe(handle(&front, &peer, &info, form, parts, body)).catch_unwind().await;
+    let shown = Form::of(&parts.headers, &info, false).ok();
+    let handled = AssertUnwindSafe(handle(&front, &peer, &info, parts, body)).catch_unwind().await;
     let mut answer = match handled {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => answer::error(&error, shown.as_ref()),
@@ -54,7 +53,6 @@ async fn handle(
     front: &Arc<Front>,
     peer: &Peer,
     info: &RequestInfo,
-    form: ApiResult<Form>,
     parts: Parts,
     body: Incoming,
 ) -> ApiResult<Answer> {
@@ -65,7 +63,7 @@ async fn handle(
     }
     let resource = find(front, info)?;
     let _permit = front.limits.admit(info).await?;
-    let form = form?;
+    let form = Form::of(&parts.headers, info, resource.is_custom())?;
     serve(front, &user, resource, info, &form, parts, body).await
 }
 
