@@ -4,6 +4,7 @@
 
 mod finding;
 pub mod kinds;
+pub mod openapi;
 pub mod protobuf;
 pub mod structural;
 mod table;

@@ -12,11 +12,11 @@ mod decode;
 mod encode;
 mod envelope;
 mod special;
-mod wire;
+pub(crate) mod wire;
 
 pub use envelope::{Envelope, decode_object, frame, is_enveloped, list, unwrap, watch_event, wrap};
 
-pub(crate) use special::is_duration;
+pub(crate) use special::{is_duration, schema_props};
 
 use crate::table;
 use serde_json::Value;

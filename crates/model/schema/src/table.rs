@@ -134,6 +134,11 @@ pub(crate) fn fields(number: usize) -> &'static [FieldRow] {
     &FIELDS[TYPES[number].fields as usize..TYPES[number + 1].fields as usize]
 }
 
+/// How many fields all types before this one have.
+pub(crate) fn first_field(number: usize) -> usize {
+    TYPES[number].fields as usize
+}
+
 pub(crate) fn root(number: usize) -> &'static TypeUse {
     &USES[ROOTS[number] as usize]
 }

@@ -88,17 +88,26 @@ fn one(tag: u8, used: &'static TypeUse, value: &Value, name: &str, depth: usize,
         }
         Kind::Duration => {
             let nanos = special::nanos(text(value, name)?).ok_or_else(|| shape(name, "a duration"))?;
-            put_message(tag, out, |out| Ok::<(), Error>(put_int(1, nanos, out)))?;
+            put_message(tag, out, |out| {
+                put_int(1, nanos, out);
+                Ok::<(), Error>(())
+            })?;
         }
         Kind::Quantity => {
             let number = value.is_number().then(|| value.to_string());
             let written = number.as_deref().map_or_else(|| text(value, name), Ok)?;
-            put_message(tag, out, |out| Ok::<(), Error>(put_bytes(1, written.as_bytes(), out)))?;
+            put_message(tag, out, |out| {
+                put_bytes(1, written.as_bytes(), out);
+                Ok::<(), Error>(())
+            })?;
         }
         Kind::IntOrString => put_message(tag, out, |out| int_or_string(value, name, out))?,
         Kind::Fields | Kind::Raw | Kind::Json => {
             let raw = value.to_string();
-            put_message(tag, out, |out| Ok::<(), Error>(put_bytes(1, raw.as_bytes(), out)))?;
+            put_message(tag, out, |out| {
+                put_bytes(1, raw.as_bytes(), out);
+                Ok::<(), Error>(())
+            })?;
         }
         Kind::SchemaOrArray | Kind::SchemaOrBool | Kind::SchemaOrStrings => {
             put_message(tag, out, |out| schema_or(used.kind, value, name, depth, out))?;
