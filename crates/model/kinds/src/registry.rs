@@ -40,46 +40,4 @@ pub const ALL: &[&KindDef] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use apimachinery::Value;
-    use serde_json::json;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn names_are_unique_and_well_formed() {
-        let mut kinds = BTreeSet::new();
-        let mut resources = BTreeSet::new();
-        for def in ALL {
-            assert!(kinds.insert((def.group, def.version, def.kind)), "{} twice", def.kind);
-            assert!(resources.insert((def.group, def.version, def.plural)), "{} twice", def.plural);
-            assert_eq!(def.singular, def.kind.to_lowercase());
-            assert!(def.verbs.is_sorted(), "verbs of {}", def.kind);
-            assert!(def.schema.ends_with(&format!(".{}.{}", def.version, def.kind)), "{}", def.schema);
-            let home = ALL.iter().any(|other| (other.group, other.plural, other.version) == def.stored_as);
-            assert!(home, "{} {} is stored as a kind that is not served", def.version, def.kind);
-        }
-    }
-
-    #[test]
-    fn columns_bear_an_empty_object() {
-        for def in ALL {
-            for column in def.columns {
-                let cell = (column.cell)(&json!({}), &Now(0));
-                assert!(cell.is_string() || cell.is_number() || cell.is_boolean(), "{} {}", def.kind, column.name);
-            }
-            let names = def.columns.iter().filter(|column| column.format == "name").count();
-            assert_eq!(names, 1, "{} has one name", def.kind);
-        }
-    }
-
-    #[test]
-    fn defaults_and_strategies_bear_any_shape() {
-        let shapes = [Value::Null, json!([]), json!({}), json!({"metadata": 1, "spec": "x", "status": []})];
-        for def in ALL {
-            for shape in &shapes {
-                (def.set_defaults)(&mut shape.clone());
-            }
-        }
-    }
-}
+mod tests;

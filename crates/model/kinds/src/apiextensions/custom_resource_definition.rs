@@ -1,5 +1,6 @@
 //! `apiextensions.k8s.io/v1` CustomResourceDefinition: a kind made by users.
 
+use super::rules;
 use crate::cells::{CREATED_AT, NAME};
 use crate::edit::{default, default_text, list_or_new, object, object_or_new};
 use crate::prepare::{empty_status, keep_status};
@@ -16,6 +17,8 @@ pub const KIND: KindDef = KindDef {
     prepare: Prepare { create, update, ..Prepare::STATUS_AND_LABELS },
     set_defaults,
     columns: &[NAME, CREATED_AT],
+    validate: rules::validate,
+    validate_update: rules::validate_update,
     ..KindDef::new(
         ("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
         ("customresourcedefinitions", "customresourcedefinition"),

@@ -35,13 +35,7 @@ pub const KIND: KindDef = KindDef {
 };
 
 fn set_defaults(job: &mut Value) {
-    let labels = job["spec"]["template"]["metadata"]["labels"].clone();
-    if labels.is_object()
-        && is_empty(&job["metadata"], "labels")
-        && let Some(metadata) = object(job, "metadata")
-    {
-        metadata["labels"] = labels;
-    }
+    take_labels_of_pods(job);
     if let Some(spec) = object(job, "spec") {
         // A work queue has no number of completions, but its parallelism is 1 unless written.
         if !has(spec, "completions") && !has(spec, "parallelism") {
@@ -115,6 +109,18 @@ fn create(job: &mut Value) {
     empty_status(job);
     if !flag(&job["spec"], "manualSelector") {
         select_own_pods(job);
+        take_labels_of_pods(job);
+    }
+}
+
+/// A job without labels has those of its pods.
+fn take_labels_of_pods(job: &mut Value) {
+    let labels = job["spec"]["template"]["metadata"]["labels"].clone();
+    if labels.is_object()
+        && is_empty(&job["metadata"], "labels")
+        && let Some(metadata) = object(job, "metadata")
+    {
+        metadata["labels"] = labels;
     }
 }
 

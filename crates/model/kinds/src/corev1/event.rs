@@ -1,7 +1,7 @@
 //! `v1` Event: something that happened to an object.
 
 use crate::KindDef;
-use crate::events::columns;
+use crate::events::{columns, rules};
 use std::time::Duration;
 
 /// Events tell of the last hour. Upstream: `--event-ttl`.
@@ -24,5 +24,6 @@ pub const KIND: KindDef = KindDef {
     ],
     ttl: Some(TTL),
     columns: columns::COLUMNS,
+    validate: rules::core,
     ..KindDef::new(("", "v1", "Event"), ("events", "event"), "io.k8s.api.core.v1.Event")
 };

@@ -12,3 +12,4 @@ pub mod secret;
 pub mod service;
 pub mod service_account;
 pub mod service_addresses;
+mod service_rules;

@@ -1,6 +1,7 @@
 //! `v1` Service: one name and address for a set of pods.
 
 use super::service_addresses::{drop_stale, keep_allocated, mirror_cluster_ips};
+use super::service_rules;
 use crate::cells::{AGE, NAME, column, labels, or, wide};
 use crate::edit::{default, default_text, each, object, object_or_new, remove};
 use crate::prepare::keep_status;
@@ -28,6 +29,8 @@ pub const KIND: KindDef = KindDef {
         AGE,
         wide("Selector", "Which pods stand behind the service.", |service, _| labels(&service["spec"]["selector"])),
     ],
+    validate: service_rules::validate,
+    validate_update: service_rules::validate_update,
     ..KindDef::new(("", "v1", "Service"), ("services", "service"), "io.k8s.api.core.v1.Service")
 };
 

@@ -1,9 +1,9 @@
 //! `events.k8s.io/v1` Event: the core Event under newer field names.
 
+use super::{columns, rules};
 use crate::KindDef;
 use crate::corev1::event::TTL;
 use crate::edit::rename;
-use crate::events::columns;
 use apimachinery::Value;
 
 pub const KIND: KindDef = KindDef {
@@ -26,6 +26,7 @@ pub const KIND: KindDef = KindDef {
     to_stored,
     from_stored,
     columns: columns::COLUMNS,
+    validate: rules::newer,
     ..KindDef::new(("events.k8s.io", "v1", "Event"), ("events", "event"), "io.k8s.api.events.v1.Event")
 };
 
