@@ -1,1 +1,13 @@
-//! daemon
+//! From a configuration to a running machine: which parts, in which order, wired how.
+
+pub mod admin;
+pub mod config;
+mod doors;
+mod identity;
+pub mod parts;
+mod reset;
+mod server;
+
+pub use config::{Config, ConfigError};
+pub use reset::{ResetError, reset};
+pub use server::{StartError, run};

@@ -88,6 +88,17 @@ impl Network {
         blocking(move || pods.purge()).await.and(rules)
     }
 
+    /// What [`Self::purge`] does, without a running component (`barque reset`).
+    ///
+    /// # Errors
+    /// As [`Self::purge`].
+    pub async fn purge_all(config: &Config) -> Result<(), NetworkError> {
+        let for_pods = config.clone();
+        let pods = blocking(move || Pods::open(for_pods)).await?;
+        let rules = nft::apply(&Plan::removal(&config.table)).await;
+        blocking(move || pods.purge()).await.and(rules)
+    }
+
     pub fn config(&self) -> &Config {
         &self.config
     }

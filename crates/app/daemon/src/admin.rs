@@ -1,0 +1,135 @@
+//! The running server's own door on this machine: a unix socket only root can open, one JSON line each way.
+//!
+//! `barque status` and `barque image` ask here; the API is for everything else.
+
+use crate::Config;
+use runtime::{Image, Runtime};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use telemetry::{Health, Verdict};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+/// A question fits easily; more is not one of ours.
+const MAX_QUESTION: u64 = 64 * 1024;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Question {
+    Status,
+    Images,
+    Import { archive: PathBuf, tag: Option<String> },
+    Remove { image: String },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    Status(Vec<Part>),
+    Images(Vec<Image>),
+    Done,
+    Refused(String),
+}
+
+/// One part of the server and how it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Part {
+    pub name: String,
+    /// `well`, `starting` or `ill`.
+    pub state: String,
+    pub cause: String,
+    pub cure: String,
+}
+
+pub(crate) struct Admin {
+    pub runtime: Runtime,
+    pub health: Health,
+}
+
+pub fn socket(config: &Config) -> PathBuf {
+    config.run_dir.join("admin.sock")
+}
+
+/// Asks the running server; `NotFound` or `ConnectionRefused` where none runs.
+pub async fn ask(config: &Config, question: &Question) -> io::Result<Answer> {
+    let mut stream = UnixStream::connect(socket(config)).await?;
+    let mut line = serde_json::to_vec(question)?;
+    line.push(b'\n');
+    stream.write_all(&line).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    Ok(serde_json::from_slice(&answer)?)
+}
+
+impl Admin {
+    pub fn listen(config: &Config) -> io::Result<UnixListener> {
+        let path = socket(config);
+        // Left by a killed server; the store's lock has made sure that none runs.
+        if path.exists() {
+            std::fs::remove_file(&path)?;
+        }
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
+    }
+
+    pub async fn serve(self, listener: UnixListener) {
+        let admin = std::sync::Arc::new(self);
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let admin = std::sync::Arc::clone(&admin);
+                    tokio::spawn(async move { admin.converse(stream).await });
+                }
+                Err(error) => {
+                    // Out of descriptors, usually: the next one may be accepted.
+                    tracing::warn!(%error, "the admin socket did not accept a connection");
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    async fn converse(&self, stream: UnixStream) {
+        let (read, mut write) = stream.into_split();
+        let mut line = String::new();
+        let mut reader = BufReader::new(read.take(MAX_QUESTION));
+        let answer = match reader.read_line(&mut line).await {
+            Ok(_) => match serde_json::from_str(&line) {
+                Ok(question) => self.answer(question).await,
+                Err(error) => Answer::Refused(format!("not a question: {error}")),
+            },
+            Err(error) => Answer::Refused(error.to_string()),
+        };
+        if let Ok(text) = serde_json::to_vec(&answer)
+            && let Err(error) = write.write_all(&text).await
+        {
+            tracing::debug!(%error, "an answer on the admin socket was not read");
+        }
+    }
+
+    async fn answer(&self, question: Question) -> Answer {
+        let images = self.runtime.images();
+        let done = match question {
+            Question::Status => return Answer::Status(self.parts()),
+            Question::Images => return Answer::Images(images.list()),
+            Question::Import { archive, tag } => images.import(&archive, tag.as_deref()).await.map(Answer::Images),
+            Question::Remove { image } => images.remove(&image).await.map(|()| Answer::Done),
+        };
+        done.unwrap_or_else(|error| Answer::Refused(error.to_string()))
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let part = |(name, verdict): (&str, Verdict)| {
+            let (state, cause, cure) = match verdict {
+                Verdict::Well => ("well", String::new(), String::new()),
+                Verdict::Starting => ("starting", String::new(), String::new()),
+                Verdict::Ill { cause, cure } => ("ill", cause, cure),
+            };
+            Part { name: name.to_owned(), state: state.to_owned(), cause, cure }
+        };
+        self.health.verdicts().into_iter().map(part).collect()
+    }
+}

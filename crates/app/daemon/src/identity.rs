@@ -1,0 +1,45 @@
+//! Who this machine is: its certificates, the administrator's kubeconfig, the key of the store.
+
+use crate::Config;
+use crate::server::StartError;
+use cluster::{Kubeconfig, Leaf, Names, Pki};
+use std::net::IpAddr;
+use stdx::{Clock, SystemClock, write_atomically};
+
+/// Loads or makes the cluster's keys, and writes the kubeconfig where it is missing or out of date.
+pub fn load(config: &Config) -> Result<Pki, StartError> {
+    let names = names(config)?;
+    let pki = Pki::load_or_create(&config.pki_dir(), names, SystemClock.now())?;
+    let text = kubeconfig(&pki, &format!("https://{}:{}", host(config.address()), config.port));
+    let path = config.kubeconfig();
+    if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
+        write_atomically(&path, text.as_bytes(), 0o600).map_err(|source| StartError::File { path, source })?;
+    }
+    Ok(pki)
+}
+
+fn names(config: &Config) -> Result<Names, StartError> {
+    Ok(Names {
+        node: config.node_name.clone(),
+        hostname: config.node_name.clone(),
+        addresses: vec![config.address(), IpAddr::from([127, 0, 0, 1])],
+        service_address: config.kubernetes_address()?.into(),
+        cluster_domain: config.cluster_domain.clone(),
+        extra: config.cert_extra_sans.clone(),
+    })
+}
+
+/// The administrator's kubeconfig for a server address.
+fn kubeconfig(pki: &Pki, server: &str) -> String {
+    let admin = pki.pair(Leaf::Admin);
+    let (certificate, key) = (&*admin.certificate, &*admin.key);
+    let (cluster, user, context) = ("barque", "kubernetes-admin", "kubernetes-admin@barque");
+    Kubeconfig { server, cluster, user, context, ca: pki.ca(), certificate, key }.to_string()
+}
+
+fn host(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}

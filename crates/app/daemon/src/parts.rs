@@ -1,0 +1,33 @@
+//! What each part is told, taken from the one configuration.
+
+use crate::Config;
+use netplan::Cidr;
+
+pub fn runtime_config(config: &Config) -> runtime::Config {
+    runtime::Config {
+        data_dir: config.data_dir.join("runtime"),
+        state_dir: config.run_dir.join("rt"),
+        cgroup_root: config.instance.clone(),
+        registries: config.registries.clone(),
+        ..runtime::Config::default()
+    }
+}
+
+/// The ranges have been checked by [`Config::check`]; one that is wrong falls back to the default.
+pub fn network_config(config: &Config) -> network::Config {
+    let defaults = network::Config::for_node(&config.node_name);
+    let pods = config.pod_range().map_or(defaults.cluster_cidr, |(base, bits)| Cidr::new(base, bits));
+    let own = config.pod_range().map_or(defaults.pod_cidr, |(base, _)| Cidr::new(base, 24));
+    network::Config {
+        pod_cidr: own,
+        cluster_cidr: pods,
+        service_cidr: config.service_range().map_or(defaults.service_cidr, |(base, bits)| Cidr::new(base, bits)),
+        dns_ip: config.dns_address().unwrap_or(defaults.dns_ip),
+        cluster_domain: config.cluster_domain.clone(),
+        bridge: format!("{}0", config.instance),
+        table: config.instance.clone(),
+        state_dir: config.run_dir.join("network"),
+        netns_dir: config.run_dir.join("netns"),
+        ..defaults
+    }
+}

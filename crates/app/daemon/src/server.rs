@@ -1,0 +1,148 @@
+//! One machine with everything: store, API server, controllers, scheduler, network, node agent.
+//!
+//! Started in the order in which they need each other. What fails to start ends the process with its reason; what fails
+//! later heals itself or says so in its health.
+
+use crate::admin::{self, Admin};
+use crate::doors::LocalDoor;
+use crate::{Config, ConfigError, identity, parts};
+use apiserver::auth::{TokenIssuer, UserInfo};
+use apiserver::{ApiServer, Local};
+use client::Api;
+use cluster::{Pki, PkiError};
+use controllers::Settings;
+use network::{Network, NetworkError};
+use reconciler::Informers;
+use runtime::Runtime;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use stdx::{Clock, SystemClock};
+use store::{Embedded, OpenError, Options, SealError, Sealer, Store};
+use telemetry::Health;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the configuration cannot be used")]
+    Config(#[from] ConfigError),
+    #[error("the cluster's keys cannot be used")]
+    Pki(#[from] PkiError),
+    #[error("cannot write {path}")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("the store cannot be opened")]
+    Store(#[from] OpenError),
+    #[error("the store's encryption key cannot be used")]
+    Seal(#[from] SealError),
+    #[error("the API server does not start: {0}")]
+    Api(String),
+    #[error("cannot listen on {address}: is another API server running here? Choose another with --port")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("the pod network cannot be set up")]
+    Network(#[from] NetworkError),
+    #[error("the container runtime does not start")]
+    Runtime(#[from] runtime::Error),
+    #[error("cannot watch for signals")]
+    Signal(#[source] std::io::Error),
+}
+
+/// Values sealed on disk.
+const SECRETS: &str = "/registry/core/secrets/";
+const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// Runs until SIGTERM or SIGINT. Containers go on running without us.
+///
+/// # Errors
+/// If a part does not start.
+pub async fn run(config: Config) -> Result<(), StartError> {
+    config.check()?;
+    let stop = CancellationToken::new();
+    let health = Health::default();
+    let pki = identity::load(&config)?;
+    let store = open_store(&config)?;
+    let doors = Arc::new(LocalDoor::default());
+    let api = start_api(&config, &pki, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&doors), &health).await?;
+    let listener = listen(SocketAddr::new(config.bind_address, config.port)).await?;
+    let serving = api.serve(listener);
+    start_controllers(&api, &pki, &stop);
+    let network = start_network(&config, &api, &health).await?;
+    let runtime = Runtime::open(parts::runtime_config(&config)).await?;
+    let door = Admin::listen(&config).map_err(|source| StartError::File { path: admin::socket(&config), source })?;
+    tokio::spawn(Admin { runtime: runtime.clone(), health: health.clone() }.serve(door));
+    tracing::info!(address = %config.address(), port = config.port, "the API is served");
+    // Fails only where nobody asked to be told.
+    _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    wait_for_end().await?;
+    tracing::info!("stopping; containers go on running");
+    stop.cancel();
+    api.stop();
+    serving.abort();
+    store.close();
+    Ok(())
+}
+
+fn open_store(config: &Config) -> Result<Arc<Embedded>, StartError> {
+    let key = config.config_dir.join("store.key");
+    let sealer = Sealer::load_or_create(key, vec![SECRETS.to_owned()])?;
+    let mut options = Options::new(config.store_file());
+    options.seal = Some(Arc::new(sealer));
+    Ok(Embedded::open(options)?)
+}
+
+async fn start_api(
+    config: &Config,
+    pki: &Pki,
+    store: Arc<dyn Store>,
+    doors: Arc<LocalDoor>,
+    health: &Health,
+) -> Result<ApiServer, StartError> {
+    let tokens = TokenIssuer::new(pki.service_account_key(), ISSUER, Vec::new()).map_err(StartError::Api)?;
+    let config = apiserver::Config {
+        store,
+        tokens: Arc::new(tokens),
+        doors,
+        tls: Some(Arc::new(pki.server_config()?)),
+        service_range: config.service_range()?,
+        node_ports: 30000..=32767,
+        advertise: SocketAddr::new(config.address(), config.port),
+        health: health.clone(),
+    };
+    ApiServer::start(config).await.map_err(|error| StartError::Api(error.to_string()))
+}
+
+async fn start_network(config: &Config, api: &ApiServer, health: &Health) -> Result<Arc<Network>, StartError> {
+    let proxy = Arc::new(as_system(api, "system:kube-proxy"));
+    Ok(Network::start(parts::network_config(config), proxy, health).await?)
+}
+
+fn start_controllers(api: &ApiServer, pki: &Pki, stop: &CancellationToken) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let manager: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-controller-manager"));
+    let informers = Informers::new(Arc::clone(&manager), stop.clone());
+    let settings = Settings { root_ca: pki.ca().to_owned() };
+    reconciler::run_controllers(&settings, &manager, &informers, &clock, stop);
+    let scheduler: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-scheduler"));
+    tokio::spawn(reconciler::run_scheduler(scheduler, informers, clock, stop.clone()));
+}
+
+/// Our own components are of system:masters: they are this very process. Admission still sees every write.
+fn as_system(api: &ApiServer, name: &str) -> Local {
+    api.local(UserInfo::system(name))
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+async fn wait_for_end() -> Result<(), StartError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
