@@ -88,18 +88,28 @@ pub fn validate_manager(manager: &str, problems: &mut Problems) {
 /// Managed fields a client sent count (a single empty entry clears them), but not in a subresource. A write that
 /// changes nothing leaves the entries as they are.
 pub fn update(live: Option<&Value>, new: &mut Value, schema: SchemaRef<'_>, writer: &Writer<'_>) {
-    let mut managed = Managed::of_write(live, new, writer);
-    meta::remove(new, "managedFields");
-    record_update(live, new, schema, writer, &mut managed);
+    let sent = meta::metadata_mut(new).remove("managedFields").unwrap_or_default();
+    let changes = update_changes(live, new, schema, writer);
+    let stored = live.map_or(&Value::Null, |live| &live["metadata"]["managedFields"]);
+    if changes.is_same() && !stored.is_null() && (*stored == sent || sent.is_null()) {
+        meta::set(new, "managedFields", stored.clone());
+        return;
+    }
+    let mut managed = Managed::of_write(live, sent, writer);
+    record_update(changes, writer, &mut managed);
     managed.cap();
     managed.store(new);
 }
 
-fn record_update(live: Option<&Value>, new: &Value, schema: SchemaRef<'_>, writer: &Writer<'_>, managed: &mut Managed) {
+fn update_changes(live: Option<&Value>, new: &Value, schema: SchemaRef<'_>, writer: &Writer<'_>) -> Comparison {
     let nothing = json!({});
-    let changes = compare(live.unwrap_or(&nothing), new, schema).without(&FieldSet::of_fields(writer.reset));
-    let taken = changes.modified.union(&changes.added);
-    managed.forget(&taken.union(&changes.removed));
+    compare(live.unwrap_or(&nothing), new, schema).without(&FieldSet::of_fields(writer.reset))
+}
+
+fn record_update(changes: Comparison, writer: &Writer<'_>, managed: &mut Managed) {
+    let taken = changes.modified.joined(changes.added);
+    managed.forget(&taken);
+    managed.forget(&changes.removed);
     let own = stripped(taken);
     if !own.is_empty() {
         managed.put(Entry::of_writer(writer, false, own));
@@ -126,7 +136,7 @@ pub fn apply(
     let mut managed = Managed::of(stored);
     if live.is_some() && managed.entries.is_empty() {
         let unknown = Writer { manager: BEFORE_FIRST_APPLY, subresource: "", reset: &[], ..*writer };
-        record_update(None, &before, schema, &unknown, &mut managed);
+        record_update(update_changes(None, &before, schema, &unknown), &unknown, &mut managed);
     }
     let request = Request { before: &before, patch, schema, writer };
     let applied = match request.run(managed.clone(), force) {
@@ -162,16 +172,18 @@ impl Request<'_> {
         let wanted = stripped(to_field_set(self.patch, self.schema)).recursive_difference(&reset);
         let mut document = merge::merge(self.before, self.patch, self.schema);
         if let Some(last) = &last {
-            document = self.prune(document, &last.set, &wanted, &managed);
+            document = self.prune(document, &last.set(), &wanted, &managed);
         }
         let changes = compare(self.before, &document, self.schema).without(&reset);
-        let conflicts = conflicts(&managed, &changes);
+        let taken = changes.modified.union(&changes.added);
+        let conflicts = conflicts(&managed, &taken);
         if !force && !conflicts.is_empty() {
             return Err(ApplyError::Conflicts(conflicts));
         }
-        managed.forget(&changes.modified.union(&changes.added).union(&changes.removed));
+        managed.forget(&taken);
+        managed.forget(&changes.removed);
         let same_owner =
-            last.as_ref().is_some_and(|last| last.set == wanted && last.api_version == self.writer.api_version);
+            last.as_ref().is_some_and(|last| *last.set() == wanted && last.api_version == self.writer.api_version);
         let changed = !same_owner || !only_system(&changes);
         if !wanted.is_empty() {
             let mut entry = Entry::of_writer(self.writer, true, wanted);
@@ -262,11 +274,13 @@ fn check_patch(patch: &Value, schema: SchemaRef<'_>, writer: &Writer<'_>) -> Res
     })
 }
 
-fn conflicts(managed: &Managed, changes: &Comparison) -> Vec<Conflict> {
-    let taken = changes.modified.union(&changes.added);
+fn conflicts(managed: &Managed, taken: &FieldSet) -> Vec<Conflict> {
+    if taken.is_empty() {
+        return Vec::new();
+    }
     let mut found = Vec::new();
     for entry in &managed.entries {
-        let paths = entry.set.intersection(&taken).paths();
+        let paths = entry.set().intersection(taken).paths();
         found.extend(paths.into_iter().map(|field| Conflict { manager: entry.shown(), field }));
     }
     found.sort_by(|a, b| (&a.manager, &a.field).cmp(&(&b.manager, &b.field)));

@@ -94,6 +94,16 @@ impl FieldSet {
         })
     }
 
+    /// The union; costs nothing where one set is empty.
+    #[must_use]
+    pub(super) fn joined(self, other: Self) -> Self {
+        match (self.is_empty(), other.is_empty()) {
+            (true, _) => other,
+            (_, true) => self,
+            _ => self.union(&other),
+        }
+    }
+
     /// Members of this set that are not members of the other.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
@@ -179,17 +189,31 @@ impl FieldSet {
 
     /// FieldsV1.
     pub fn to_value(&self) -> Value {
-        let fields = self.nodes.iter().map(|node| {
-            let mut below = node.children.to_value();
+        self.clone().into_value()
+    }
+
+    /// FieldsV1, without copying names.
+    pub(super) fn into_value(self) -> Value {
+        let fields = self.nodes.into_iter().map(|node| {
+            let mut below = node.children.into_value();
             if let Value::Object(map) = &mut below
                 && node.member
                 && !map.is_empty()
             {
                 map.insert(".".to_owned(), Value::Object(Map::new()));
             }
-            (node.name.clone(), below)
+            (node.name, below)
         });
         Value::Object(fields.collect())
+    }
+
+    /// Whether a member of this set is one of the set that stands in FieldsV1 as stored, without reading all of that.
+    pub(super) fn overlaps_stored(&self, fields: &Value) -> bool {
+        self.nodes.iter().any(|node| {
+            let Some(Value::Object(below)) = fields.get(&node.name) else { return false };
+            let member = below.is_empty() || below.contains_key(".");
+            (node.member && member) || (!below.is_empty() && node.children.overlaps_stored(&fields[&node.name]))
+        })
     }
 
     /// Reads FieldsV1.
@@ -307,6 +331,7 @@ mod tests {
             prop_assert_eq!(a.difference(&b).union(&a.intersection(&b)), a.clone());
             prop_assert!(a.difference(&b).is_disjoint(&b));
             prop_assert!(a.is_subset(&a.union(&b)));
+            prop_assert_eq!(a.overlaps_stored(&b.to_value()), !a.is_disjoint(&b));
             prop_assert_eq!(FieldSet::from_value(&a.to_value()).unwrap(), a);
         }
     }

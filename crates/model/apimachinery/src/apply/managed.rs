@@ -5,7 +5,8 @@
 use super::Writer;
 use super::fieldset::FieldSet;
 use crate::Value;
-use serde_json::{Map, json};
+use serde_json::Map;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Entries of the operation Update an object keeps; older ones melt into one. Upstream: `DefaultMaxUpdateManagers`.
@@ -26,7 +27,7 @@ const SYSTEM_METADATA: [&str; 8] = [
 ];
 
 /// One manager's fields.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub manager: String,
     /// Apply rather than Update.
@@ -35,11 +36,19 @@ pub(super) struct Entry {
     pub subresource: String,
     /// RFC 3339; empty where unknown.
     pub time: String,
-    pub set: FieldSet,
+    fields: Fields,
+}
+
+/// Most writes touch the fields of one manager; those of the others stay as they were read.
+#[derive(Debug, Clone)]
+enum Fields {
+    /// FieldsV1 as it was stored.
+    Stored(Value),
+    Set(FieldSet),
 }
 
 /// All managers of an object. An entry's identity is manager, operation and subresource, for updates the version too.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Managed {
     pub entries: Vec<Entry>,
 }
@@ -52,7 +61,22 @@ impl Entry {
             api_version: writer.api_version.to_owned(),
             subresource: writer.subresource.to_owned(),
             time: writer.now.to_owned(),
-            set,
+            fields: Fields::Set(set),
+        }
+    }
+
+    /// What stored fields cannot say counts as nothing, as upstream has it.
+    pub fn set(&self) -> Cow<'_, FieldSet> {
+        match &self.fields {
+            Fields::Set(set) => Cow::Borrowed(set),
+            Fields::Stored(fields) => Cow::Owned(FieldSet::from_value(fields).unwrap_or_default()),
+        }
+    }
+
+    fn overlaps(&self, set: &FieldSet) -> bool {
+        match &self.fields {
+            Fields::Set(own) => !own.is_disjoint(set),
+            Fields::Stored(fields) => set.overlaps_stored(fields),
         }
     }
 
@@ -63,35 +87,52 @@ impl Entry {
             && (self.applied || self.api_version == other.api_version)
     }
 
-    fn read(entry: &Value) -> Result<Self, String> {
-        let text = |field: &str| entry[field].as_str().unwrap_or_default().to_owned();
+    fn read(mut entry: Value) -> Result<Self, String> {
+        let fields = match entry["fieldsV1"].take() {
+            Value::Null => Fields::Set(FieldSet::default()),
+            fields => Fields::Stored(fields),
+        };
+        let mut text = |field: &str| match entry[field].take() {
+            Value::String(text) => text,
+            _ => String::new(),
+        };
         let applied = match text("operation").as_str() {
             "Apply" => true,
             "Update" => false,
             other => return Err(format!("managedFields entry has the unknown operation {other:?}")),
         };
-        let set = match &entry["fieldsV1"] {
-            Value::Null => FieldSet::default(),
-            fields => FieldSet::from_value(fields)?,
-        };
         let (manager, api_version) = (text("manager"), text("apiVersion"));
-        Ok(Self { manager, applied, api_version, subresource: text("subresource"), time: text("time"), set })
+        Ok(Self { manager, applied, api_version, subresource: text("subresource"), time: text("time"), fields })
     }
 
-    fn to_value(&self) -> Value {
-        let mut entry = json!({
-            "manager": self.manager,
-            "operation": if self.applied { "Apply" } else { "Update" },
-            "apiVersion": self.api_version,
-            "fieldsType": "FieldsV1",
-            "fieldsV1": self.set.to_value(),
-        });
-        for (field, text) in [("time", &self.time), ("subresource", &self.subresource)] {
-            if !text.is_empty() {
-                entry[field] = text.as_str().into();
-            }
+    /// Reads the fields of an entry that a client sent, which may be no fields.
+    fn checked(mut self) -> Result<Self, String> {
+        if let Fields::Stored(fields) = &self.fields {
+            self.fields = Fields::Set(FieldSet::from_value(fields)?);
         }
-        entry
+        Ok(self)
+    }
+
+    fn into_value(self) -> Value {
+        let mut entry = Map::new();
+        let operation = if self.applied { "Apply" } else { "Update" };
+        let texts = [
+            ("manager", self.manager),
+            ("operation", operation.to_owned()),
+            ("apiVersion", self.api_version),
+            ("fieldsType", "FieldsV1".to_owned()),
+            ("time", self.time),
+            ("subresource", self.subresource),
+        ];
+        for (field, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+            entry.insert(field.to_owned(), Value::String(text));
+        }
+        let fields = match self.fields {
+            Fields::Stored(fields) => fields,
+            Fields::Set(set) => set.into_value(),
+        };
+        entry.insert("fieldsV1".to_owned(), fields);
+        Value::Object(entry)
     }
 
     /// `"kubectl" with subresource "status" using apps/v1`, as conflicts name it.
@@ -110,36 +151,42 @@ impl Entry {
 impl Managed {
     /// Reads an object's entries; none if they cannot be read, as upstream does.
     pub fn of(object: &Value) -> Self {
-        Self::read(&object["metadata"]["managedFields"]).unwrap_or_default()
+        Self::read(object["metadata"]["managedFields"].clone()).unwrap_or_default()
     }
 
-    fn read(list: &Value) -> Result<Self, String> {
-        let mut managed = Self::default();
-        for entry in list.as_array().into_iter().flatten() {
-            managed.put(Entry::read(entry)?);
+    fn read(list: Value) -> Result<Self, String> {
+        let Value::Array(list) = list else { return Ok(Self::default()) };
+        let entries: Result<Vec<Entry>, String> = list.into_iter().map(Entry::read).collect();
+        Ok(Self { entries: entries? })
+    }
+
+    /// The entries a write starts from: those the client `sent`, if they are readable (one empty entry clears all) and
+    /// it does not write a subresource; else the stored ones.
+    pub fn of_write(live: Option<&Value>, sent: Value, writer: &Writer<'_>) -> Self {
+        if live.is_some_and(|live| live["metadata"]["managedFields"] == sent) {
+            return Self::read(sent).unwrap_or_default();
         }
-        Ok(managed)
-    }
-
-    /// The entries a write starts from. The client's own, if it sent readable ones (one empty entry clears all) and
-    /// does not write a subresource; else the stored ones.
-    pub fn of_write(live: Option<&Value>, new: &Value, writer: &Writer<'_>) -> Self {
         let stored = || live.map(Self::of).unwrap_or_default();
-        if !writer.subresource.is_empty() {
-            return stored();
-        }
-        match &new["metadata"]["managedFields"] {
+        match &sent {
+            _ if !writer.subresource.is_empty() => stored(),
             Value::Array(list) if list.len() == 1 && list[0].as_object().is_some_and(Map::is_empty) => Self::default(),
-            Value::Array(list) if list.is_empty() => stored(),
-            list @ Value::Array(_) => Self::read(list).unwrap_or_else(|_| stored()),
+            Value::Array(list) if !list.is_empty() => Self::of_client(sent).unwrap_or_else(|_| stored()),
             _ => stored(),
         }
+    }
+
+    fn of_client(list: Value) -> Result<Self, String> {
+        let mut managed = Self::default();
+        for entry in Self::read(list)?.entries {
+            managed.put(entry.checked()?);
+        }
+        Ok(managed)
     }
 
     /// Adds an entry, or adds to the manager's entry and takes over version and time.
     pub fn put(&mut self, entry: Entry) {
         match self.entries.iter_mut().find(|known| known.same_manager(&entry)) {
-            Some(known) => *known = Entry { set: known.set.union(&entry.set), ..entry },
+            Some(known) => *known = Entry { fields: Fields::Set(known.set().union(&entry.set())), ..entry },
             None => self.entries.push(entry),
         }
     }
@@ -157,17 +204,20 @@ impl Managed {
         if fields.is_empty() {
             return;
         }
-        for entry in &mut self.entries {
-            if !entry.set.is_disjoint(fields) {
-                entry.set = entry.set.difference(fields);
+        self.entries.retain_mut(|entry| {
+            if entry.overlaps(fields) {
+                let left = entry.set().difference(fields);
+                let some = !left.is_empty();
+                entry.fields = Fields::Set(left);
+                return some;
             }
-        }
-        self.entries.retain(|entry| !entry.set.is_empty());
+            true
+        });
     }
 
     /// All that anybody owns.
     pub fn union(&self) -> FieldSet {
-        self.entries.iter().fold(FieldSet::default(), |all, entry| all.union(&entry.set))
+        self.entries.iter().fold(FieldSet::default(), |all, entry| all.union(&entry.set()))
     }
 
     /// Melts the oldest updates into `ancient-changes` until there are few enough. Upstream: `capUpdateManagers`.
@@ -185,7 +235,7 @@ impl Managed {
             match first_of.get(&entry.api_version) {
                 Some(at) if surplus > 0 => {
                     let bucket = &mut updates[*at];
-                    bucket.set = bucket.set.union(&entry.set);
+                    bucket.fields = Fields::Set(bucket.set().union(&entry.set()));
                     bucket.time = entry.time;
                     bucket.manager = ANCIENT.to_owned();
                     bucket.subresource.clear();
@@ -211,7 +261,7 @@ impl Managed {
             (!entry.applied, &entry.time, &entry.manager, &entry.api_version, &entry.subresource)
         }
         self.entries.sort_by(|a, b| order(a).cmp(&order(b)));
-        let list: Vec<Value> = self.entries.iter().map(Entry::to_value).collect();
+        let list: Vec<Value> = self.entries.into_iter().map(Entry::into_value).collect();
         crate::meta::set(object, "managedFields", list);
     }
 }
