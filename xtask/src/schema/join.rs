@@ -84,7 +84,9 @@ impl Join<'_> {
             let tags: Vec<u32> = path.iter().copied().chain([field.tag]).collect();
             match self.json_name(owner, key, field, names) {
                 Some(name) => {
-                    let required = names.is_some_and(|found| found.required.contains(&name));
+                    // k8s-openapi makes a kind's metadata required; upstream does not.
+                    let required = names
+                        .is_some_and(|found| found.required.contains(&name) && !(found.is_kind && name == "metadata"));
                     let facts = facts(field, required, !required && overrides::omits_zero(owner, &name, field));
                     let form = self.form(owner, &name, &field.kind);
                     out.push(Field { name, tags, form, facts });

@@ -73,7 +73,14 @@ pub fn v2(served: &[Served], release: &str) -> Vec<u8> {
     out
 }
 
-/// The whole v2 document as `application/com.github.proto-openapi.spec.v2@v1.0+protobuf`, the form client-go asks for.
+/// The media types by which clients ask for [`v2_protobuf`]: the old one, which client-go sends, is no valid media type.
+pub const V2_PROTOBUF_ACCEPTED: [&str; 2] =
+    ["application/com.github.proto-openapi.spec.v2@v1.0+protobuf", V2_PROTOBUF_TYPE];
+
+/// The `Content-Type` of [`v2_protobuf`]. Go clients refuse an answer that carries the old type.
+pub const V2_PROTOBUF_TYPE: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// The whole v2 document in gnostic's protobuf form, the only one client-go reads.
 pub fn v2_protobuf(served: &[Served], release: &str) -> Vec<u8> {
     let mut document = gnostic::Document::new(&info(release));
     document.paths(|add| paths::each(served, Style::V2, add));
