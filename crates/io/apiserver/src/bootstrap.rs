@@ -4,16 +4,19 @@
 
 use crate::local::Local;
 use crate::server::Server;
-use apimachinery::{ApiResult, GroupVersionResource as Gvr, Value};
-use client::resources::{NAMESPACES, PRIORITY_CLASSES};
-use client::{Api, WriteOptions};
+use crate::special::addresses;
+use apimachinery::{ApiResult, GroupVersionResource as Gvr, Reason, Value};
+use client::resources::{ENDPOINT_SLICES, ENDPOINTS, NAMESPACES, PRIORITY_CLASSES, SERVICES};
+use client::{Api, PatchKind, WriteOptions};
 use serde_json::json;
+use std::net::Ipv4Addr;
 
+const NAME: &str = "kubernetes";
 const SYSTEM_NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
 /// # Errors
 /// If the store does not accept the writes.
-pub async fn run(_server: &Server, api: &Local) -> ApiResult<()> {
+pub async fn run(server: &Server, api: &Local) -> ApiResult<()> {
     for name in SYSTEM_NAMESPACES {
         let namespace = json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}});
         ensure(api, &NAMESPACES, "", namespace).await?;
@@ -21,7 +24,53 @@ pub async fn run(_server: &Server, api: &Local) -> ApiResult<()> {
     for class in priority_classes() {
         ensure(api, &PRIORITY_CLASSES, "", class).await?;
     }
-    crate::auth::bootstrap::reconcile(api).await
+    crate::auth::bootstrap::reconcile(api).await?;
+    kubernetes_service(server, api).await
+}
+
+/// The Service by which pods find this API, and the address behind it.
+/// Upstream: `pkg/controlplane/controller/kubernetesservice`.
+async fn kubernetes_service(server: &Server, api: &Local) -> ApiResult<()> {
+    let (base, prefix) = server.service_range;
+    let first = Ipv4Addr::from(*addresses(base, prefix).start()).to_string();
+    let labels = json!({"component": "apiserver", "provider": "kubernetes"});
+    let service = json!({
+        "kind": "Service", "apiVersion": "v1", "metadata": {"name": NAME, "labels": labels},
+        "spec": {
+            "clusterIP": first, "type": "ClusterIP",
+            "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": server.advertise.port()}],
+        },
+    });
+    ensure(api, &SERVICES, "default", service).await?;
+    let port = json!([{"name": "https", "port": server.advertise.port(), "protocol": "TCP"}]);
+    let address = server.advertise.ip().to_string();
+    let endpoints = json!({
+        "kind": "Endpoints", "apiVersion": "v1",
+        "metadata": {"name": NAME, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+        "subsets": [{"addresses": [{"ip": address}], "ports": port}],
+    });
+    keep(api, &ENDPOINTS, endpoints, "subsets").await?;
+    let slice = json!({
+        "kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1",
+        "metadata": {"name": NAME, "labels": {"kubernetes.io/service-name": NAME}},
+        "addressType": if server.advertise.is_ipv4() { "IPv4" } else { "IPv6" },
+        "endpoints": [{"addresses": [address], "conditions": {"ready": true}}], "ports": port,
+    });
+    keep(api, &ENDPOINT_SLICES, slice, "endpoints").await
+}
+
+/// Makes the object, or brings the field up to date: the address may have changed since the last start.
+async fn keep(api: &Local, of: &Gvr, object: Value, field: &str) -> ApiResult<()> {
+    let patch = json!({field: object[field], "ports": object["ports"]});
+    let written = match ensure(api, of, "default", object).await {
+        Ok(()) => api.patch(of, "default", NAME, PatchKind::Merge, patch, WriteOptions::default()).await.map(drop),
+        refused => refused,
+    };
+    match written {
+        // A wildcard or loopback address is no endpoint; such a server is for this machine only.
+        Err(error) if error.reason() == Reason::Invalid => Ok(()),
+        other => other,
+    }
 }
 
 /// Upstream: `apis/scheduling/v1/helpers.go`.
@@ -54,7 +103,7 @@ async fn ensure(api: &Local, of: &Gvr, namespace: &str, object: Value) -> ApiRes
         other => return other.map(drop),
     }
     match api.create(of, namespace, object, WriteOptions::default()).await {
-        Err(error) if !error.is_already_exists() => Err(error),
-        _ => Ok(()),
+        Err(error) if error.is_already_exists() => Ok(()),
+        other => other.map(drop),
     }
 }

@@ -45,12 +45,13 @@ impl ApiServer {
     /// # Errors
     /// If the store cannot be read or written.
     pub async fn start(config: Config) -> ApiResult<Self> {
-        let server = Arc::new(Server::new(&config));
+        let server = Server::new(&config);
         let stop = CancellationToken::new();
         for resource in server.registry.table().all() {
             server.cache.shelf(&resource.place);
         }
         server.cache.load().await.map_err(ApiError::internal)?;
+        server.special.start(&server);
         tokio::spawn(server.cache.clone().follow(stop.clone()));
         let this = Self { server, tls: config.tls.clone(), stop };
         let system = || Arc::new(this.local(UserInfo::system("system:apiserver")));

@@ -1,15 +1,17 @@
 //! What all requests share: store, cache, resources, admission, identities.
 
 use crate::admission::{self, Plugin};
-use crate::auth::{Authenticator, Authorizer, TokenIssuer};
+use crate::auth::{Authenticator, Authorizer, TokenIssuer, UserInfo};
 use crate::cache::Cache;
+use crate::local::Local;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::special::Special;
+use apimachinery::{ApiError, ApiResult, Reason};
 use client::door::Doors;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use store::Store;
 use telemetry::Health;
 
@@ -32,6 +34,7 @@ pub struct Config {
 }
 
 pub struct Server {
+    this: Weak<Self>,
     pub store: Arc<dyn Store>,
     pub cache: Arc<Cache>,
     pub registry: Registry,
@@ -49,13 +52,14 @@ pub struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(config: &Config) -> Self {
-        Self {
+    pub(crate) fn new(config: &Config) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
             store: config.store.clone(),
             cache: Cache::new(config.store.clone()),
             registry: Registry::builtin(),
             admission: admission::chain(),
-            special: Special::builtin(),
+            special: Special::builtin(config),
             authorizer: Arc::new(Authorizer::new()),
             tokens: config.tokens.clone(),
             doors: config.doors.clone(),
@@ -64,7 +68,18 @@ impl Server {
             advertise: config.advertise,
             service_range: config.service_range,
             authenticator: RwLock::new(None),
-        }
+        })
+    }
+
+    /// The API as this identity sees it.
+    ///
+    /// # Errors
+    /// 503 if the server is being taken down.
+    pub fn local(&self, user: UserInfo) -> ApiResult<Local> {
+        let this = self.this.upgrade().ok_or_else(|| {
+            ApiError::new(Reason::ServiceUnavailable, "the server is shutting down")
+        })?;
+        Ok(Local::new(this, user))
     }
 
     pub(crate) fn set_authenticator(&self, authenticator: Option<Arc<Authenticator>>) {

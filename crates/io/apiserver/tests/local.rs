@@ -3,7 +3,7 @@
 mod world;
 
 use apimachinery::{EventType, Object};
-use client::resources::{CONFIG_MAPS, NAMESPACES, PODS};
+use client::resources::{CONFIG_MAPS, NAMESPACES, PODS, SERVICES};
 use client::{Api, DeleteOptions, ListOptions, PatchKind, Scope, WatchStream, WriteOptions};
 use futures_util::StreamExt;
 use serde_json::json;
@@ -97,6 +97,7 @@ async fn finalizers_hold_an_object() {
 #[tokio::test]
 async fn pods_are_found_by_their_node() {
     let world = world().await;
+    world.service_account().await;
     for (name, node) in [("a", "n1"), ("b", "n2")] {
         let pod = json!({
             "metadata": {"name": name},
@@ -109,6 +110,86 @@ async fn pods_are_found_by_their_node() {
     assert_eq!(world.names(&PODS, "default", options("metadata.name!=b")).await, ["a"]);
     let wrong = world.api.list(&PODS, Scope::All, &options("spec.foo=1")).await.unwrap_err();
     assert!(wrong.message().ends_with("field label not supported: spec.foo"), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_pod_goes_gracefully() {
+    let world = world().await;
+    world.service_account().await;
+    let pod = json!({
+        "metadata": {"name": "a"},
+        "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "i"}]},
+    });
+    let made = world.create(&PODS, "default", pod).await.unwrap().to_value();
+    assert_eq!(made["spec"]["containers"][0]["volumeMounts"][0]["mountPath"], TOKEN_PATH);
+    assert_eq!(made["spec"]["tolerations"][0]["tolerationSeconds"], 300);
+    assert_eq!(made["spec"]["priority"], 0);
+    world.api.delete(&PODS, "default", "a", &DeleteOptions::default()).await.unwrap();
+    let going = world.api.get(&PODS, "default", "a").await.unwrap().to_value();
+    assert_eq!(going["metadata"]["deletionGracePeriodSeconds"], 30);
+    let now = DeleteOptions { grace_seconds: Some(0), ..DeleteOptions::default() };
+    world.api.delete(&PODS, "default", "a", &now).await.unwrap();
+    assert!(world.api.get(&PODS, "default", "a").await.unwrap_err().is_not_found());
+}
+
+const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+#[tokio::test]
+async fn a_binding_binds_once() {
+    let world = world().await;
+    world.service_account().await;
+    let pod = json!({"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    world.create(&PODS, "default", pod).await.unwrap();
+    let binding = json!({"metadata": {"name": "a"}, "target": {"kind": "Node", "name": "n1"}});
+    let options = WriteOptions { subresource: "binding", ..WriteOptions::default() };
+    world.api.create(&PODS, "default", binding.clone(), options).await.unwrap();
+    let bound = world.api.get(&PODS, "default", "a").await.unwrap().to_value();
+    assert_eq!((&bound["spec"]["nodeName"], &bound["status"]["phase"]), (&json!("n1"), &json!("Pending")));
+    assert_eq!(bound["status"]["conditions"][0]["type"], "PodScheduled");
+    let again = world.api.create(&PODS, "default", binding, options).await.unwrap_err();
+    assert!(again.is_conflict(), "{again}");
+}
+
+#[tokio::test]
+async fn services_get_addresses_and_ports_of_their_own() {
+    let world = world().await;
+    let kubernetes = world.api.get(&SERVICES, "default", "kubernetes").await.unwrap().to_value();
+    assert_eq!(kubernetes["spec"]["clusterIP"], "10.96.0.1");
+    let service = |name: &str, port: i64| {
+        json!({
+            "metadata": {"name": name},
+            "spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": port}], "selector": {"a": "b"}},
+        })
+    };
+    let made = world.create(&SERVICES, "default", service("a", 30033)).await.unwrap().to_value();
+    assert!(made["spec"]["clusterIP"].as_str().unwrap().starts_with("10."), "{made}");
+    let taken = world.create(&SERVICES, "default", service("b", 30033)).await.unwrap_err();
+    assert_eq!(
+        taken.message(),
+        "Service \"b\" is invalid: spec.ports[0].nodePort: Invalid value: 30033: provided port is already allocated"
+    );
+    world.api.delete(&SERVICES, "default", "a", &DeleteOptions::default()).await.unwrap();
+    world.create(&SERVICES, "default", service("b", 30033)).await.unwrap();
+    let far = world.create(&SERVICES, "default", service("c", 80)).await.unwrap_err();
+    assert!(far.message().ends_with("The range of valid ports is 30000-32767"), "{far}");
+}
+
+#[tokio::test]
+async fn a_namespace_ends_when_it_is_let_go() {
+    let world = world().await;
+    world.create(&NAMESPACES, "", json!({"metadata": {"name": "x"}})).await.unwrap();
+    world.api.delete(&NAMESPACES, "", "x", &DeleteOptions::default()).await.unwrap();
+    let mut ending = world.api.get(&NAMESPACES, "", "x").await.unwrap().to_value();
+    assert_eq!(ending["status"]["phase"], "Terminating");
+    let refused = world.create(&CONFIG_MAPS, "x", config_map("a", json!({}))).await.unwrap_err();
+    assert_eq!(
+        refused.message(),
+        "configmaps \"a\" is forbidden: unable to create new content in namespace x because it is being terminated"
+    );
+    ending["spec"]["finalizers"] = json!([]);
+    let options = WriteOptions { subresource: "finalize", ..WriteOptions::default() };
+    world.api.update(&NAMESPACES, "", "x", ending, options).await.unwrap();
+    assert!(world.api.get(&NAMESPACES, "", "x").await.unwrap_err().is_not_found());
 }
 
 async fn next(watch: &mut WatchStream) -> (EventType, std::sync::Arc<Object>) {

@@ -6,14 +6,21 @@
 //!
 //! Upstream: `pkg/kubeapiserver/options/plugins.go` (order and defaults).
 
+mod default_storage_class;
+mod default_toleration_seconds;
+mod escalation;
 mod namespace_lifecycle;
+mod priority;
+mod service_account;
+mod storage_protection;
 
 use crate::auth::UserInfo;
 use crate::handlers::{Call, Warnings};
 use crate::resource::Resource;
 use crate::server::Server;
-use apimachinery::{ApiResult, Value};
+use apimachinery::{ApiError, ApiResult, Reason, Value};
 use async_trait::async_trait;
+use serde_json::json;
 use std::sync::Arc;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +70,16 @@ pub trait Plugin: Send + Sync {
 
 /// The plug-ins in their order.
 pub fn chain() -> Vec<Box<dyn Plugin>> {
-    vec![Box::new(namespace_lifecycle::NamespaceLifecycle)]
+    vec![
+        Box::new(namespace_lifecycle::NamespaceLifecycle),
+        Box::new(service_account::ServiceAccount),
+        Box::new(default_toleration_seconds::DefaultTolerationSeconds),
+        Box::new(priority::Priority),
+        Box::new(default_storage_class::DefaultStorageClass),
+        Box::new(storage_protection::StorageObjectInUseProtection),
+        // Mutating webhooks come here, validating ones and quota at the end.
+        Box::new(escalation::Escalation),
+    ]
 }
 
 impl Server {
@@ -109,4 +125,11 @@ fn attributes<'a>(call: &'a Call<'_>, operation: Operation, old: Option<&'a Valu
         old,
         warnings: &call.warnings,
     }
+}
+
+/// `pods "x" is forbidden: <why>`, as upstream's plug-ins refuse.
+fn forbidden(of: &Attributes<'_>, name: &str, why: &str) -> ApiError {
+    let gvr = &of.resource.gvr;
+    ApiError::new(Reason::Forbidden, format!("{} {name:?} is forbidden: {why}", gvr.qualified()))
+        .with_details(json!({"name": name, "group": gvr.group, "kind": gvr.resource}))
 }

@@ -107,6 +107,11 @@ impl Shelf {
         Snapshot { objects: state.objects.clone(), revision: complete.max(state.last) }
     }
 
+    /// All objects, in key order.
+    pub fn objects(&self) -> Vec<Arc<Object>> {
+        self.read().objects.values().map(|entry| entry.object.clone()).collect()
+    }
+
     /// The keys and revisions of all objects.
     pub fn keys(&self) -> Vec<(Key, Revision)> {
         self.read().objects.iter().map(|(key, entry)| (key.clone(), entry.object.head.revision)).collect()

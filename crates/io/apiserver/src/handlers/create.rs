@@ -67,7 +67,7 @@ impl Server {
         let (namespace, name) = (namespace_of(&object).to_owned(), name_of(&object).to_owned());
         match self.put(call, object, 0).await? {
             Put::Done(stored) => {
-                if let Some(ticket) = ticket {
+                if let Some(ticket) = ticket.filter(|_| !call.params.dry_run) {
                     ticket.keep();
                 }
                 Ok(Written::shown(call, &stored, true))

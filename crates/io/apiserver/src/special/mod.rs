@@ -3,12 +3,25 @@
 //! Two tables: [`Habit`]s run inside the generic handlers, [`Handler`]s answer a subresource or a kind that is not
 //! stored. A resource more that behaves specially is a file and a line here.
 
+mod binding;
+mod eviction;
+mod finalize;
+mod lifecycles;
+mod ranges;
+mod reviews;
+mod services;
+mod token;
+
 use crate::handlers::options::Propagation;
 use crate::handlers::{Call, Written};
 use crate::resource::Resource;
-use crate::server::Server;
-use apimachinery::{ApiResult, Value};
+use crate::server::{Config, Server};
+use apimachinery::{ApiError, ApiResult, Object, Value};
 use async_trait::async_trait;
+pub(crate) use ranges::addresses;
+use reviews::Review;
+use serde_json::json;
+use std::sync::Arc;
 
 /// Something reserved for a write (an address, a port). Dropped without [`keep`](Self::keep), it is given back.
 pub trait Ticket: Send {
@@ -17,6 +30,9 @@ pub trait Ticket: Send {
 
 /// How the objects of one resource behave differently from all others. Every method has the common behaviour.
 pub trait Habit: Send + Sync {
+    /// Runs once, when the cache is loaded.
+    fn start(&self, _server: &Server) {}
+
     /// Seconds of grace of a first delete; None: this kind does not go gracefully.
     fn grace(&self, _object: &Value, _asked: Option<i64>) -> Option<i64> {
         None
@@ -75,16 +91,47 @@ pub trait Handler: Send + Sync {
 const STREAMS: [(&str, &str, &str); 4] =
     [("", "pods", "log"), ("", "pods", "exec"), ("", "pods", "attach"), ("", "pods", "portforward")];
 
+/// Subresources that are another way to the whole object.
+const GENERIC: [(&str, &str, &str); 1] = [("", "pods", "ephemeralcontainers")];
+
 /// The two tables. Keys: `(group, resource)` and `(group, resource, subresource)`.
-#[derive(Default)]
 pub struct Special {
     habits: Vec<((&'static str, &'static str), Box<dyn Habit>)>,
     handlers: Vec<((&'static str, &'static str, &'static str), Box<dyn Handler>)>,
 }
 
 impl Special {
-    pub fn builtin() -> Self {
-        Self::default()
+    /// Both tables. A resource more is a line here.
+    pub fn builtin(config: &Config) -> Self {
+        const AUTHENTICATION: &str = "authentication.k8s.io";
+        const AUTHORIZATION: &str = "authorization.k8s.io";
+        let habits: Vec<((&str, &str), Box<dyn Habit>)> = vec![
+            (("", "namespaces"), Box::new(lifecycles::Namespaces)),
+            (("", "pods"), Box::new(lifecycles::Pods)),
+            (("", "services"), Box::new(services::Services::new(config))),
+            (("", "serviceaccounts"), Box::new(lifecycles::ReturnsDeleted)),
+            (("", "persistentvolumes"), Box::new(lifecycles::ReturnsDeleted)),
+            (("", "persistentvolumeclaims"), Box::new(lifecycles::ReturnsDeleted)),
+            (("batch", "jobs"), Box::new(lifecycles::Jobs)),
+        ];
+        let handlers: Vec<((&str, &str, &str), Box<dyn Handler>)> = vec![
+            (("", "pods", "binding"), Box::new(binding::Binding)),
+            (("", "pods", "eviction"), Box::new(eviction::Eviction)),
+            (("", "namespaces", "finalize"), Box::new(finalize::Finalize)),
+            (("", "serviceaccounts", "token"), Box::new(token::Token)),
+            ((AUTHENTICATION, "tokenreviews", ""), Box::new(Review::Token)),
+            ((AUTHENTICATION, "selfsubjectreviews", ""), Box::new(Review::SelfSubject)),
+            ((AUTHORIZATION, "subjectaccessreviews", ""), Box::new(Review::SubjectAccess)),
+            ((AUTHORIZATION, "selfsubjectaccessreviews", ""), Box::new(Review::SelfSubjectAccess)),
+            ((AUTHORIZATION, "localsubjectaccessreviews", ""), Box::new(Review::LocalSubjectAccess)),
+            ((AUTHORIZATION, "selfsubjectrulesreviews", ""), Box::new(Review::SelfSubjectRules)),
+        ];
+        Self { habits, handlers }
+    }
+
+    /// Lets habits take in what is stored.
+    pub fn start(&self, server: &Server) {
+        self.habits.iter().for_each(|(_, habit)| habit.start(server));
     }
 
     pub fn habit(&self, resource: &Resource) -> Option<&dyn Habit> {
@@ -99,9 +146,10 @@ impl Special {
         STREAMS.iter().any(|(group, plural, sub)| *group == gvr.group && *plural == gvr.resource && *sub == subresource)
     }
 
-    /// Whether a special subresource is written by the generic handlers (its rules are the kind's own).
-    pub fn is_generic(&self, _resource: &Resource, _subresource: &str) -> bool {
-        false
+    /// Whether a special subresource is read and written by the generic handlers (its rules are the kind's own).
+    pub fn is_generic(&self, resource: &Resource, subresource: &str) -> bool {
+        let gvr = &resource.gvr;
+        GENERIC.iter().any(|(group, plural, sub)| *group == gvr.group && *plural == gvr.resource && *sub == subresource)
     }
 
     pub fn handler(&self, resource: &Resource, subresource: &str) -> Option<&dyn Handler> {
@@ -112,4 +160,15 @@ impl Special {
             .find(|((group, plural, sub), _)| *group == gvr.group && *plural == gvr.resource && *sub == subresource);
         found.map(|(_, handler)| handler.as_ref())
     }
+}
+
+/// The answer of a special subresource that has none: a Status.
+fn success(code: u16) -> ApiResult<Written> {
+    answered(&json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code}))
+}
+
+/// A document as an answer, 201.
+fn answered(value: &Value) -> ApiResult<Written> {
+    let object = Object::from_value(value).map_err(ApiError::internal)?;
+    Ok(Written { object: Arc::new(object), created: true })
 }

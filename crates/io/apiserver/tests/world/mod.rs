@@ -60,6 +60,12 @@ impl World {
         self.api.update(of, namespace, &name, body, WriteOptions::default()).await
     }
 
+    /// What the service account controller would make.
+    pub async fn service_account(&self) {
+        let account = json!({"metadata": {"name": "default"}});
+        self.create(&client::resources::SERVICE_ACCOUNTS, "default", account).await.unwrap();
+    }
+
     pub async fn names(&self, of: &Gvr, namespace: &str, options: ListOptions) -> Vec<String> {
         let list = self.api.list(of, Scope::Namespace(namespace), &options).await.unwrap();
         list.items.iter().map(|item| item.head.name.clone()).collect()
