@@ -10,12 +10,14 @@
 use super::certificate;
 use super::tokens::{Bound, Claims, Ref, TokenError, TokenIssuer};
 use super::user::UserInfo;
+use crate::streams::upgrade::websocket_bearer;
 use apimachinery::{ApiError, ApiResult, GroupVersionResource, Reason};
 use aws_lc_rs::digest::{SHA256, digest};
 use client::Api;
 use client::resources::{NODES, PODS, SECRETS, SERVICE_ACCOUNTS};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -90,7 +92,7 @@ impl Authenticator {
             return Ok(Arc::clone(user));
         }
         let Some(token) = bearer(headers) else { return Ok(Arc::clone(&self.anonymous)) };
-        self.authenticate_token(token).await.map_err(|error| {
+        self.authenticate_token(&token).await.map_err(|error| {
             tracing::debug!(%error, "refused a bearer token");
             unauthorized()
         })
@@ -183,11 +185,11 @@ pub fn unix_now() -> i64 {
 }
 
 /// `Authorization: Bearer x`. WebSocket clients that cannot set headers send it as a sub-protocol.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.trim().split_once(' ')?;
+fn bearer(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return websocket_bearer(headers).map(Cow::Owned) };
+    let (scheme, token) = value.to_str().ok()?.trim().split_once(' ')?;
     let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(Cow::Borrowed(token))
 }
 
 fn with_extra(mut user: UserInfo, claims: &Claims) -> UserInfo {

@@ -17,3 +17,6 @@ pub use authenticator::Authenticator;
 pub use rbac::{Attributes, Authorizer, Decision, Target};
 pub use tokens::TokenIssuer;
 pub use user::UserInfo;
+
+#[cfg(test)]
+mod tests;
