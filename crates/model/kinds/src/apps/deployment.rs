@@ -5,7 +5,7 @@ use crate::cells::{AGE, NAME, SELECTOR, column, containers, images, integer, of_
 use crate::checks::{immutable_fields, number_or_percent, one_of};
 use crate::corev1::pod::defaults::set_template_defaults;
 use crate::corev1::pod::validate::selected_template;
-use crate::edit::{default, default_text, object, object_or_new};
+use crate::edit::{default, default_text, object_or_new};
 use crate::path::Path;
 use crate::read::{has, number, text};
 use crate::{KindDef, Prepare, Subresource};
@@ -48,7 +48,7 @@ pub const KIND: KindDef = KindDef {
 };
 
 fn set_defaults(deployment: &mut Value) {
-    let Some(spec) = object(deployment, "spec") else { return };
+    let Some(spec) = object_or_new(deployment, "spec") else { return };
     default(spec, "replicas", 1);
     if let Some(strategy) = object_or_new(spec, "strategy") {
         default_text(strategy, "type", "RollingUpdate");

@@ -5,7 +5,7 @@ use crate::cells::{AGE, NAME, SELECTOR, containers, images, integer, of_containe
 use crate::checks::immutable_fields;
 use crate::corev1::pod::defaults::set_template_defaults;
 use crate::corev1::pod::validate::selected_template;
-use crate::edit::{default, object};
+use crate::edit::{default, object_or_new};
 use crate::read::number;
 use crate::{KindDef, Prepare, Subresource};
 use apimachinery::{Problems, Value};
@@ -42,7 +42,7 @@ pub const KIND: KindDef = KindDef {
 };
 
 fn set_defaults(set: &mut Value) {
-    if let Some(spec) = object(set, "spec") {
+    if let Some(spec) = object_or_new(set, "spec") {
         default(spec, "replicas", 1);
         set_template_defaults(spec);
     }

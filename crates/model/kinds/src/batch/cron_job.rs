@@ -7,7 +7,7 @@ use crate::cells::{
     AGE, NAME, boolean, column, containers, images, integer, of_containers, or_none, selector, since, wide, yes_no,
 };
 use crate::checks::{annotations, labels, non_negative, one_of};
-use crate::edit::{default, default_text, object};
+use crate::edit::{default, default_text, object_or_new};
 use crate::path::Path;
 use crate::read::{count, flag, has, text};
 use crate::{Column, KindDef, Prepare, Subresource};
@@ -45,14 +45,14 @@ pub const COLUMNS: &[Column] = &[
 ];
 
 pub fn set_defaults(cron: &mut Value) {
-    let Some(spec) = object(cron, "spec") else { return };
+    let Some(spec) = object_or_new(cron, "spec") else { return };
     default_text(spec, "concurrencyPolicy", "Allow");
     default(spec, "suspend", false);
     default(spec, "successfulJobsHistoryLimit", 3);
     default(spec, "failedJobsHistoryLimit", 1);
-    if let Some(template) = object(spec, "jobTemplate") {
+    if let Some(template) = object_or_new(spec, "jobTemplate") {
         default(template, "metadata", serde_json::Map::new());
-        if let Some(job) = object(template, "spec") {
+        if let Some(job) = object_or_new(template, "spec") {
             set_job_spec_defaults(job);
         }
     }

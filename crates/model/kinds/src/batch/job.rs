@@ -36,7 +36,7 @@ pub const KIND: KindDef = KindDef {
 
 fn set_defaults(job: &mut Value) {
     take_labels_of_pods(job);
-    if let Some(spec) = object(job, "spec") {
+    if let Some(spec) = object_or_new(job, "spec") {
         // A work queue has no number of completions, but its parallelism is 1 unless written.
         if !has(spec, "completions") && !has(spec, "parallelism") {
             default(spec, "completions", 1);

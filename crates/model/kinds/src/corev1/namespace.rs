@@ -39,6 +39,13 @@ pub const FINALIZER: &str = "kubernetes";
 pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 fn set_defaults(namespace: &mut Value) {
+    label_with_name(namespace);
+    if let Some(status) = object_or_new(namespace, "status") {
+        default_text(status, "phase", "Active");
+    }
+}
+
+fn label_with_name(namespace: &mut Value) {
     let name = text(&namespace["metadata"], "name").to_owned();
     if !name.is_empty()
         && let Some(metadata) = object(namespace, "metadata")
@@ -46,13 +53,12 @@ fn set_defaults(namespace: &mut Value) {
     {
         labels[NAME_LABEL] = name.into();
     }
-    if let Some(status) = object_or_new(namespace, "status") {
-        default_text(status, "phase", "Active");
-    }
 }
 
 /// A namespace is born active and held by its finalizer; afterwards only `finalize` lets go of it.
 fn prepare_create(namespace: &mut Value) {
+    // A generated name was not known yet when defaults were set.
+    label_with_name(namespace);
     namespace["status"] = json!({"phase": "Active"});
     if let Some(spec) = object_or_new(namespace, "spec")
         && let Some(finalizers) = list_or_new(spec, "finalizers")

@@ -38,7 +38,7 @@ pub const KIND: KindDef = KindDef {
 const AFFINITY_SECONDS: i64 = 10_800;
 
 fn set_defaults(service: &mut Value) {
-    if let Some(spec) = object(service, "spec") {
+    if let Some(spec) = object_or_new(service, "spec") {
         set_spec_defaults(spec);
         let balanced = text(spec, "type") == "LoadBalancer";
         if let Some(status) = object_or_new(service, "status")

@@ -1,5 +1,8 @@
 //! What must hold of every kind in the table.
 
+mod rules;
+mod tables;
+
 use super::*;
 use apimachinery::{Problems, Value};
 use serde_json::json;

@@ -18,7 +18,7 @@ use apimachinery::Value;
 pub const CONTAINER_LISTS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
 pub fn set_defaults(pod: &mut Value) {
-    let Some(spec) = object(pod, "spec") else { return };
+    let Some(spec) = object_or_new(pod, "spec") else { return };
     set_spec_defaults(spec);
     for list in ["containers", "initContainers"] {
         each(spec, list, requests_from_limits);
@@ -34,11 +34,10 @@ pub fn set_defaults(pod: &mut Value) {
 
 /// The pod template under `parent.template`, of a workload's spec.
 pub fn set_template_defaults(parent: &mut Value) {
-    if let Some(template) = object(parent, "template") {
-        default(template, "metadata", serde_json::Map::new());
-        if let Some(spec) = object(template, "spec") {
-            set_spec_defaults(spec);
-        }
+    let Some(template) = object_or_new(parent, "template") else { return };
+    default(template, "metadata", serde_json::Map::new());
+    if let Some(spec) = object_or_new(template, "spec") {
+        set_spec_defaults(spec);
     }
 }
 

@@ -14,7 +14,7 @@ mod volume;
 mod volume_source;
 
 use crate::checks::{
-    annotations, follows, in_range, label_selector, labels, non_negative, one_of, optional_name, references, selects,
+    annotations, follows, in_range, label_selector, labels, one_of, optional_name, references, selects,
 };
 use crate::path::Path;
 use crate::read::{has, is_empty, list, text};
@@ -102,7 +102,6 @@ pub fn spec(spec: &Value, at: Path, problems: &mut Problems) {
     }
     optional_name(spec, "schedulerName", at, is_qualified_name, problems);
     in_range(spec, "activeDeadlineSeconds", at, 1..=i64::from(i32::MAX), problems);
-    non_negative(spec, &["terminationGracePeriodSeconds"], at, problems);
     if has(spec, "preemptionPolicy") {
         one_of(spec, "preemptionPolicy", at, &["Never", "PreemptLowerPriority"], problems);
     }
