@@ -72,13 +72,20 @@ impl From<ApplyError> for ApiError {
     }
 }
 
-/// What is wrong with a manager's name.
+/// What is wrong with a manager's name in the parameter `fieldManager`.
 pub fn validate_manager(manager: &str, problems: &mut Problems) {
+    check_manager(manager, "fieldManager", problems);
+}
+
+pub(crate) fn check_manager(manager: &str, field: &str, problems: &mut Problems) {
     if manager.len() > MANAGER_MAX {
-        problems.too_long("fieldManager", MANAGER_MAX);
+        problems.too_long(field, MANAGER_MAX);
     }
-    if manager.chars().any(char::is_control) {
-        problems.invalid("fieldManager", manager, "should only contain printable characters");
+    for (at, character) in manager.char_indices() {
+        if character.is_control() || (character.is_whitespace() && character != ' ') {
+            let why = format!("invalid character U+{:04X} (at position {at})", u32::from(character));
+            problems.invalid(field, manager, &why);
+        }
     }
 }
 
@@ -267,9 +274,10 @@ fn check_patch(patch: &Value, schema: SchemaRef<'_>, writer: &Writer<'_>) -> Res
     }
     check::check(patch, schema).map_err(|why| {
         let (namespace, name) = (meta::namespace(patch), meta::name(patch));
-        let kind = text("kind");
+        // Go writes the core group's versions as `/v1`.
+        let (kind, core) = (text("kind"), if version.contains('/') { "" } else { "/" });
         ApplyError::Invalid(format!(
-            "failed to create typed patch object ({namespace}/{name}; {version}, Kind={kind}): {why}"
+            "failed to create typed patch object ({namespace}/{name}; {core}{version}, Kind={kind}): {why}"
         ))
     })
 }

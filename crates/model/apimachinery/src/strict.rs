@@ -28,7 +28,7 @@ impl FieldValidation {
             "Strict" => Ok(Self::Strict),
             other => {
                 let mut problems = crate::Problems::default();
-                problems.not_supported("fieldValidation", other, &["Ignore", "Strict", "Warn"]);
+                problems.not_supported("fieldValidation", other, &["", "Ignore", "Strict", "Warn"]);
                 Err(ApiError::invalid(&GroupVersionKind::of("meta.k8s.io", "v1", "CreateOptions"), "", problems.list()))
             }
         }

@@ -28,7 +28,10 @@ impl IncludeObject {
             "" | "Metadata" => Ok(Self::Metadata),
             "None" => Ok(Self::None),
             "Object" => Ok(Self::Object),
-            other => Err(format!("unrecognized includeObject value: {other:?}")),
+            other => {
+                let why = "must be 'Metadata', 'Object', 'None', or empty";
+                Err(format!("includeObject: Invalid value: {other:?}: {why}"))
+            }
         }
     }
 }

@@ -3,9 +3,9 @@
 //! Upstream: `structured-merge-diff/typed/validate.go`.
 
 use super::fieldset::shown;
-use super::typed::{Form, field, form, item_name};
+use super::typed::{Form, form, item_name};
 use crate::Value;
-use schema::{Scalar, SchemaRef, Shape};
+use schema::{ListType, Scalar, SchemaRef, Shape};
 use std::collections::HashSet;
 
 /// Problems told of one document; the rest would not be read.
@@ -31,18 +31,25 @@ fn walk(value: &Value, schema: SchemaRef<'_>, path: &str, wrong: &mut Vec<String
         wrong.push(format!("{}expected {expected}, got {}", prefix(path), got(value)));
         return;
     }
-    match (form(schema, value), value) {
-        (Form::Map(struct_like), Value::Object(map)) => {
+    match (schema.shape(), value) {
+        (Shape::Struct { .. }, Value::Object(map)) => {
             for (name, value) in map {
                 let path = format!("{path}.{name}");
-                if struct_like && schema.field(name).is_none() {
-                    wrong.push(format!("{path}: field not declared in schema"));
-                } else {
-                    walk(value, field(schema, struct_like, name).0, &path, wrong);
+                match schema.field(name) {
+                    Some(below) => walk(value, below, &path, wrong),
+                    None => wrong.push(format!("{path}: field not declared in schema")),
                 }
             }
         }
-        (form @ (Form::Set | Form::Keyed(_)), Value::Array(items)) => walk_items(items, form, schema, path, wrong),
+        (Shape::Map { .. }, Value::Object(map)) => {
+            map.iter().for_each(|(name, value)| walk(value, schema.elem(), &format!("{path}.{name}"), wrong));
+        }
+        (Shape::List(ListType::Atomic), Value::Array(items)) => {
+            for (index, item) in items.iter().enumerate() {
+                walk(item, schema.elem(), &format!("{path}[{index}]"), wrong);
+            }
+        }
+        (Shape::List(_), Value::Array(items)) => walk_items(items, form(schema, value), schema, path, wrong),
         _ => {}
     }
 }

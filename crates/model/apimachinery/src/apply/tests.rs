@@ -219,6 +219,7 @@ fn refused_patches() {
     story.apply("me", containers(json!([{"image": "1"}])));
     story.apply("me", containers(json!([{"name": "a"}, {"name": "a"}])));
     story.apply("me", json!({"apiVersion": "apps/v2", "kind": "Deployment"}));
+    story.apply("me", deployment(json!({"template": {"spec": {"tolerations": [{"key": "a", "kez": 1}], "x": {}}}})));
     let mut patch = deployment(json!({}));
     patch["metadata"]["managedFields"] = json!([]);
     story.apply("me", patch);
@@ -228,7 +229,10 @@ fn refused_patches() {
         t03: failed to create typed patch object (/d; apps/v1, Kind=Deployment): .spec.template.spec.containers: element 0: associative list with keys has an element that omits key field "name" (and doesn't have default value)
         t04: failed to create typed patch object (/d; apps/v1, Kind=Deployment): .spec.template.spec.containers: duplicate entries for key [name="a"]
         t05: Incorrect version specified in apply patch. Specified patch version: apps/v2, expected: apps/v1
-        t06: metadata.managedFields must be nil
+        t06: failed to create typed patch object (/d; apps/v1, Kind=Deployment): errors:
+          .spec.template.spec.tolerations[0].kez: field not declared in schema
+          .spec.template.spec.x: field not declared in schema
+        t07: metadata.managedFields must be nil
         {"metadata":{}}"#]]);
 }
 

@@ -9,6 +9,8 @@ use crate::{Problems, Value};
 const IMMUTABLE: &str = "field is immutable";
 /// Upstream: `TotalAnnotationSizeLimitB`.
 const ANNOTATIONS_MAX: usize = 256 * 1024;
+/// Upstream: `MaxSubresourceNameLength`.
+const SUBRESOURCE_MAX: usize = 256;
 
 /// What is wrong with a new object's metadata. `name_rule` is one of [`crate::validate`]'s functions, by the kind.
 pub fn create(object: &Value, namespaced: bool, name_rule: fn(&str) -> Vec<String>, problems: &mut Problems) {
@@ -86,6 +88,24 @@ fn common(object: &Value, problems: &mut Problems) {
     labels(&metadata["labels"], "metadata.labels", problems);
     annotations(&metadata["annotations"], "metadata.annotations", problems);
     check_owners(&metadata["ownerReferences"], problems);
+    check_managed_fields(&metadata["managedFields"], problems);
+}
+
+fn check_managed_fields(entries: &Value, problems: &mut Problems) {
+    for (index, entry) in entries.as_array().into_iter().flatten().enumerate() {
+        let at = |field: &str| format!("metadata.managedFields[{index}].{field}");
+        let part = |name: &str| entry[name].as_str().unwrap_or_default();
+        if !matches!(part("operation"), "Apply" | "Update") {
+            problems.invalid(at("operation"), part("operation"), "must be `Apply` or `Update`");
+        }
+        if !matches!(part("fieldsType"), "" | "FieldsV1") {
+            problems.invalid(at("fieldsType"), part("fieldsType"), "must be `FieldsV1`");
+        }
+        crate::apply::check_manager(part("manager"), &at("manager"), problems);
+        if part("subresource").len() > SUBRESOURCE_MAX {
+            problems.too_long(at("subresource"), SUBRESOURCE_MAX);
+        }
+    }
 }
 
 /// A trailing dash is fine in a prefix: letters follow it.
