@@ -7,6 +7,7 @@
 
 pub mod addresses;
 pub mod cidr;
+pub mod dns;
 pub mod hosts;
 pub mod pod;
 pub mod proxy;
