@@ -1,8 +1,9 @@
 //! The node's network as one component: what the node agent and the daemon call.
 
+use crate::dns::{self, Dns};
 use crate::follow::Known;
 use crate::proxy::Proxy;
-use crate::{Config, HostPort, NetworkError, PodKey, PodNetwork, Pods, nft};
+use crate::{Config, DnsPolicy, HostPort, NetworkError, PodDns, PodKey, PodNetwork, Pods, Resolv, nft, resolv_conf};
 use client::Api;
 use netplan::proxy::Plan;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ pub struct Network {
 
 impl Network {
     /// Prepares the host and takes over what an earlier process left; then follows Services and EndpointSlices. Needs
-    /// root. Does not wait for the API. Reports to `health` as `service-proxy`.
+    /// root. Does not wait for the API. Reports to `health` as
+    /// `service-proxy` and `dns`.
     ///
     /// # Errors
     /// If the kernel refuses a part; what was made stays, and the next start goes on from there.
@@ -32,6 +34,9 @@ impl Network {
         let proxy = Proxy::new(&config, known.clone(), pods.clone(), health.part("service-proxy"));
         let until = stop.clone();
         tokio::spawn(async move { until.run_until_cancelled(proxy.run()).await });
+        let dns = Dns::new(&config, known.clone())?.run(config.clone(), health.part("dns"));
+        let until = stop.clone();
+        tokio::spawn(async move { until.run_until_cancelled(dns).await });
         Ok(Arc::new(Self { config, pods, known, _stop_when_dropped: stop.clone().drop_guard(), stop }))
     }
 
@@ -97,6 +102,20 @@ impl Network {
         let pods = blocking(move || Pods::open(for_pods)).await?;
         let rules = nft::apply(&Plan::removal(&config.table)).await;
         blocking(move || pods.purge()).await.and(rules)
+    }
+
+    /// The text of a pod's `/etc/resolv.conf`. `config` is its `dnsConfig`, options written `name:value` or `name`.
+    /// Reads the node's own file.
+    pub fn resolv_conf(
+        &self,
+        policy: DnsPolicy,
+        config: Option<&Resolv>,
+        host_network: bool,
+        namespace: &str,
+    ) -> String {
+        let node = dns::node_resolv(&self.config);
+        let (cluster_domain, cluster_dns) = (&*self.config.cluster_domain, self.config.dns_ip.into());
+        resolv_conf(&PodDns { policy, config, host_network, namespace, cluster_domain, cluster_dns, node: &node })
     }
 
     pub fn config(&self) -> &Config {

@@ -12,6 +12,7 @@
 //! forwarding entries); the proxy already balances over endpoints of all nodes.
 
 pub mod config;
+mod dns;
 pub mod driver;
 pub mod error;
 mod follow;

@@ -107,6 +107,20 @@ impl Socket {
         }
     }
 
+    /// Sends a request that has one answer; returns its payload.
+    pub fn get(&mut self, message: &Message) -> io::Result<Vec<u8>> {
+        self.sequence += 1;
+        rustix::net::send(&self.fd, &message.finish(self.sequence, 0), SendFlags::empty())?;
+        loop {
+            for message in self.receive()?.into_iter().filter(|message| message.sequence == self.sequence) {
+                if message.kind == NLMSG_ERROR {
+                    message.acknowledged()?;
+                }
+                return Ok(message.payload);
+            }
+        }
+    }
+
     fn receive(&self) -> io::Result<Vec<codec::Received>> {
         let mut buffer = vec![0; RECEIVE_BYTES];
         let (length, _) = rustix::net::recv(&self.fd, &mut buffer[..], RecvFlags::empty())?;

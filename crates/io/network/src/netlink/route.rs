@@ -188,6 +188,16 @@ pub fn add_neighbour(link: u32, address: Ipv4Addr, mac: Mac) -> Request {
     request(format!("add neighbour {address}"), message)
 }
 
+/// Whether a port of a bridge passes packets on; it begins to a moment after its other end came up.
+pub fn is_forwarding(socket: &mut Socket, name: &str) -> io::Result<bool> {
+    const BRIDGE_PORT_STATE: u16 = 1;
+    const FORWARDING: u8 = 3;
+    let payload = socket.get(&Message::new(RTM_GETLINK, 0, &link_head(0, 0, 0)).text(IFLA_IFNAME, name))?;
+    let info = Reader::after(&payload, 16).find(IFLA_LINKINFO).unwrap_or_default();
+    let port = Reader(info).find(INFO_SLAVE_DATA).unwrap_or_default();
+    Ok(Reader(port).find(BRIDGE_PORT_STATE).is_some_and(|state| state == [FORWARDING]))
+}
+
 /// All links of the socket's namespace.
 pub fn links(socket: &mut Socket) -> io::Result<Vec<Link>> {
     let mut found = Vec::new();

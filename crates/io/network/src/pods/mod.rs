@@ -16,6 +16,7 @@ use rustix::fd::AsFd;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What a plugged pod has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,7 +164,8 @@ impl Pods {
                     route::add_neighbour(host.bridge, ip, mac),
                 ],
             )?;
-            inside(ip, &host)
+            inside(ip, &host)?;
+            wait_until_forwarding(&mut outside, &name)
         })
     }
 
@@ -194,6 +196,21 @@ fn inside(ip: Ipv4Addr, host: &Host) -> Result<(), NetworkError> {
         ],
     )?;
     settings_inside().map_err(NetworkError::kernel("set the pod's network settings"))
+}
+
+/// The kernel turns the bridge port on from a work queue, without telling; what a pod sends before that is lost.
+fn wait_until_forwarding(outside: &mut Socket, name: &str) -> Result<(), NetworkError> {
+    const STEP: Duration = Duration::from_millis(1);
+    const STEPS: usize = 200;
+    for _ in 0..STEPS {
+        let failed = NetworkError::kernel(format!("see the state of {name}"));
+        if route::is_forwarding(outside, name).map_err(failed)? {
+            return Ok(());
+        }
+        std::thread::sleep(STEP);
+    }
+    tracing::warn!(interface = name, "the bridge does not pass packets yet; the pod starts all the same");
+    Ok(())
 }
 
 /// Unprivileged servers on low ports, and ping for everybody, as other runtimes allow in a pod.

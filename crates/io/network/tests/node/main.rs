@@ -2,6 +2,7 @@
 //! Needs root and the packages nftables and iproute2.
 
 mod cluster;
+mod dns;
 mod pods;
 mod proxy;
 mod sandbox;
