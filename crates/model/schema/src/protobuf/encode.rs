@@ -65,6 +65,10 @@ fn field(row: &'static FieldRow, value: &Value, depth: usize, out: &mut Vec<u8>)
 
 /// Writes one value under a tag.
 fn one(tag: u8, used: &'static TypeUse, value: &Value, name: &str, depth: usize, out: &mut Vec<u8>) -> Written {
+    if value.is_null() {
+        zero(tag, used.kind, out);
+        return Ok(());
+    }
     match used.kind {
         Kind::String => put_bytes(tag, text(value, name)?.as_bytes(), out),
         Kind::Bytes => {
@@ -120,6 +124,18 @@ fn one(tag: u8, used: &'static TypeUse, value: &Value, name: &str, depth: usize,
         Kind::List | Kind::Map => return Err(shape(name, "a value without nested lists")),
     }
     Ok(())
+}
+
+/// What Go's decoder makes of a null in a list or a map.
+fn zero(tag: u8, kind: Kind, out: &mut Vec<u8>) {
+    match kind {
+        Kind::Bool | Kind::Int32 | Kind::Int64 => put_int(tag, 0, out),
+        Kind::Double => {
+            put_tag(tag, FIXED64, out);
+            out.extend_from_slice(&[0; 8]);
+        }
+        _ => put_bytes(tag, b"", out),
+    }
 }
 
 fn int_or_string(value: &Value, name: &str, out: &mut Vec<u8>) -> Written {
