@@ -15,6 +15,7 @@ pub mod handlers;
 mod http;
 mod local;
 mod metrics;
+mod openapi;
 pub mod registry;
 pub mod resource;
 mod server;

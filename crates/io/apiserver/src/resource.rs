@@ -9,7 +9,7 @@ use apimachinery::{GroupVersionKind, GroupVersionResource, Object, Problems, Val
 use apimachinery::table::ColumnDefinition;
 use kinds::def::{NameRule, Now, Subresource};
 use kinds::{KindDef, Scope};
-use schema::SchemaRef;
+use schema::{SchemaRef, openapi};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -244,6 +244,28 @@ impl Resource {
         match &self.source {
             Source::Builtin(def) => def.name_rule,
             Source::Custom(_) => NameRule::Subdomain,
+        }
+    }
+
+    /// What OpenAPI documents tell of this resource.
+    pub fn openapi(&self) -> openapi::Served {
+        let sub = |sub: SubresourceInfo| openapi::Subresource {
+            name: sub.name,
+            kind: (sub.kind.group.into_owned(), sub.kind.version.into_owned(), sub.kind.kind.into_owned()),
+            verbs: sub.verbs,
+        };
+        openapi::Served {
+            group: self.gvr.group.to_string(),
+            version: self.gvr.version.to_string(),
+            kind: self.gvk.kind.to_string(),
+            plural: self.gvr.resource.to_string(),
+            namespaced: self.namespaced,
+            verbs: self.verbs.clone(),
+            body: match &self.source {
+                Source::Builtin(def) => openapi::Body::Builtin(def.schema.to_owned()),
+                Source::Custom(version) => openapi::Body::Custom(version.document.clone()),
+            },
+            subresources: self.subresources().into_iter().map(sub).collect(),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::auth::{Authenticator, Authorizer, TokenIssuer, UserInfo};
 use crate::cache::Cache;
 use crate::local::Local;
 use crate::metrics::Metrics;
+use crate::openapi::Documents;
 use crate::registry::Registry;
 use crate::special::Special;
 use apimachinery::{ApiError, ApiResult, Reason};
@@ -45,6 +46,7 @@ pub struct Server {
     pub doors: Arc<dyn Doors>,
     pub health: Health,
     pub metrics: Arc<Metrics>,
+    pub(crate) documents: Documents,
     pub advertise: SocketAddr,
     pub service_range: (Ipv4Addr, u8),
     /// Set once the server can be asked; taken away at the end, for it holds the server in turn.
@@ -65,6 +67,7 @@ impl Server {
             doors: config.doors.clone(),
             health: config.health.clone(),
             metrics: Arc::default(),
+            documents: Documents::default(),
             advertise: config.advertise,
             service_range: config.service_range,
             authenticator: RwLock::new(None),

@@ -6,12 +6,15 @@ use apimachinery::{Problems, Value};
 use kinds::def::Now;
 use kinds::prepare;
 use schema::{SchemaRef, Structural};
+use std::sync::Arc;
 
 /// The facts of one served version of a CustomResourceDefinition.
 #[derive(Default)]
 pub struct CustomVersion {
     /// None: anything goes.
     pub structural: Option<Structural>,
+    /// The `openAPIV3Schema` as written.
+    pub document: Option<Arc<Value>>,
     pub has_status: bool,
     pub scale: Option<ScalePaths>,
     /// The text for clients of a deprecated version.

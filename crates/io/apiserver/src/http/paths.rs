@@ -4,13 +4,20 @@ use super::answer::{self, Answer};
 use super::forms::{Packing, WORTH_PACKING};
 use super::requests::no_such_path;
 use super::{Front, RequestInfo};
+use crate::openapi::{self, Document, Which};
 use crate::{discovery, version};
 use apimachinery::codec::negotiate::{Encoding, Shape, accepted};
 use apimachinery::{ApiResult, Value};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, ETAG, HOST, HeaderValue, IF_NONE_MATCH, VARY};
+use bytes::Bytes;
+use flate2::read::GzDecoder;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HOST, HeaderValue, IF_NONE_MATCH,
+    LOCATION, VARY,
+};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use sha2::{Digest, Sha256};
+use std::io::Read;
 use telemetry::health::Verdict;
 
 /// # Errors
@@ -30,6 +37,10 @@ pub(super) async fn answer(front: &Front, info: &RequestInfo, parts: &Parts) -> 
         ["apis", group, version] => resources(front, group, version),
         ["version"] => Ok(answer::json(StatusCode::OK, &version::document())),
         ["healthz" | "livez" | "readyz", rest @ ..] => health(front, info, steps[0], rest),
+        ["openapi", "v2"] => openapi_v2(front, parts).await,
+        ["openapi", "v3"] => Ok(answer::json(StatusCode::OK, &openapi::index(&front.server.registry.table()))),
+        ["openapi", "v3", "api", version] => openapi_v3(front, info, parts, "", version).await,
+        ["openapi", "v3", "apis", group, version] => openapi_v3(front, info, parts, group, version).await,
         ["metrics"] => Ok(answer::text(StatusCode::OK, front.metrics.text())),
         [".well-known", "openid-configuration"] => {
             let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -44,6 +55,67 @@ pub(super) async fn answer(front: &Front, info: &RequestInfo, parts: &Parts) -> 
         }
         _ => Err(no_such_path()),
     }
+}
+
+async fn openapi_v2(front: &Front, parts: &Parts) -> ApiResult<Answer> {
+    let header = parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let protobuf = schema::openapi::V2_PROTOBUF_ACCEPTED.iter().any(|known| header.contains(known));
+    let (which, media_type) =
+        if protobuf { (Which::V2Protobuf, schema::openapi::V2_PROTOBUF_TYPE) } else { (Which::V2, "application/json") };
+    let document = front.server.documents.get(&front.server.registry.table(), which).await?;
+    let document = document.ok_or_else(no_such_path)?;
+    Ok(document_answer(parts, &document, media_type))
+}
+
+async fn openapi_v3(
+    front: &Front,
+    info: &RequestInfo,
+    parts: &Parts,
+    group: &str,
+    version: &str,
+) -> ApiResult<Answer> {
+    let which = Which::V3 { group: group.to_owned(), version: version.to_owned() };
+    let document = front.server.documents.get(&front.server.registry.table(), which).await?;
+    let document = document.ok_or_else(no_such_path)?;
+    let asked = info.value("hash");
+    let mut answer = match asked.filter(|hash| !hash.is_empty() && *hash != document.hash) {
+        Some(_) => {
+            let mut answer = answer::text(StatusCode::MOVED_PERMANENTLY, "");
+            let target = format!("{}?hash={}", info.path, document.hash);
+            if let Ok(target) = HeaderValue::from_str(&target) {
+                answer.headers_mut().insert(LOCATION, target);
+            }
+            return Ok(answer);
+        }
+        None => document_answer(parts, &document, "application/json"),
+    };
+    if asked.is_some() {
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, immutable, max-age=31536000"));
+    }
+    Ok(answer)
+}
+
+/// A kept document, unpacked for clients that do not take gzip; 304 for those that have it.
+fn document_answer(parts: &Parts, document: &Document, media_type: &'static str) -> Answer {
+    let tag = format!("\"{}\"", document.hash);
+    let known = parts.headers.get(IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes());
+    let mut answer = if known {
+        answer::bytes(StatusCode::NOT_MODIFIED, media_type, Bytes::new())
+    } else if packing(parts) == Packing::Gzip {
+        let mut answer = answer::bytes(StatusCode::OK, media_type, document.gzipped.clone());
+        answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        answer
+    } else {
+        let mut plain = Vec::with_capacity(document.gzipped.len() * 8);
+        // What we packed ourselves unpacks.
+        _ = GzDecoder::new(&document.gzipped[..]).read_to_end(&mut plain);
+        answer::bytes(StatusCode::OK, media_type, plain)
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        answer.headers_mut().insert(ETAG, tag);
+    }
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding, Accept"));
+    answer
 }
 
 fn resources(front: &Front, group: &str, version: &str) -> ApiResult<Answer> {
@@ -85,7 +157,7 @@ pub(super) fn tagged(parts: &Parts, body: &[u8], media_type: &'static str) -> An
     let tag = format!("\"{hash}\"");
     let known = parts.headers.get(IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes());
     let mut answer = if known {
-        let mut answer = Response::new(super::body::full(bytes::Bytes::new()));
+        let mut answer = Response::new(super::body::full(Bytes::new()));
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         answer
     } else {
