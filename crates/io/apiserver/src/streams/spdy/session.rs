@@ -306,7 +306,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     async fn open(&mut self, id: u32, fin: bool, headers: Headers) -> io::Result<()> {
-        if id % 2 == 0 || id <= self.last {
+        if id.is_multiple_of(2) || id <= self.last {
             return self.answer(frame::reset(id, frame::PROTOCOL_ERROR)).await;
         }
         self.last = id;

@@ -85,7 +85,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         }
     }
 
-    pub async fn to_end(&mut self) {
+    pub async fn drain(&mut self) {
         while self.step().await {}
     }
 
@@ -112,7 +112,7 @@ async fn what_goes_in_comes_out() {
     client.send(stdin, b"hello ", false).await;
     client.until(|client| client.got.get(&stdout).is_some_and(|got| got.0 == b"hello ")).await;
     client.send(stdin, b"world", true).await;
-    client.to_end().await;
+    client.drain().await;
     assert_eq!(client.replies, 3);
     assert_eq!(client.text(stdout), "hello world");
     assert_eq!(client.text(error), r#"{"metadata":{},"status":"Success"}"#);
@@ -130,7 +130,7 @@ async fn the_exit_code_and_both_outputs_arrive() {
         let error = client.open(&[("streamtype", "error")]).await;
         let stdout = client.open(&[("streamtype", "stdout")]).await;
         let stderr = client.open(&[("streamtype", "stderr")]).await;
-        client.to_end().await;
+        client.drain().await;
         assert_eq!((client.text(stdout), client.text(stderr)), ("out", "err"));
         assert!(client.text(error).contains(wanted), "{}", client.text(error));
     }
@@ -143,7 +143,7 @@ async fn a_terminal_has_a_size() {
     let stdout = client.open(&[("streamtype", "stdout")]).await;
     let resize = client.open(&[("streamtype", "resize")]).await;
     client.send(resize, b"{\"Width\":120,\"Height\":40}\n", false).await;
-    client.to_end().await;
+    client.drain().await;
     assert_eq!(client.text(stdout), "120x40");
 }
 
@@ -152,7 +152,7 @@ async fn a_flood_arrives_whole() {
     let mut client = dial("/exec?container=app&command=flood&stdout=1", "v4.channel.k8s.io").await;
     client.open(&[("streamtype", "error")]).await;
     let stdout = client.open(&[("streamtype", "stdout")]).await;
-    client.to_end().await;
+    client.drain().await;
     assert_eq!(client.got[&stdout].0.len(), 4 << 20);
 }
 
@@ -161,7 +161,7 @@ async fn attach_reports_what_fails() {
     let mut client = dial("/attach?container=app&stdout=1", "v4.channel.k8s.io").await;
     let error = client.open(&[("streamtype", "error")]).await;
     client.open(&[("streamtype", "stdout")]).await;
-    client.to_end().await;
+    client.drain().await;
     assert!(client.text(error).contains("error attaching to container: no such program"), "{}", client.text(error));
 }
 
