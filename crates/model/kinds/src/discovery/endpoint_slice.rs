@@ -23,6 +23,7 @@ pub const KIND: KindDef = KindDef {
     ],
     validate,
     validate_update,
+    generation: true,
     ..KindDef::new(
         ("discovery.k8s.io", "v1", "EndpointSlice"),
         ("endpointslices", "endpointslice"),

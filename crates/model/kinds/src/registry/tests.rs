@@ -1,5 +1,6 @@
 //! What must hold of every kind in the table.
 
+mod defaults;
 mod rules;
 mod tables;
 

@@ -25,6 +25,7 @@ pub const KIND: KindDef = KindDef {
     ],
     validate,
     validate_update,
+    generation: true,
     ..KindDef::new(
         ("scheduling.k8s.io", "v1", "PriorityClass"),
         ("priorityclasses", "priorityclass"),
