@@ -211,6 +211,14 @@ impl Resource {
         }
     }
 
+    /// The rules of a special subresource that writes a part of the object itself.
+    pub fn part(&self, subresource: &str) -> Option<&'static kinds::def::Part> {
+        match &self.source {
+            Source::Builtin(def) => def.part(subresource),
+            Source::Custom(_) => None,
+        }
+    }
+
     pub fn validate(&self, object: &Value, problems: &mut Problems) {
         match &self.source {
             Source::Builtin(def) => (def.validate)(object, problems),
@@ -298,16 +306,7 @@ impl Resource {
     /// The text of the `Warning:` header of a deprecated version.
     pub fn warning(&self) -> Option<String> {
         match &self.source {
-            Source::Builtin(def) => def.deprecated.as_ref().map(|old| {
-                format!(
-                    "{} {} is deprecated in {}+, unavailable in {}+; use {}",
-                    self.gvk.api_version(),
-                    self.gvk.kind,
-                    old.since,
-                    old.removed,
-                    old.replacement
-                )
-            }),
+            Source::Builtin(def) => def.warning(),
             Source::Custom(version) => version.warning(),
         }
     }

@@ -59,10 +59,20 @@ pub struct Prepare {
 pub struct Deprecated {
     /// `v1.21`
     pub since: &'static str,
-    /// `v1.25`
+    /// `v1.25`; empty if it stays for good.
     pub removed: &'static str,
     /// `batch/v1 CronJob`
     pub replacement: &'static str,
+}
+
+/// A special subresource that is another way to write a part of the object (`ephemeralcontainers`).
+pub struct Part {
+    /// Of the subresource.
+    pub name: &'static str,
+    /// Keeps the old values of all other parts.
+    pub prepare: fn(new: &mut Value, old: &Value),
+    /// Stands in for [`KindDef::validate_update`].
+    pub validate_update: fn(new: &Value, old: &Value, &mut Problems),
 }
 
 pub struct KindDef {
@@ -100,6 +110,8 @@ pub struct KindDef {
     /// Says all that is wrong at once, in upstream's words. Metadata is checked elsewhere, but for the name's rule.
     pub validate: fn(&Value, &mut Problems),
     pub validate_update: fn(new: &Value, old: &Value, &mut Problems),
+    /// Rules of special subresources that write the object itself.
+    pub parts: &'static [Part],
     /// The rule of `metadata.name`.
     pub name_rule: NameRule,
 }
@@ -135,8 +147,23 @@ impl KindDef {
             prepare: Prepare::NOTHING,
             validate: accept,
             validate_update: accept_update,
+            parts: &[],
             name_rule: NameRule::Subdomain,
         }
+    }
+
+    /// The rules of a subresource that writes a part of the object.
+    pub fn part(&self, subresource: &str) -> Option<&'static Part> {
+        self.parts.iter().find(|part| part.name == subresource)
+    }
+
+    /// The text of the `Warning:` header of a deprecated version.
+    pub fn warning(&self) -> Option<String> {
+        let Deprecated { since, removed, replacement } = self.deprecated.as_ref()?;
+        let slash = if self.group.is_empty() { "" } else { "/" };
+        let kind = format!("{}{slash}{} {}", self.group, self.version, self.kind);
+        let end = if removed.is_empty() { String::new() } else { format!(", unavailable in {removed}+") };
+        Some(format!("{kind} is deprecated in {since}+{end}; use {replacement}"))
     }
 
     /// Whether objects of this kind are kept. Reviews are questions with an answer, never stored.

@@ -101,7 +101,10 @@ pub fn update(call: &Call<'_>, new: &Value, old: &Value) -> ApiResult<()> {
     metadata(call, new, &mut problems);
     meta::validate::update(new, old, &mut problems);
     call.resource.validate(new, &mut problems);
-    call.resource.validate_update(new, old, &mut problems);
+    match call.resource.part(call.subresource) {
+        Some(part) => (part.validate_update)(new, old, &mut problems),
+        None => call.resource.validate_update(new, old, &mut problems),
+    }
     verdict(call, new, problems)
 }
 

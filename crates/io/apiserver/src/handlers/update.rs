@@ -87,7 +87,10 @@ impl Server {
             Some(Sub::Status) => call.resource.prepare_status(new, old),
             // Code of our own that knows what it writes.
             Some(Sub::Special) if self.special.handler(&call.resource, call.subresource).is_some() => {}
-            _ => call.resource.prepare_update(new, old),
+            _ => match call.resource.part(call.subresource) {
+                Some(part) => (part.prepare)(new, old),
+                None => call.resource.prepare_update(new, old),
+            },
         }
         if call.resource.has_generation() && call.subresource != "status" && content_differs(new, old) {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;

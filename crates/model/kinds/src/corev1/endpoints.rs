@@ -1,11 +1,11 @@
 //! `v1` Endpoints: the addresses behind a Service, in the old form.
 
-use crate::KindDef;
 use crate::cells::{AGE, NAME, column, first_three};
 use crate::checks::{follows, one_of, optional_name, port_number};
 use crate::edit::{default_text, each};
 use crate::path::Path;
 use crate::read::{is_empty, list, number, text};
+use crate::{Deprecated, KindDef};
 use apimachinery::validate::{is_dns1123_label, is_qualified_name, is_valid_ip};
 use apimachinery::{Problems, Value};
 
@@ -14,6 +14,7 @@ pub const KIND: KindDef = KindDef {
     set_defaults,
     columns: &[NAME, column("Endpoints", "The addresses that are ready.", |endpoints, _| addresses(endpoints)), AGE],
     validate,
+    deprecated: Some(Deprecated { since: "v1.33", removed: "", replacement: "discovery.k8s.io/v1 EndpointSlice" }),
     ..KindDef::new(("", "v1", "Endpoints"), ("endpoints", "endpoints"), "io.k8s.api.core.v1.Endpoints")
 };
 

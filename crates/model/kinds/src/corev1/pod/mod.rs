@@ -9,6 +9,7 @@ pub mod template_hash;
 pub mod validate;
 pub mod volume_defaults;
 
+use crate::def::Part;
 use crate::{KindDef, Subresource};
 
 pub const KIND: KindDef = KindDef {
@@ -48,5 +49,10 @@ pub const KIND: KindDef = KindDef {
     columns: columns::COLUMNS,
     validate: validate::validate,
     validate_update: validate::validate_update,
+    parts: &[Part {
+        name: "ephemeralcontainers",
+        prepare: strategy::keep_all_but_ephemeral_containers,
+        validate_update: validate::validate_ephemeral_containers_update,
+    }],
     ..KindDef::new(("", "v1", "Pod"), ("pods", "pod"), "io.k8s.api.core.v1.Pod")
 };

@@ -4,6 +4,7 @@
 
 use super::resources::PodNeeds;
 use crate::Prepare;
+use crate::edit::remove;
 use crate::prepare::{keep, keep_all_but_status, keep_status};
 use crate::read::{count, is_empty, text};
 use apimachinery::Value;
@@ -47,5 +48,19 @@ fn mirror_address(status: &mut Value, single: &str, list: &str) {
         status[single] = first.into();
     } else if first.is_empty() && !alone.is_empty() {
         status[list] = json!([{"ip": alone}]);
+    }
+}
+
+/// For the subresource that adds containers to a running pod.
+pub fn keep_all_but_ephemeral_containers(pod: &mut Value, old: &Value) {
+    let added = pod["spec"]["ephemeralContainers"].take();
+    for field in ["spec", "status"] {
+        keep(pod, old, field);
+    }
+    if let Some(spec) = pod.get_mut("spec").filter(|spec| spec.is_object()) {
+        match added {
+            Value::Null => remove(spec, "ephemeralContainers"),
+            added => spec["ephemeralContainers"] = added,
+        }
     }
 }

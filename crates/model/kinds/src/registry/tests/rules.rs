@@ -378,3 +378,15 @@ fn priorities() {
         json!({"kind": "PriorityClass", "metadata": {"name": "system-node-critical"}, "value": 2_000_001_000});
     create(critical, expect![""]);
 }
+
+#[test]
+fn deprecated_versions_say_what_to_use() {
+    let warnings: Vec<String> = ALL.iter().filter_map(|def| def.warning()).collect();
+    expect![[r#"
+        [
+            "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+            "batch/v1beta1 CronJob is deprecated in v1.21+, unavailable in v1.25+; use batch/v1 CronJob",
+        ]
+    "#]]
+    .assert_debug_eq(&warnings);
+}

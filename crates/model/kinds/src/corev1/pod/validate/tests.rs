@@ -170,3 +170,27 @@ fn little_of_a_pod_may_change() {
     );
     assert!(refused.ends_with("\nchanged: spec.hostname"), "{refused}");
 }
+
+#[test]
+fn ephemeral_containers_are_added_by_their_own_way() {
+    let part = KIND.part("ephemeralcontainers").unwrap();
+    let mut old = json!({"metadata": {}, "spec": with(json!({}))});
+    (KIND.set_defaults)(&mut old);
+    let debug = json!({"name": "debug", "image": "busybox", "targetContainerName": "a"});
+    let mut new = old.clone();
+    new["spec"]["hostname"] = "ignored".into();
+    new["spec"]["ephemeralContainers"] = json!([debug]);
+    (KIND.set_defaults)(&mut new);
+    (part.prepare)(&mut new, &old);
+    assert!(new["spec"]["hostname"].is_null());
+    let mut problems = Problems::default();
+    validate(&new, &mut problems);
+    (part.validate_update)(&new, &old, &mut problems);
+    assert_eq!(lines(problems), "");
+    let mut problems = Problems::default();
+    (part.validate_update)(&old, &new, &mut problems);
+    assert_eq!(
+        lines(problems),
+        "spec.ephemeralContainers: Forbidden: existing ephemeral containers \"debug\" may not be removed\n"
+    );
+}
