@@ -216,7 +216,8 @@ impl Request<'_> {
         let pruned = typed::remove(merged.clone(), &all.difference(&kept), self.schema).unwrap_or_else(|| json!({}));
         // What nobody owns but this manager never applied stays too.
         let left = named(&to_field_set(&pruned, self.schema));
-        let gone = all.difference(&left).intersection(&last);
+        // Identity is nobody's, so nobody's giving up removes it.
+        let gone = stripped(all.difference(&left).intersection(&last));
         typed::remove(merged, &gone, self.schema).unwrap_or_else(|| json!({}))
     }
 
@@ -322,5 +323,7 @@ fn group_text(group: &[Conflict]) -> String {
     format!("conflicts with {}:{}", group[0].manager, paths.concat())
 }
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

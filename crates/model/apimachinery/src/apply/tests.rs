@@ -164,6 +164,67 @@ fn the_last_field_goes_with_its_map() {
 }
 
 #[test]
+fn the_last_label_goes_but_not_the_metadata() {
+    let mut story = Story::of(CONFIG_MAP, "v1");
+    let mut first = config_map(json!({}));
+    first["metadata"]["labels"] = json!({"a": "1"});
+    story.apply("me", first);
+    story.object.as_mut().unwrap()["metadata"]["uid"] = "u".into();
+    story.apply("me", json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}));
+    assert_eq!(meta::name(story.object.as_ref().unwrap()), "c");
+    story.check(expect![[r#"{"metadata":{"uid":"u"}}"#]]);
+}
+
+#[test]
+fn status_has_owners_of_its_own() {
+    let mut story = Story::of(DEPLOYMENT, "apps/v1");
+    story.update("creator", deployment(json!({"replicas": 1})));
+    let mut new = story.object.clone().unwrap();
+    new["status"] = json!({"replicas": 1, "conditions": [{"type": "Available", "status": "True"}]});
+    new["spec"]["replicas"] = 2.into();
+    let status = Writer { subresource: "status", reset: &[&["spec"]], ..story.writer("controller", "t2") };
+    update(story.object.as_ref(), &mut new, story.schema, &status);
+    story.object = Some(new);
+    story.clock = 2;
+    let mut patch = deployment(json!({}));
+    patch["status"] = json!({"replicas": 3});
+    let other = Writer { manager: "other", ..status };
+    let refused = apply(story.object.as_ref(), &patch, story.schema, &other, false).unwrap_err();
+    story.said.push(ApiError::from(refused).message().to_owned());
+    story.check(expect![[r#"
+        Apply failed with 1 conflict: conflict with "controller" with subresource "status" using apps/v1: .status.replicas
+        {"metadata":{},"spec":{"replicas":2},"status":{"conditions":[{"status":"True","type":"Available"}],"replicas":1}}
+        creator Update t01: {"f:spec":{"f:replicas":{}}}
+        controller Update t2: {"f:status":{"f:conditions":{".":{},"k:{\"type\":\"Available\"}":{".":{},"f:status":{},"f:type":{}}},"f:replicas":{}}}"#]]);
+}
+
+#[test]
+fn custom_resources_are_taken_apart_by_their_schema() {
+    let schema = schema::Structural::parse(
+        &json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
+            "ports": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["n", "p"],
+                "items": {"type": "object", "required": ["n"], "properties": {
+                    "n": {"type": "integer"}, "p": {"type": "string", "default": "TCP"}, "x": {"type": "string"}}}},
+            "set": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
+            "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+        }}}}),
+        "",
+    )
+    .expect("a structural schema");
+    let object = json!({"spec": {
+        "ports": [{"n": 1, "x": "a"}], "set": ["b", "a"], "free": {"deep": {"er": [1]}}}});
+    expect![[r#"
+        .spec.free.deep
+        .spec.free.deep.er
+        .spec.ports[n=1,p="TCP"]
+        .spec.ports[n=1,p="TCP"].n
+        .spec.ports[n=1,p="TCP"].x
+        .spec.set[="a"]
+        .spec.set[="b"]"#]]
+    .assert_eq(&to_field_set(&object, schema.view()).paths().join("\n"));
+}
+
+#[test]
 fn applying_the_same_again_changes_nothing() {
     let mut story = Story::of(CONFIG_MAP, "v1");
     let patch = || {
