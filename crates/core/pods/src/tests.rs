@@ -1,0 +1,473 @@
+//! A small node that carries out the actions at once, and shows what happens as lines of text.
+
+use crate::{Action, ContainerSeen, ContainerState, Exit, Life, Outcome, ProbeKind, SandboxSeen, Seen, Trouble};
+use expect_test::{Expect, expect};
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::time::Duration;
+use stdx::Timestamp;
+
+struct World {
+    pod: Pod,
+    life: Life,
+    seen: Seen,
+    now: Timestamp,
+    /// Containers whose start fails, and why.
+    broken: Vec<(&'static str, Trouble)>,
+    /// What probes of a container find; success without an entry.
+    sick: Vec<(&'static str, ProbeKind)>,
+    shown: String,
+    out: String,
+}
+
+fn world(spec: Value) -> World {
+    let meta = json!({"name": "p", "namespace": "ns", "uid": "u1", "generation": 1});
+    let pod = serde_json::from_value(json!({"metadata": meta, "spec": spec})).unwrap();
+    World {
+        pod,
+        life: Life::default(),
+        seen: Seen { host_ips: vec!["192.0.2.1".into()], ..Seen::default() },
+        now: Timestamp::from_secs(1_000_000),
+        broken: Vec::new(),
+        sick: Vec::new(),
+        shown: String::new(),
+        out: String::new(),
+    }
+}
+
+impl World {
+    /// Rounds until nothing more is asked; time does not pass.
+    fn settle(&mut self) -> &mut Self {
+        for _ in 0..50 {
+            let step = self.life.step(&self.pod, &self.seen, self.now);
+            for note in &step.notes {
+                writeln!(self.out, "  event {} {}", note.reason, note.message).unwrap();
+            }
+            if let Some(status) = step.status {
+                self.show(&status);
+                self.pod.status = Some(status);
+            }
+            if step.actions.is_empty() {
+                return self;
+            }
+            for action in step.actions {
+                self.carry_out(action);
+            }
+        }
+        panic!("never settles:\n{}", self.out);
+    }
+
+    /// Lets time pass, waking as asked.
+    fn pass(&mut self, seconds: u64) -> &mut Self {
+        let end = self.now + Duration::from_secs(seconds);
+        loop {
+            self.settle();
+            let wake = self.life.step(&self.pod, &self.seen, self.now).wake.filter(|at| *at > self.now && *at <= end);
+            let Some(at) = wake else { break };
+            self.now = at;
+        }
+        self.now = end;
+        self.settle()
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        if !matches!(action, Action::Probe { .. }) {
+            writeln!(self.out, "  {}", brief(&action)).unwrap();
+        }
+        match action {
+            Action::Prepare => {
+                self.seen.sandbox = SandboxSeen::Ready;
+                self.seen.has_remains = true;
+                self.seen.pod_ips = vec!["10.0.0.7".into()];
+                self.seen.containers.clear();
+            }
+            Action::Start { container, attempt } => {
+                if let Some((_, trouble)) = self.broken.iter().find(|(name, _)| *name == container) {
+                    let image = format!("{container}-image");
+                    return self.life.start_failed(&container, &image, trouble.clone(), self.now);
+                }
+                self.life.started(&container);
+                let state = ContainerState::Running { since: self.now };
+                let (id, image) = (format!("barque://{container}{attempt}"), format!("{container}-image"));
+                self.seen.containers.push(ContainerSeen {
+                    name: container,
+                    attempt,
+                    id,
+                    image,
+                    image_id: "i".into(),
+                    state,
+                });
+            }
+            Action::Stop { container, .. } => self.exit(&container, 143),
+            Action::Probe { container, attempt, kind } => {
+                let is_sick = self.sick.iter().any(|(name, sick)| *name == container && *sick == kind);
+                let outcome = if is_sick { Outcome::Failure("no".into()) } else { Outcome::Success };
+                if let Some(note) = self.life.probed(&self.pod, &container, attempt, kind, &outcome, self.now) {
+                    writeln!(self.out, "  event {} {}", note.reason, note.message).unwrap();
+                }
+            }
+            Action::Forget { container, attempt } => {
+                self.seen.containers.retain(|seen| (&*seen.name, seen.attempt) != (&*container, attempt));
+            }
+            Action::Teardown => {
+                self.seen.sandbox = SandboxSeen::Absent;
+                self.seen.has_remains = false;
+                self.seen.containers.clear();
+            }
+            Action::Delete => self.seen.is_gone = true,
+        }
+    }
+
+    fn exit(&mut self, name: &str, code: i32) {
+        let now = self.now;
+        let newest = self.seen.containers.iter_mut().filter(|seen| seen.name == name).max_by_key(|seen| seen.attempt);
+        let reason = if code == 0 { "Completed" } else { "Error" }.to_owned();
+        let exit = Exit { code, signal: None, reason, message: String::new(), started_at: None, finished_at: now };
+        newest.unwrap().state = ContainerState::Exited(exit);
+    }
+
+    /// A container ends, and what follows.
+    fn ends(&mut self, name: &str, code: i32) -> &mut Self {
+        writeln!(self.out, "  {name} exits {code}").unwrap();
+        self.exit(name, code);
+        self.settle()
+    }
+
+    fn delete(&mut self, grace: i64) -> &mut Self {
+        self.pod.metadata.deletion_timestamp =
+            Some(crate::status::time(self.now + Duration::from_secs(grace.unsigned_abs())));
+        self.pod.metadata.deletion_grace_period_seconds = Some(grace);
+        self.settle()
+    }
+
+    fn show(&mut self, status: &PodStatus) {
+        let text = render(status);
+        if text != self.shown {
+            let at = self.now.secs() - 1_000_000;
+            writeln!(self.out, "{at}s {text}").unwrap();
+            self.shown = text;
+        }
+    }
+
+    #[track_caller]
+    fn check(&mut self, expected: Expect) {
+        expected.assert_eq(&self.out);
+    }
+}
+
+fn brief(action: &Action) -> String {
+    match action {
+        Action::Start { container, attempt } => format!("start {container} #{attempt}"),
+        Action::Stop { container, grace, message, .. } => {
+            format!("stop {container} in {}s: {message}", grace.as_secs())
+        }
+        Action::Forget { container, attempt } => format!("forget {container} #{attempt}"),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+/// `Running [ready] main=running*2 (Error)`: phase, true conditions in short, containers with restarts and last end.
+fn render(status: &PodStatus) -> String {
+    let mut text = status.phase.clone().unwrap_or_default();
+    if let Some(reason) = &status.reason {
+        write!(text, " ({reason})").unwrap();
+    }
+    let conditions = status.conditions.iter().flatten().filter(|condition| condition.status == "True");
+    let short: Vec<&str> = conditions
+        .map(|condition| match &*condition.type_ {
+            "PodReadyToStartContainers" => "sandbox",
+            "Initialized" => "init",
+            "Ready" => "ready",
+            other => other,
+        })
+        .filter(|name| matches!(*name, "sandbox" | "init" | "ready"))
+        .collect();
+    write!(text, " [{}]", short.join(" ")).unwrap();
+    let lists = [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
+    for container in lists.into_iter().flatten().flatten() {
+        let state = serde_json::to_value(&container.state).unwrap();
+        let (kind, detail) = state.as_object().and_then(|state| state.iter().next()).unwrap();
+        let mut shown = match &**kind {
+            "waiting" => detail["reason"].as_str().unwrap().to_owned(),
+            "terminated" => format!("{}", detail["reason"].as_str().unwrap()),
+            kind => kind.to_owned(),
+        };
+        if container.ready {
+            shown.push('+');
+        }
+        if container.restart_count > 0 {
+            write!(shown, "*{}", container.restart_count).unwrap();
+        }
+        write!(text, " {}={shown}", container.name).unwrap();
+    }
+    text
+}
+
+fn container(name: &str) -> Value {
+    json!({"name": name, "image": format!("{name}-image")})
+}
+
+fn sidecar(name: &str) -> Value {
+    json!({"name": name, "image": format!("{name}-image"), "restartPolicy": "Always"})
+}
+
+#[test]
+fn one_container_comes_and_goes() {
+    let mut world = world(json!({"containers": [container("main")]}));
+    world.settle().delete(30).check(expect![[r#"
+        0s Pending [init] main=ContainerCreating
+          prepare
+        0s Pending [sandbox init] main=ContainerCreating
+          start main #0
+        0s Running [sandbox init ready] main=running+
+          stop main in 30s: Stopping container main
+        0s Failed [sandbox init] main=Error
+          teardown
+          delete
+    "#]]);
+}
+
+#[test]
+fn init_containers_run_in_order() {
+    let mut world =
+        world(json!({"initContainers": [container("a"), container("b")], "containers": [container("main")]}));
+    world.settle().ends("a", 0).ends("b", 0).check(expect![[r#"
+        0s Pending [] a=PodInitializing b=PodInitializing main=PodInitializing
+          prepare
+        0s Pending [sandbox] a=PodInitializing b=PodInitializing main=PodInitializing
+          start a #0
+        0s Pending [sandbox] a=running+ b=PodInitializing main=PodInitializing
+          a exits 0
+        0s Pending [sandbox] a=Completed+ b=PodInitializing main=PodInitializing
+          start b #0
+        0s Pending [sandbox] a=Completed+ b=running+ main=PodInitializing
+          b exits 0
+        0s Pending [sandbox init] a=Completed+ b=Completed+ main=PodInitializing
+          start main #0
+        0s Running [sandbox init ready] a=Completed+ b=Completed+ main=running+
+    "#]]);
+}
+
+#[test]
+fn a_sidecar_starts_before_and_stops_after_the_others() {
+    let spec = json!({"restartPolicy": "Never", "initContainers": [sidecar("side"), container("a")], "containers": [container("main")]});
+    world(spec).settle().ends("a", 0).ends("main", 0).check(expect![[r#"
+        0s Pending [] side=PodInitializing a=PodInitializing main=PodInitializing
+          prepare
+        0s Pending [sandbox] side=PodInitializing a=PodInitializing main=PodInitializing
+          start side #0
+        0s Pending [sandbox] side=running+ a=PodInitializing main=PodInitializing
+          start a #0
+        0s Pending [sandbox] side=running+ a=running+ main=PodInitializing
+          a exits 0
+        0s Pending [sandbox init] side=running+ a=Completed+ main=PodInitializing
+          start main #0
+        0s Running [sandbox init ready] side=running+ a=Completed+ main=running+
+          main exits 0
+        0s Running [sandbox init] side=running+ a=Completed+ main=Completed
+          stop side in 30s: Stopping container side
+        0s Succeeded [sandbox init] side=Error a=Completed+ main=Completed
+    "#]]);
+}
+
+#[test]
+fn crashes_are_held_back_longer_each_time() {
+    let mut world = world(json!({"containers": [container("main")]}));
+    world.settle().ends("main", 1).ends("main", 1).pass(15).ends("main", 1).pass(12).check(expect![[r#"
+        0s Pending [init] main=ContainerCreating
+          prepare
+        0s Pending [sandbox init] main=ContainerCreating
+          start main #0
+        0s Running [sandbox init ready] main=running+
+          main exits 1
+        0s Running [sandbox init] main=Error
+          start main #1
+        0s Running [sandbox init ready] main=running+*1
+          main exits 1
+          event BackOff Back-off restarting failed container main in pod p_ns(u1)
+        0s Running [sandbox init] main=CrashLoopBackOff*1
+        10s Running [sandbox init] main=Error*1
+          start main #2
+        10s Running [sandbox init ready] main=running+*2
+          forget main #0
+          main exits 1
+          event BackOff Back-off restarting failed container main in pod p_ns(u1)
+        15s Running [sandbox init] main=CrashLoopBackOff*2
+    "#]]);
+}
+
+#[test]
+fn a_job_that_fails_has_failed() {
+    let mut world = world(json!({"restartPolicy": "Never", "containers": [container("a"), container("b")]}));
+    world.settle().ends("a", 3).ends("b", 0).delete(30).check(expect![[r#"
+        0s Pending [init] a=ContainerCreating b=ContainerCreating
+          prepare
+        0s Pending [sandbox init] a=ContainerCreating b=ContainerCreating
+          start a #0
+          start b #0
+        0s Running [sandbox init ready] a=running+ b=running+
+          a exits 3
+        0s Running [sandbox init] a=Error b=running+
+          b exits 0
+        0s Failed [sandbox init] a=Error b=Completed
+          teardown
+          delete
+    "#]]);
+}
+
+#[test]
+fn a_failed_init_container_fails_a_pod_that_never_restarts() {
+    let spec = json!({"restartPolicy": "Never", "initContainers": [sidecar("side"), container("a")], "containers": [container("main")]});
+    world(spec).settle().ends("a", 1).check(expect![[r#"
+        0s Pending [] side=PodInitializing a=PodInitializing main=PodInitializing
+          prepare
+        0s Pending [sandbox] side=PodInitializing a=PodInitializing main=PodInitializing
+          start side #0
+        0s Pending [sandbox] side=running+ a=PodInitializing main=PodInitializing
+          start a #0
+        0s Pending [sandbox] side=running+ a=running+ main=PodInitializing
+          a exits 1
+        0s Pending [sandbox] side=running+ a=Error main=PodInitializing
+          stop side in 30s: Stopping container side
+        0s Failed [sandbox] side=Error a=Error main=PodInitializing
+    "#]]);
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_tried_again() {
+    let mut world = world(json!({"containers": [container("main")]}));
+    world.broken = vec![("main", Trouble { reason: "ErrImagePull".into(), message: "not found".into() })];
+    world.pass(11);
+    world.broken.clear();
+    world.pass(30).check(expect![[r#"
+        0s Pending [init] main=ContainerCreating
+          prepare
+        0s Pending [sandbox init] main=ContainerCreating
+          start main #0
+        0s Pending [sandbox init] main=ErrImagePull
+          event BackOff Back-off pulling image "main-image"
+          event Failed Error: ImagePullBackOff
+        2s Pending [sandbox init] main=ImagePullBackOff
+          start main #0
+        10s Pending [sandbox init] main=ErrImagePull
+          event BackOff Back-off pulling image "main-image"
+          event Failed Error: ImagePullBackOff
+        12s Pending [sandbox init] main=ImagePullBackOff
+          start main #0
+        30s Running [sandbox init ready] main=running+
+    "#]]);
+}
+
+#[test]
+fn probes_make_ready_and_restart() {
+    let probe = |failures: i32| json!({"exec": {"command": ["x"]}, "periodSeconds": 5, "failureThreshold": failures, "timeoutSeconds": 1, "successThreshold": 1});
+    let mut spec = container("main");
+    spec["readinessProbe"] = probe(2);
+    spec["livenessProbe"] = probe(3);
+    spec["startupProbe"] = probe(10);
+    let mut world = world(json!({"containers": [spec]}));
+    world.sick = vec![("main", ProbeKind::Startup)];
+    world.pass(6);
+    world.sick.clear();
+    world.pass(10);
+    world.sick = vec![("main", ProbeKind::Readiness)];
+    world.pass(11);
+    world.sick = vec![("main", ProbeKind::Liveness)];
+    world.pass(14).check(expect![[r#"
+        0s Pending [init] main=ContainerCreating
+          prepare
+        0s Pending [sandbox init] main=ContainerCreating
+          start main #0
+        0s Running [sandbox init] main=running
+          event Unhealthy Startup probe failed: no
+          event Unhealthy Startup probe failed: no
+        10s Running [sandbox init ready] main=running+
+          event Unhealthy Readiness probe failed: no
+          event Unhealthy Readiness probe failed: no
+        25s Running [sandbox init] main=running
+          event Unhealthy Liveness probe failed: no
+        30s Running [sandbox init ready] main=running+
+          event Unhealthy Liveness probe failed: no
+          event Unhealthy Liveness probe failed: no
+          stop main in 30s: Container main failed liveness probe, will be restarted
+        40s Running [sandbox init] main=Error
+          start main #1
+        40s Running [sandbox init] main=running*1
+          event Unhealthy Liveness probe failed: no
+        40s Running [sandbox init ready] main=running+*1
+    "#]]);
+}
+
+#[test]
+fn a_deadline_ends_the_pod() {
+    let mut world = world(json!({"activeDeadlineSeconds": 20, "containers": [container("main")]}));
+    world.pass(25).check(expect![[r#"
+        0s Pending [init] main=ContainerCreating
+          prepare
+        0s Pending [sandbox init] main=ContainerCreating
+          start main #0
+        0s Running [sandbox init ready] main=running+
+          event DeadlineExceeded Pod was active on the node longer than the specified deadline
+          stop main in 30s: Stopping container main
+        20s Failed (DeadlineExceeded) [sandbox init] main=Error
+          teardown
+    "#]]);
+}
+
+#[test]
+fn a_fresh_life_takes_over_a_running_pod() {
+    let mut ready = container("main");
+    ready["readinessProbe"] = json!({"exec": {"command": ["x"]}, "periodSeconds": 5});
+    let mut world = world(json!({"containers": [ready]}));
+    world.settle();
+    world.pass(1);
+    world.life = Life::default();
+    world.out.clear();
+    world.settle().check(expect![[""]]);
+}
+
+#[test]
+fn a_lost_sandbox_is_made_anew() {
+    let mut world = world(json!({"containers": [container("main")]}));
+    world.settle();
+    world.exit("main", 137);
+    world.seen.sandbox = SandboxSeen::Lost;
+    world.out.clear();
+    world.settle().check(expect![[r#"
+        0s Running [init] main=Error
+          prepare
+        0s Running [sandbox init] main=ContainerCreating
+          start main #1
+        0s Running [sandbox init ready] main=running+*1
+    "#]]);
+}
+
+#[test]
+fn a_lost_sandbox_ends_a_pod_that_never_restarts() {
+    let mut world = world(json!({"restartPolicy": "Never", "containers": [container("main")]}));
+    world.settle();
+    world.seen = Seen { host_ips: vec!["192.0.2.1".into()], ..Seen::default() };
+    world.life = Life::default();
+    world.out.clear();
+    world.settle().check(expect![[r#"
+        0s Failed [init] main=ContainerStatusUnknown
+    "#]]);
+}
+
+#[test]
+fn a_forced_deletion_cleans_up_without_a_word() {
+    let mut world = world(json!({"containers": [container("main")]}));
+    world.settle();
+    world.seen.is_gone = true;
+    world.settle().check(expect![[r#"
+        0s Pending [init] main=ContainerCreating
+          prepare
+        0s Pending [sandbox init] main=ContainerCreating
+          start main #0
+        0s Running [sandbox init ready] main=running+
+          stop main in 30s: Stopping container main
+        0s Failed [sandbox init] main=Error
+          teardown
+    "#]]);
+}
