@@ -68,7 +68,7 @@ fn initialized(status: &PodStatus, items: &[Item<'_>]) -> Verdict {
         .any(|item| of_container(status, item).is_some_and(|status| status.container_id.is_some()));
     let is_open = |item: &&Item<'_>| match (item.role, of_container(status, item)) {
         (Role::Init, status) => !mains_have_run && !status.is_some_and(has_succeeded),
-        (Role::Sidecar, status) => !mains_have_run && !status.is_some_and(|status| status.started == Some(true)),
+        (Role::Sidecar, status) => !mains_have_run && status.is_none_or(|status| status.started != Some(true)),
         _ => false,
     };
     let open: Vec<&str> = items.iter().filter(is_open).map(|item| item.name).collect();

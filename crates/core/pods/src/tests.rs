@@ -190,7 +190,7 @@ fn render(status: &PodStatus) -> String {
         let (kind, detail) = state.as_object().and_then(|state| state.iter().next()).unwrap();
         let mut shown = match &**kind {
             "waiting" => detail["reason"].as_str().unwrap().to_owned(),
-            "terminated" => format!("{}", detail["reason"].as_str().unwrap()),
+            "terminated" => detail["reason"].as_str().unwrap().to_owned(),
             kind => kind.to_owned(),
         };
         if container.ready {
