@@ -53,6 +53,7 @@ impl ApiServer {
         }
         server.cache.load().await.map_err(ApiError::internal)?;
         server.special.start(&server);
+        crd::controller::load(&server);
         tokio::spawn(server.cache.clone().follow(stop.clone()));
         let this = Self { server, tls: config.tls.clone(), stop };
         let system = || Arc::new(this.local(UserInfo::system("system:apiserver")));
@@ -61,6 +62,7 @@ impl ApiServer {
         let following = auth::rbac::follow::run(this.server.authorizer.clone(), system(), this.stop.clone());
         tokio::spawn(following);
         bootstrap::run(&this.server, &this.local(UserInfo::system("system:apiserver"))).await?;
+        tokio::spawn(crd::controller::run(this.server.clone(), this.stop.clone()));
         Ok(this)
     }
 

@@ -5,6 +5,7 @@
 //! - Two served versions of one kind share a [`Place`] in the store; objects are kept in its version only.
 
 use crate::crd::CustomVersion;
+use crate::handlers::fit::fit;
 use apimachinery::{GroupVersionKind, GroupVersionResource, Object, Problems, Value};
 use apimachinery::table::ColumnDefinition;
 use kinds::def::{NameRule, Now, Subresource};
@@ -229,7 +230,8 @@ impl Resource {
     pub fn validate_update(&self, new: &Value, old: &Value, problems: &mut Problems) {
         match &self.source {
             Source::Builtin(def) => (def.validate_update)(new, old, problems),
-            Source::Custom(version) => version.validate_update(new, old, problems),
+            // Custom resources have no rules between two states but those of metadata.
+            Source::Custom(_) => {}
         }
     }
 
@@ -320,18 +322,32 @@ impl Resource {
         object["apiVersion"] = self.place.api_version.clone().into();
     }
 
+    /// Makes a body fit its schema; returns unknown fields as `unknown field "spec.x"`.
+    ///
+    /// # Errors
+    /// If a value has a wrong type: Go's words. Custom resources are checked later, by their own schema.
+    pub fn fit(&self, object: &mut Value) -> Result<Vec<String>, String> {
+        let Source::Custom(version) = &self.source else { return fit(object, self.schema()) };
+        let mut unknown = Vec::new();
+        if let (Some(metadata), Some(schema)) = (object.get_mut("metadata"), schema::builtin(OBJECT_META)) {
+            let found = fit(metadata, schema)?;
+            unknown.extend(found.iter().map(|text| text.replacen('"', "\"metadata.", 1)));
+        }
+        unknown.extend(version.prune(object));
+        Ok(unknown)
+    }
+
     /// Turns a stored object into this version.
     pub fn from_stored(&self, object: &mut Value) {
-        match &self.source {
-            Source::Builtin(def) => (def.from_stored)(object),
-            Source::Custom(version) => version.read(object),
+        if let Source::Builtin(def) = &self.source {
+            (def.from_stored)(object);
         }
         object["apiVersion"] = self.gvk.api_version().into();
     }
 
-    /// The object as this version shows it; the very same bytes where that is the stored one.
+    /// The object as this version shows it; the very same bytes where that is how it is kept.
     pub fn shown(&self, object: &Arc<Object>) -> Arc<Object> {
-        if self.shows_stored_bytes() {
+        if self.shows_stored_bytes() || object.bytes.starts_with(self.opening().as_bytes()) {
             return object.clone();
         }
         let mut value = object.to_value();
@@ -339,11 +355,16 @@ impl Resource {
         Arc::new(Object { bytes: apimachinery::object::encode(&value).into(), head: object.head.clone() })
     }
 
-    /// Whether [`shown`](Self::shown) changes nothing.
+    /// Whether [`shown`](Self::shown) never changes anything. Of custom kinds objects may be left that were stored in
+    /// another version, before the definition changed.
     pub fn shows_stored_bytes(&self) -> bool {
-        match &self.source {
-            Source::Builtin(_) => self.is_stored_version(),
-            Source::Custom(version) => self.is_stored_version() && version.reads_stored_bytes(),
-        }
+        !self.is_custom() && self.is_stored_version()
+    }
+
+    /// How the bytes of an object of this version start.
+    fn opening(&self) -> String {
+        format!("{{\"kind\":\"{}\",\"apiVersion\":\"{}\"", self.gvk.kind, self.gvk.api_version())
     }
 }
+
+const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";

@@ -34,6 +34,11 @@ impl Problems {
         &self.list
     }
 
+    /// Adds one that was found elsewhere.
+    pub fn add(&mut self, problem: Problem) {
+        self.list.push(problem);
+    }
+
     pub fn invalid(&mut self, field: impl Into<String>, value: impl Into<Value>, detail: &str) {
         let value = value.into();
         self.push("FieldValueInvalid", field, format!("Invalid value: {}: {detail}", shown(&value)));

@@ -1,5 +1,9 @@
-//! Custom resources: what one version of a custom kind is, and the part that serves them live.
+//! Custom resources: definitions become resources of the same table as the built-in kinds.
 
+pub mod controller;
+mod definition;
+mod json_path;
 mod version;
 
 pub use version::CustomVersion;
+pub(crate) use definition::set as set_condition;

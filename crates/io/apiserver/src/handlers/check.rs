@@ -2,7 +2,7 @@
 //!
 //! Upstream: `apimachinery/pkg/api/validation/objectmeta.go`, `registry/rest/create.go`, `update.go`.
 
-use super::{Call, fit};
+use super::Call;
 use super::write::{meta_mut, name_of, namespace_of};
 use apimachinery::{ApiError, ApiResult, Problems, Value, meta, strict, validate};
 use kinds::def::NameRule;
@@ -40,7 +40,7 @@ pub fn identity(call: &Call<'_>, object: &mut Value) -> ApiResult<()> {
 /// 400 for values of wrong types, and under strict field validation for anything unknown or double.
 pub fn body(call: &Call<'_>, object: &mut Value, odd: &[String]) -> ApiResult<()> {
     let gvk = &call.resource.gvk;
-    let unknown = fit::fit(object, call.resource.schema()).map_err(|why| strict::cannot_be_handled(gvk, &why))?;
+    let unknown = call.resource.fit(object).map_err(|why| strict::cannot_be_handled(gvk, &why))?;
     let found = odd.iter().cloned().chain(unknown).collect();
     for warning in strict::settle(gvk, call.params.field_validation, found)? {
         call.warnings.add(warning);

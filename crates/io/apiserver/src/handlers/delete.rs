@@ -109,7 +109,11 @@ impl Server {
                 None => None,
             }
         };
-        let keep = self.collector_finalizers(call, params, old);
+        let mut keep = self.collector_finalizers(call, params, old);
+        let own = habit.and_then(|habit| habit.deletion_finalizer()).filter(|_| !is_deleting(old));
+        if let Some(own) = own.filter(|own| !keep.iter().any(|known| known == own)) {
+            keep.push(own.to_owned());
+        }
         set_finalizers(&mut new, &keep);
         let held = !keep.is_empty() || habit.is_some_and(|habit| habit.holds(&new));
         match graceful {

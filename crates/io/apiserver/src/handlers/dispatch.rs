@@ -50,7 +50,7 @@ impl Server {
         if let Some(handler) = self.special.handler(&call.resource, call.subresource) {
             return handler.call(self, call, "create", body).await;
         }
-        if !call.subresource.is_empty() || !call.resource.is_stored() {
+        if !call.subresource.is_empty() || !call.resource.is_stored() || !call.resource.allows("create") {
             return Err(no_such(call, "create"));
         }
         self.create(call, body).await

@@ -1,6 +1,9 @@
 //! Kinds whose deletion is not like that of all others.
 
 use super::Habit;
+use crate::crd::controller::FINALIZER;
+use crate::crd::set_condition as condition;
+use crate::handlers::write::now_text;
 use crate::handlers::options::Propagation;
 use apimachinery::{Value, meta};
 use serde_json::json;
@@ -65,5 +68,26 @@ pub struct ReturnsDeleted;
 impl Habit for ReturnsDeleted {
     fn returns_deleted(&self) -> bool {
         true
+    }
+}
+
+/// A definition waits until its objects are gone.
+/// Upstream: `apiextensions-apiserver/pkg/registry/customresourcedefinition/etcd.go` (Delete).
+pub struct Definitions;
+
+impl Habit for Definitions {
+    fn deletion_finalizer(&self) -> Option<&'static str> {
+        Some(FINALIZER)
+    }
+
+    fn mark_deleting(&self, definition: &mut Value) {
+        meta::remove(definition, "deletionGracePeriodSeconds");
+        let message = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon";
+        let mut status = definition["status"].take();
+        if !status.is_object() {
+            status = json!({});
+        }
+        condition(&mut status, "Terminating", "True", "InstanceDeletionPending", message, &now_text());
+        definition["status"] = status;
     }
 }

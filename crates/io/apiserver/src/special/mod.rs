@@ -43,6 +43,11 @@ pub trait Habit: Send + Sync {
         false
     }
 
+    /// A finalizer that every object gets when it is deleted.
+    fn deletion_finalizer(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What else changes when an object is marked as deleted.
     fn mark_deleting(&self, _object: &mut Value) {}
 
@@ -112,6 +117,7 @@ impl Special {
             (("", "serviceaccounts"), Box::new(lifecycles::ReturnsDeleted)),
             (("", "persistentvolumes"), Box::new(lifecycles::ReturnsDeleted)),
             (("", "persistentvolumeclaims"), Box::new(lifecycles::ReturnsDeleted)),
+            (("apiextensions.k8s.io", "customresourcedefinitions"), Box::new(lifecycles::Definitions)),
             (("batch", "jobs"), Box::new(lifecycles::Jobs)),
         ];
         let handlers: Vec<((&str, &str, &str), Box<dyn Handler>)> = vec![
