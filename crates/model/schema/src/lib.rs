@@ -79,6 +79,23 @@ pub struct PatchStrategy {
     pub merge_key: Option<&'static str>,
 }
 
+impl Scalar {
+    fn go_type(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Bytes => "[]uint8",
+            Self::Bool => "bool",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::Double => "float64",
+            Self::IntOrString => "intstr.IntOrString",
+            Self::Quantity => "resource.Quantity",
+            Self::Time => "v1.Time",
+            Self::MicroTime => "v1.MicroTime",
+        }
+    }
+}
+
 /// A type that surely has apiVersion and kind.
 const STRING_HOLDER: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Status";
 
@@ -124,6 +141,21 @@ impl<'a> SchemaRef<'a> {
         match self {
             Self::Builtin(used) if used.kind == Kind::Struct => Some(table::type_name(used.type_number())),
             _ => None,
+        }
+    }
+
+    /// The Go type of a built-in place, as decoding errors name it: `int32`, `[]v1.Container`, `map[string]string`.
+    pub fn go_type(self) -> String {
+        match self.shape() {
+            Shape::Struct { .. } => {
+                let name = self.type_name().unwrap_or("object");
+                let from = name.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at + 1);
+                name[from..].to_owned()
+            }
+            Shape::Map { .. } => format!("map[string]{}", self.elem().go_type()),
+            Shape::List(_) => format!("[]{}", self.elem().go_type()),
+            Shape::Scalar(scalar) => scalar.go_type().to_owned(),
+            Shape::Any => "runtime.RawExtension".to_owned(),
         }
     }
 
@@ -248,6 +280,13 @@ mod tests {
         at("io.k8s.api.storage.v1.CSIDriverList", "items.*.metadata.name");
         let crd = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition";
         at(crd, "spec.versions.*.schema.openAPIV3Schema.properties.*.x-kubernetes-list-map-keys");
+    }
+
+    #[test]
+    fn go_types() {
+        assert_eq!(at(DEPLOYMENT, "spec.replicas").go_type(), "int32");
+        assert_eq!(at(DEPLOYMENT, &format!("{POD_SPEC}.containers")).go_type(), "[]v1.Container");
+        assert_eq!(at(DEPLOYMENT, "metadata.labels").go_type(), "map[string]string");
     }
 
     #[test]
