@@ -28,6 +28,9 @@ pub enum Error {
     /// The spec cannot be turned into a container (unknown user, bad capability, ...).
     #[error("{0}")]
     CreateContainer(String),
+    /// Something the pod asks for contradicts itself or the image; trying again is useless until it is changed.
+    #[error("{0}")]
+    CreateContainerConfig(String),
     /// The container's first process could not be started; the text is like runc's.
     #[error("{message}")]
     StartContainer { message: String, exit_code: i32 },
@@ -60,11 +63,11 @@ impl Error {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::InvalidImageName { .. } => "InvalidImageName",
-            Self::ImagePull { kind: PullFailure::Unreachable, .. } => "ErrImagePull",
             Self::ImagePull { .. } | Self::BadLayer { .. } => "ErrImagePull",
             Self::ImageNotFound(_) => "ErrImageNeverPull",
             Self::StartContainer { .. } => "StartError",
             Self::CreateContainer(_) => "CreateContainerError",
+            Self::CreateContainerConfig(_) => "CreateContainerConfigError",
             _ => "RunContainerError",
         }
     }

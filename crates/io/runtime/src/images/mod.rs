@@ -1,10 +1,21 @@
 //! Images: references, pulling, importing, layers on disk.
 
-use crate::config::Config;
-use crate::error::{Error, Result};
+mod archive;
+mod auth;
+mod confined;
+mod digest;
+mod manifest;
+mod pull;
+mod reference;
+mod store;
+mod unpack;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+
+pub use reference::Reference;
+pub use store::ImageStore;
+pub(crate) use unpack::remove_folder;
 
 /// What an image says about running it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,66 +52,10 @@ pub struct Image {
 }
 
 /// Credentials for a pull: the contents of `imagePullSecrets`, in order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub struct PullAuth {
     /// `.dockerconfigjson` values.
     pub docker_config_json: Vec<Vec<u8>>,
     /// `.dockercfg` values (the old form).
     pub docker_cfg: Vec<Vec<u8>>,
-}
-
-/// Images on this node. Cheap to clone.
-#[derive(Clone)]
-pub struct ImageStore {}
-
-fn absent<T>() -> Result<T> {
-    Err(Error::Other("not in this build yet".into()))
-}
-
-impl ImageStore {
-    pub(crate) async fn open(_config: &Config) -> Result<Self> {
-        Ok(Self {})
-    }
-
-    /// The image of a reference or id, if present. [`Error::InvalidImageName`] when the reference is malformed.
-    pub fn get(&self, _reference: &str) -> Result<Option<Image>> {
-        absent()
-    }
-
-    /// Fetches from the registry (or a mirror) even if present; unchanged layers are not fetched again. Callers that
-    /// pull the same reference at the same time share one pull. The pull policy is the caller's.
-    pub async fn pull(&self, _reference: &str, _auth: &PullAuth) -> Result<Image> {
-        absent()
-    }
-
-    /// Imports an OCI archive or a `docker save` archive (also gzipped). `tag` names it when the archive does not.
-    pub async fn import(&self, _archive: &Path, _tag: Option<&str>) -> Result<Vec<Image>> {
-        absent()
-    }
-
-    pub fn list(&self) -> Vec<Image> {
-        Vec::new()
-    }
-
-    /// Removes a tag, digest or id; the image goes with its last name. Layers in use by containers stay until they
-    /// are removed.
-    pub async fn remove(&self, _reference: &str) -> Result<()> {
-        absent()
-    }
-
-    /// Bytes used by layers.
-    pub fn usage(&self) -> u64 {
-        0
-    }
-
-    /// Removes the least recently used images that `in_use` (image ids) does not name until the file system of the
-    /// data folder is filled at most `target_percent`; does nothing below `threshold_percent`. Gives what it removed.
-    pub async fn collect_garbage(
-        &self,
-        _in_use: &[String],
-        _threshold_percent: u8,
-        _target_percent: u8,
-    ) -> Result<Vec<Image>> {
-        absent()
-    }
 }

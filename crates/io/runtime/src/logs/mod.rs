@@ -1,5 +1,7 @@
 //! Container logs in CRI format (`<rfc3339nano> stdout F line`): writing with rotation, reading and following.
 
+pub mod writer;
+
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use jiff::Timestamp;

@@ -1,0 +1,260 @@
+//! Control groups of pods and containers, version 1 (also hybrid) and version 2: making, limits, usage, removal.
+//!
+//! Layout: `/<root>/shims` and `/<root>/<qos>/pod<uid>/<container>`, the same in every hierarchy.
+
+use crate::spec::{Qos, Resources};
+use crate::stats::Usage;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const MOUNTS: &str = "/sys/fs/cgroup";
+/// Controllers wanted on version 2.
+const CONTROLLERS: [&str; 5] = ["cpu", "memory", "pids", "cpuset", "io"];
+/// A group whose last process has just been killed may be busy for a moment.
+const REMOVE_TRIES: u32 = 50;
+
+/// The machine's control groups below our root.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    root: String,
+    unified: bool,
+    /// Mount points of the hierarchies; one on version 2.
+    mounts: Vec<PathBuf>,
+}
+
+impl Tree {
+    pub fn open(root: &str) -> io::Result<Self> {
+        if root.is_empty() || root.contains('/') || root.starts_with('.') {
+            return Err(io::Error::other(format!("cgroup root {root:?} must be one plain name")));
+        }
+        let unified = Path::new(MOUNTS).join("cgroup.controllers").exists();
+        let mounts = if unified { vec![PathBuf::from(MOUNTS)] } else { v1_mounts()? };
+        if mounts.is_empty() {
+            return Err(io::Error::other("no cgroup hierarchy is mounted below /sys/fs/cgroup"));
+        }
+        Ok(Self { root: root.into(), unified, mounts })
+    }
+
+    pub fn is_unified(&self) -> bool {
+        self.unified
+    }
+
+    /// A pod's path below every mount point.
+    pub fn pod(&self, qos: Qos, uid: &str) -> PathBuf {
+        let qos = match qos {
+            Qos::Guaranteed => "guaranteed",
+            Qos::Burstable => "burstable",
+            Qos::BestEffort => "besteffort",
+        };
+        Path::new(&self.root).join(qos).join(format!("pod{uid}"))
+    }
+
+    pub fn shims(&self) -> PathBuf {
+        Path::new(&self.root).join("shims")
+    }
+
+    /// Makes a group with its parents in every hierarchy.
+    pub fn make(&self, group: &Path) -> io::Result<()> {
+        for mount in &self.mounts {
+            let mut at = mount.clone();
+            for part in group {
+                if self.unified {
+                    enable_controllers(&at);
+                }
+                let parent = at.clone();
+                at.push(part);
+                match std::fs::create_dir(&at) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                    _ => {}
+                }
+                inherit_cpuset(&parent, &at);
+            }
+        }
+        if self.unified {
+            enable_controllers(&Path::new(MOUNTS).join(group));
+        }
+        Ok(())
+    }
+
+    /// `cgroup.procs` in every hierarchy.
+    pub fn procs_files(&self, group: &Path) -> Vec<PathBuf> {
+        self.mounts.iter().map(|mount| mount.join(group).join("cgroup.procs")).collect()
+    }
+
+    /// `cgroup.procs` of one hierarchy that has all of a group's processes.
+    pub fn procs_file(&self, group: &Path) -> PathBuf {
+        self.controller("pids", group).join("cgroup.procs")
+    }
+
+    /// The file that counts kills for want of memory.
+    pub fn oom_file(&self, group: &Path) -> PathBuf {
+        self.controller("memory", group).join(if self.unified { "memory.events" } else { "memory.oom_control" })
+    }
+
+    fn controller(&self, name: &str, group: &Path) -> PathBuf {
+        if self.unified { Path::new(MOUNTS).join(group) } else { Path::new(MOUNTS).join(name).join(group) }
+    }
+
+    /// Sets limits. What is absent becomes unlimited.
+    pub fn limit(&self, group: &Path, resources: &Resources) -> io::Result<()> {
+        let period = resources.cpu_period_us.unwrap_or(100_000);
+        let pids = resources.pids_limit.filter(|n| *n > 0).map_or("max".to_string(), |n| n.max(2).to_string());
+        if self.unified {
+            let at = Path::new(MOUNTS).join(group);
+            let quota =
+                resources.cpu_quota_us.filter(|q| *q > 0).map_or("max".to_string(), |q| q.max(1000).to_string());
+            write(&at.join("cpu.max"), &format!("{quota} {period}"))?;
+            write(&at.join("cpu.weight"), &weight(resources.cpu_shares.unwrap_or(1024)).to_string())?;
+            let memory = resources.memory_limit.filter(|m| *m > 0).map_or("max".to_string(), |m| m.to_string());
+            write(&at.join("memory.max"), &memory)?;
+            return write(&at.join("pids.max"), &pids);
+        }
+        let cpu = self.controller("cpu", group);
+        write(&cpu.join("cpu.shares"), &resources.cpu_shares.unwrap_or(1024).max(2).to_string())?;
+        write(&cpu.join("cpu.cfs_period_us"), &period.to_string())?;
+        let quota = resources.cpu_quota_us.filter(|q| *q > 0).map_or(-1, |q| q.max(1000));
+        write(&cpu.join("cpu.cfs_quota_us"), &quota.to_string())?;
+        let memory = resources.memory_limit.filter(|m| *m > 0).unwrap_or(-1);
+        write(&self.controller("memory", group).join("memory.limit_in_bytes"), &memory.to_string())?;
+        write(&self.controller("pids", group).join("pids.max"), &pids)
+    }
+
+    /// Usage now; `None` when the group is gone.
+    pub fn usage(&self, group: &Path) -> Option<Usage> {
+        let memory = self.controller("memory", group);
+        let stat = std::fs::read_to_string(memory.join("memory.stat")).ok()?;
+        let field = |name: &str| field(&stat, name);
+        let pids = number(&self.controller("pids", group).join("pids.current")).unwrap_or(0);
+        let mut usage = if self.unified {
+            let cpu = std::fs::read_to_string(memory.join("cpu.stat")).unwrap_or_default();
+            Usage {
+                cpu_ns: self::field(&cpu, "usage_usec").unwrap_or(0) * 1000,
+                memory_usage: number(&memory.join("memory.current"))?,
+                memory_working_set: field("inactive_file").unwrap_or(0),
+                memory_rss: field("anon").unwrap_or(0),
+                memory_limit: number(&memory.join("memory.max")).unwrap_or(0),
+                page_faults: field("pgfault").unwrap_or(0),
+                major_page_faults: field("pgmajfault").unwrap_or(0),
+                pids,
+            }
+        } else {
+            Usage {
+                cpu_ns: number(&self.controller("cpuacct", group).join("cpuacct.usage")).unwrap_or(0),
+                memory_usage: number(&memory.join("memory.usage_in_bytes"))?,
+                memory_working_set: field("total_inactive_file").unwrap_or(0),
+                memory_rss: field("total_rss").unwrap_or(0),
+                memory_limit: number(&memory.join("memory.limit_in_bytes")).filter(|l| *l < 1 << 62).unwrap_or(0),
+                page_faults: field("total_pgfault").unwrap_or(0),
+                major_page_faults: field("total_pgmajfault").unwrap_or(0),
+                pids,
+            }
+        };
+        usage.memory_working_set = usage.memory_usage.saturating_sub(usage.memory_working_set);
+        Some(usage)
+    }
+
+    /// All processes in a group and below.
+    pub fn processes(&self, group: &Path) -> Vec<i32> {
+        let mut found = Vec::new();
+        for mount in &self.mounts {
+            walk(&mount.join(group), &mut |folder| {
+                let text = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+                found.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
+            });
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Kills all processes of a group and below.
+    pub fn kill(&self, group: &Path) {
+        for pid in self.processes(group).into_iter().filter(|pid| *pid > 1) {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGKILL);
+        }
+    }
+
+    /// Removes a group and those below it. Its processes must have ended, or be ending. Blocks for 0.3 s at most.
+    pub fn remove(&self, group: &Path) -> io::Result<()> {
+        for mount in &self.mounts {
+            let mut folders = Vec::new();
+            walk(&mount.join(group), &mut |folder| folders.push(folder.to_path_buf()));
+            for folder in folders.iter().rev() {
+                remove_folder(folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn root(&self) -> PathBuf {
+        PathBuf::from(&self.root)
+    }
+}
+
+/// Upstream: KEP-2254, `1 + ((shares - 2) * 9999) / 262142`.
+fn weight(shares: u64) -> u64 {
+    1 + ((shares.clamp(2, 262_144) - 2) * 9999) / 262_142
+}
+
+fn v1_mounts() -> io::Result<Vec<PathBuf>> {
+    let text = std::fs::read_to_string("/proc/self/mountinfo")?;
+    let mount = |line: &str| -> Option<PathBuf> {
+        let (before, after) = line.split_once(" - ")?;
+        let path = before.split(' ').nth(4)?;
+        (after.starts_with("cgroup ") && path.starts_with(MOUNTS)).then(|| path.into())
+    };
+    Ok(text.lines().filter_map(mount).collect())
+}
+
+/// Children can use only what their parent hands on. The kernel refuses controllers it does not have: that is fine.
+fn enable_controllers(folder: &Path) {
+    for controller in CONTROLLERS {
+        let _ = std::fs::write(folder.join("cgroup.subtree_control"), format!("+{controller}"));
+    }
+}
+
+/// A version 1 cpuset group takes processes only after its sets are filled.
+fn inherit_cpuset(parent: &Path, child: &Path) {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        let Ok(own) = std::fs::read_to_string(child.join(file)) else { return };
+        if own.trim().is_empty()
+            && let Ok(value) = std::fs::read_to_string(parent.join(file))
+        {
+            let _ = std::fs::write(child.join(file), value.trim());
+        }
+    }
+}
+
+fn walk(folder: &Path, visit: &mut dyn FnMut(&Path)) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    visit(folder);
+    for entry in entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())) {
+        walk(&entry.path(), visit);
+    }
+}
+
+fn remove_folder(folder: &Path) -> io::Result<()> {
+    for attempt in 0.. {
+        match std::fs::remove_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.raw_os_error() == Some(nix::libc::EBUSY) && attempt < REMOVE_TRIES => {
+                std::thread::sleep(Duration::from_millis(if attempt < 10 { 1 } else { 7 }));
+            }
+            other => return other,
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, value: &str) -> io::Result<()> {
+    std::fs::write(path, value).map_err(|e| io::Error::other(format!("{} = {value}: {e}", path.display())))
+}
+
+fn field(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+fn number(path: &Path) -> Option<u64> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
