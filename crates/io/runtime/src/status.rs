@@ -23,11 +23,6 @@ impl ContainerKey {
     pub(crate) fn dir(&self) -> String {
         format!("{}.{}", self.name, self.attempt)
     }
-
-    pub(crate) fn from_dir(dir: &str) -> Option<Self> {
-        let (name, attempt) = dir.rsplit_once('.')?;
-        Some(Self { name: name.into(), attempt: attempt.parse().ok()? })
-    }
 }
 
 impl fmt::Display for ContainerKey {

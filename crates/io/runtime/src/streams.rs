@@ -69,7 +69,8 @@ pub(crate) struct Terminal(Arc<AsyncFd<OwnedFd>>);
 impl Terminal {
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&fd, true)?;
-        Ok(Self(Arc::new(AsyncFd::register(fd)?)))
+        // SAFETY: the descriptor is owned by the AsyncFd and is not taken out of it before that goes.
+        Ok(Self(Arc::new(unsafe { AsyncFd::register(fd) }?)))
     }
 }
 

@@ -34,6 +34,7 @@ impl Overlay {
     fn configured(&self, single: bool) -> rustix::io::Result<OwnedFd> {
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
         let context_fd = &context;
+        fsconfig_set_string(context_fd, "source", "overlay")?; // what mount(8) shows
         if single {
             for layer in &self.lower {
                 fsconfig_set_string(context_fd, "lowerdir+", layer)?;

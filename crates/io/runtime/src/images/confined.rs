@@ -43,10 +43,6 @@ impl Root {
         Ok(Self { fd: rustix::fs::open(path, flags, Mode::empty())?, recent: None })
     }
 
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-
     /// Forgets the folder used last: something was removed or replaced.
     pub fn forget(&mut self) {
         self.recent = None;

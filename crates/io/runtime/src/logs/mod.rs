@@ -1,6 +1,8 @@
 //! Container logs in CRI format (`<rfc3339nano> stdout F line`): writing with rotation, reading and following.
 
-pub mod writer;
+mod reader;
+mod watch;
+pub(crate) mod writer;
 
 use crate::error::{Error, Result};
 use bytes::Bytes;
@@ -8,6 +10,9 @@ use jiff::Timestamp;
 use std::path::Path;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+/// Chunks between reader and consumer: a slow consumer stops the reader, nothing is kept in memory.
+const QUEUE: usize = 4;
 
 /// What part of a log is wanted, and how.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +33,47 @@ pub struct LogOptions {
 /// Whole lines, several to a chunk. Ends after an error.
 pub type LogStream = mpsc::Receiver<std::io::Result<Bytes>>;
 
-/// Reads a log file and its rotated predecessors. With `follow`, until `ended` is cancelled and all is read.
-pub async fn read(_path: &Path, _options: LogOptions, _ended: CancellationToken) -> Result<LogStream> {
-    Err(Error::Other("not in this build yet".into()))
+/// Reads a log file and its rotated predecessors. With `follow`, until `ended` is cancelled and all is read; dropping
+/// the stream ends it too.
+pub async fn read(path: &Path, options: LogOptions, ended: CancellationToken) -> Result<LogStream> {
+    let failed = || Error::io(format!("cannot read the log {}", path.display()));
+    // Watching begins before reading: what is written in between is seen either way.
+    let changes = if options.follow { Some(watch::Changes::of(path).map_err(failed())?) } else { None };
+    let reader = reader::Reader::open(path, options).await.map_err(failed())?;
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    tokio::spawn(pump(reader, changes, ended, sender));
+    Ok(receiver)
+}
+
+async fn pump(
+    mut reader: reader::Reader,
+    mut changes: Option<watch::Changes>,
+    ended: CancellationToken,
+    sender: mpsc::Sender<std::io::Result<Bytes>>,
+) {
+    loop {
+        // Asked before reading: whatever was written before the end is then read.
+        let last = changes.is_none() || ended.is_cancelled();
+        loop {
+            match reader.next().await {
+                Ok(Some(chunk)) if chunk.is_empty() => {}
+                Ok(Some(chunk)) => {
+                    if sender.send(Ok(chunk)).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    let _ = sender.send(Err(error)).await;
+                    return;
+                }
+            }
+        }
+        let Some(changes) = changes.as_mut().filter(|_| !last && !reader.is_full()) else { return };
+        tokio::select! {
+            outcome = changes.next() => if outcome.is_err() { return },
+            () = ended.cancelled() => {}
+            () = sender.closed() => return,
+        }
+    }
 }

@@ -343,7 +343,7 @@ pub fn limits_and_stats() {
         let stats = pod.stats().unwrap();
         assert_eq!(stats.containers.len(), 1);
         let usage = stats.containers[0].1;
-        assert!(usage.cpu_ns > 1_000_000 && usage.memory_working_set > 100_000 && usage.pids == 2, "{usage:?}");
+        assert!(usage.cpu_ns > 1_000_000 && usage.memory_working_set > 100_000 && usage.pids >= 1, "{usage:?}");
         assert!(stats.pod.cpu_ns >= usage.cpu_ns);
         pod.update_resources(&key, Resources { memory_limit: Some(64 << 20), ..Default::default() }).await.unwrap();
         assert_eq!(pod.stats().unwrap().containers[0].1.memory_limit, 64 << 20);
