@@ -153,14 +153,14 @@ impl Operation<'_> {
             if let Some(body) = body {
                 parameters.push(json!({"name": "body", "in": "body", "required": true, "schema": body}));
             }
-            out["consumes"] = if self.action == "patch" { json!(PATCHES) } else { json!(["*/*"]) };
+            out["consumes"] = if self.action == "patch" { json!(self.patches()) } else { json!(["*/*"]) };
             out["produces"] = json!(JSON);
             out["schemes"] = json!(["https"]);
             out["responses"] =
                 json!({ok: {"description": "OK", "schema": answer}, "401": {"description": "Unauthorized"}});
         } else {
             if let Some(body) = body {
-                let types: &[&str] = if self.action == "patch" { &PATCHES } else { &["*/*"] };
+                let types: &[&str] = if self.action == "patch" { self.patches() } else { &["*/*"] };
                 let content: Map<String, Value> =
                     types.iter().map(|name| ((*name).to_owned(), json!({"schema": body}))).collect();
                 out["requestBody"] = json!({"required": true, "content": content});
@@ -175,6 +175,11 @@ impl Operation<'_> {
             out["parameters"] = parameters.into();
         }
         out
+    }
+
+    /// Custom resources have no strategic merge patch, which stands last; kubectl looks here for it.
+    fn patches(&self) -> &'static [&'static str] {
+        if matches!(self.served.body, Body::Custom(_)) { &PATCHES[..3] } else { &PATCHES }
     }
 
     fn kind(&self) -> (&str, &str, &str) {
