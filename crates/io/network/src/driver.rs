@@ -88,9 +88,7 @@ impl Network {
     /// If the kernel refuses; what could be removed is.
     pub async fn purge(&self) -> Result<(), NetworkError> {
         self.stop.cancel();
-        let pods = self.pods.clone();
-        let rules = nft::apply(&Plan::removal(&self.config.table)).await;
-        blocking(move || pods.purge()).await.and(rules)
+        Self::purge_all(&self.config).await
     }
 
     /// What [`Self::purge`] does, without a running component (`barque reset`).
@@ -99,9 +97,8 @@ impl Network {
     /// As [`Self::purge`].
     pub async fn purge_all(config: &Config) -> Result<(), NetworkError> {
         let for_pods = config.clone();
-        let pods = blocking(move || Pods::open(for_pods)).await?;
         let rules = nft::apply(&Plan::removal(&config.table)).await;
-        blocking(move || pods.purge()).await.and(rules)
+        blocking(move || Pods::purge(&for_pods)).await.and(rules)
     }
 
     /// The text of a pod's `/etc/resolv.conf`. `config` is its `dnsConfig`, options written `name:value` or `name`.

@@ -23,7 +23,7 @@ pub struct Proxy {
     pods: Arc<Pods>,
     health: Check,
     /// What the kernel has; None if unknown.
-    applied: Option<Plan>,
+    applied: Option<Arc<Plan>>,
 }
 
 impl Proxy {
@@ -66,7 +66,7 @@ impl Proxy {
     async fn sync(&mut self) -> Result<(), NetworkError> {
         let start = Instant::now();
         let host_ports: Vec<_> = self.pods.host_ports();
-        let wanted = self.known.read(|world| plan(world, &self.node, &host_ports));
+        let wanted = Arc::new(self.known.read(|world| plan(world, &self.node, &host_ports)));
         let planned = start.elapsed();
         match &self.applied {
             Some(applied) if *applied == wanted => return Ok(()),
@@ -78,7 +78,7 @@ impl Proxy {
         }
         tracing::debug!(?planned, took = ?start.elapsed(), "Service rules changed");
         let before = self.applied.replace(wanted.clone());
-        if wanted.may_leave_stale(before.as_ref()) {
+        if wanted.may_leave_stale(before.as_deref()) {
             clean_connections(before, wanted).await;
         }
         Ok(())
@@ -117,12 +117,12 @@ impl Proxy {
 }
 
 /// Failure costs clients of lost UDP endpoints a timeout and nothing else.
-async fn clean_connections(before: Option<Plan>, now: Plan) {
+async fn clean_connections(before: Option<Arc<Plan>>, now: Arc<Plan>) {
     let work = move || {
         conntrack::delete_where(&mut Socket::netfilter()?, |tracked| {
             let (destination, server) = (tracked.original.destination, tracked.reply.source);
             let flow = Flow { protocol: tracked.original.protocol, destination, server };
-            now.is_stale(before.as_ref(), &flow)
+            now.is_stale(before.as_deref(), &flow)
         })
     };
     match tokio::task::spawn_blocking(work).await {

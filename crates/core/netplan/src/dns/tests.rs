@@ -79,184 +79,328 @@ fn check(name: &str, kind: &str, expected: Expect) {
 
 #[test]
 fn services_have_addresses() {
-    check("kubernetes.default.svc.cluster.local.", "A", expect![[r#"
+    check(
+        "kubernetes.default.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NoError
         kubernetes.default.svc.cluster.local. 5 IN A 10.96.0.1
-    "#]]);
-    check("WEB.shop.SVC.Cluster.Local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "WEB.shop.SVC.Cluster.Local.",
+        "A",
+        expect![[r#"
         NoError
         WEB.shop.SVC.Cluster.Local. 5 IN A 10.96.1.1
-    "#]]);
-    check("web.shop.svc.cluster.local.", "AAAA", expect![[r#"
+    "#]],
+    );
+    check(
+        "web.shop.svc.cluster.local.",
+        "AAAA",
+        expect![[r#"
         NoError
         web.shop.svc.cluster.local. 5 IN AAAA fd00::1
-    "#]]);
-    check("kubernetes.default.svc.cluster.local.", "AAAA", expect![[r#"
+    "#]],
+    );
+    check(
+        "kubernetes.default.svc.cluster.local.",
+        "AAAA",
+        expect![[r#"
         NoError
         authority cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn services_have_ports() {
-    check("_http._tcp.web.shop.svc.cluster.local.", "SRV", expect![[r#"
+    check(
+        "_http._tcp.web.shop.svc.cluster.local.",
+        "SRV",
+        expect![[r#"
         NoError
         _http._tcp.web.shop.svc.cluster.local. 5 IN SRV 0 100 80 web.shop.svc.cluster.local.
         additional web.shop.svc.cluster.local. 5 IN A 10.96.1.1
         additional web.shop.svc.cluster.local. 5 IN AAAA fd00::1
-    "#]]);
-    check("web.shop.svc.cluster.local.", "SRV", expect![[r#"
+    "#]],
+    );
+    check(
+        "web.shop.svc.cluster.local.",
+        "SRV",
+        expect![[r#"
         NoError
         web.shop.svc.cluster.local. 5 IN SRV 0 100 80 web.shop.svc.cluster.local.
         web.shop.svc.cluster.local. 5 IN SRV 0 100 443 web.shop.svc.cluster.local.
         additional web.shop.svc.cluster.local. 5 IN A 10.96.1.1
         additional web.shop.svc.cluster.local. 5 IN AAAA fd00::1
-    "#]]);
-    check("_http._udp.web.shop.svc.cluster.local.", "SRV", expect![[r#"
+    "#]],
+    );
+    check(
+        "_http._udp.web.shop.svc.cluster.local.",
+        "SRV",
+        expect![[r#"
         NXDomain
         authority cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5
-    "#]]);
-    check("_http._tcp.web.shop.svc.cluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "_http._tcp.web.shop.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NoError
         authority cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn headless_services_are_their_ready_endpoints() {
-    check("db.shop.svc.cluster.local.", "A", expect![[r#"
+    check(
+        "db.shop.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NoError
         db.shop.svc.cluster.local. 5 IN A 10.42.0.5
         db.shop.svc.cluster.local. 5 IN A 10.42.0.6
-    "#]]);
-    check("db-0.db.shop.svc.cluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "db-0.db.shop.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NoError
         db-0.db.shop.svc.cluster.local. 5 IN A 10.42.0.5
-    "#]]);
-    check("10-42-0-6.db.shop.svc.cluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "10-42-0-6.db.shop.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NoError
         10-42-0-6.db.shop.svc.cluster.local. 5 IN A 10.42.0.6
-    "#]]);
-    check("10-42-0-7.db.shop.svc.cluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "10-42-0-7.db.shop.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NXDomain
         authority cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5
-    "#]]);
-    check("_sql._tcp.db.shop.svc.cluster.local.", "SRV", expect![[r#"
+    "#]],
+    );
+    check(
+        "_sql._tcp.db.shop.svc.cluster.local.",
+        "SRV",
+        expect![[r#"
         NoError
         _sql._tcp.db.shop.svc.cluster.local. 5 IN SRV 0 100 3306 db-0.db.shop.svc.cluster.local.
         _sql._tcp.db.shop.svc.cluster.local. 5 IN SRV 0 100 3306 10-42-0-6.db.shop.svc.cluster.local.
         additional db-0.db.shop.svc.cluster.local. 5 IN A 10.42.0.5
         additional 10-42-0-6.db.shop.svc.cluster.local. 5 IN A 10.42.0.6
-    "#]]);
-    check("empty.shop.svc.cluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "empty.shop.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NoError
         authority cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn external_names_are_aliases() {
-    check("away.shop.svc.cluster.local.", "A", expect![[r#"
+    check(
+        "away.shop.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NoError
         away.shop.svc.cluster.local. 5 IN CNAME www.Example.com.
         chase www.Example.com.
-    "#]]);
-    check("away.shop.svc.cluster.local.", "CNAME", expect![[r#"
+    "#]],
+    );
+    check(
+        "away.shop.svc.cluster.local.",
+        "CNAME",
+        expect![[r#"
         NoError
         away.shop.svc.cluster.local. 5 IN CNAME www.Example.com.
-    "#]]);
-    check("near.shop.svc.cluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "near.shop.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NoError
         near.shop.svc.cluster.local. 5 IN CNAME web.shop.svc.cluster.local.
         chase web.shop.svc.cluster.local.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_is_not_there_is_told_at_once() {
-    check("example.com.default.svc.cluster.local.", "A", expect![[r#"
+    check(
+        "example.com.default.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NXDomain
         authority cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5
-    "#]]);
-    check("nothing.shop.svc.cluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "nothing.shop.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NXDomain
         authority cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5
-    "#]]);
-    check("shop.svc.cluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "shop.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NoError
         authority cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5
-    "#]]);
-    check("nobody.svc.cluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "nobody.svc.cluster.local.",
+        "A",
+        expect![[r#"
         NXDomain
         authority cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5
-    "#]]);
-    check("example.com.cluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "example.com.cluster.local.",
+        "A",
+        expect![[r#"
         NXDomain
         authority cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn addresses_have_names() {
-    check("1.1.96.10.in-addr.arpa.", "PTR", expect![[r#"
+    check(
+        "1.1.96.10.in-addr.arpa.",
+        "PTR",
+        expect![[r#"
         NoError
         1.1.96.10.in-addr.arpa. 5 IN PTR web.shop.svc.cluster.local.
-    "#]]);
-    check("5.0.42.10.in-addr.arpa.", "PTR", expect![[r#"
+    "#]],
+    );
+    check(
+        "5.0.42.10.in-addr.arpa.",
+        "PTR",
+        expect![[r#"
         NoError
         5.0.42.10.in-addr.arpa. 5 IN PTR db-0.db.shop.svc.cluster.local.
-    "#]]);
-    check("7.0.42.10.in-addr.arpa.", "PTR", expect![[r#"
+    "#]],
+    );
+    check(
+        "7.0.42.10.in-addr.arpa.",
+        "PTR",
+        expect![[r#"
         NXDomain
-    "#]]);
-    check("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.", "PTR", expect![[r#"
+    "#]],
+    );
+    check(
+        "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.",
+        "PTR",
+        expect![[r#"
         NoError
         1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa. 5 IN PTR web.shop.svc.cluster.local.
-    "#]]);
-    check("8.8.8.8.in-addr.arpa.", "PTR", expect![[r#"
+    "#]],
+    );
+    check(
+        "8.8.8.8.in-addr.arpa.",
+        "PTR",
+        expect![[r#"
         forward
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn pods_and_the_zone_itself() {
-    check("10-42-0-9.shop.pod.cluster.local.", "A", expect![[r#"
+    check(
+        "10-42-0-9.shop.pod.cluster.local.",
+        "A",
+        expect![[r#"
         NoError
         10-42-0-9.shop.pod.cluster.local. 5 IN A 10.42.0.9
-    "#]]);
-    check("fd00--9.shop.pod.cluster.local.", "AAAA", expect![[r#"
+    "#]],
+    );
+    check(
+        "fd00--9.shop.pod.cluster.local.",
+        "AAAA",
+        expect![[r#"
         NoError
         fd00--9.shop.pod.cluster.local. 5 IN AAAA fd00::9
-    "#]]);
-    check("cluster.local.", "SOA", expect![[r#"
+    "#]],
+    );
+    check(
+        "cluster.local.",
+        "SOA",
+        expect![[r#"
         NoError
         cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5
-    "#]]);
-    check("cluster.local.", "NS", expect![[r#"
+    "#]],
+    );
+    check(
+        "cluster.local.",
+        "NS",
+        expect![[r#"
         NoError
         cluster.local. 5 IN NS ns.dns.cluster.local.
-    "#]]);
-    check("ns.dns.cluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "ns.dns.cluster.local.",
+        "A",
+        expect![[r#"
         NoError
         ns.dns.cluster.local. 5 IN A 10.96.0.10
-    "#]]);
-    check("dns-version.cluster.local.", "TXT", expect![[r#"
+    "#]],
+    );
+    check(
+        "dns-version.cluster.local.",
+        "TXT",
+        expect![[r#"
         NoError
         dns-version.cluster.local. 5 IN TXT 1.1.0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn everything_else_is_asked_elsewhere() {
-    check("example.com.", "A", expect![[r#"
+    check(
+        "example.com.",
+        "A",
+        expect![[r#"
         forward
-    "#]]);
-    check("local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "local.",
+        "A",
+        expect![[r#"
         forward
-    "#]]);
-    check("notcluster.local.", "A", expect![[r#"
+    "#]],
+    );
+    check(
+        "notcluster.local.",
+        "A",
+        expect![[r#"
         forward
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -90,7 +90,8 @@ pub fn plan(world: &World, node: &NodeFacts, host_ports: &[(Ipv4Addr, HostPort)]
         sticky: BTreeMap::new(),
         udp: BTreeMap::new(),
     };
-    for (name, service) in world.services().filter(|(_, service)| service.ours) {
+    // Headless and ExternalName Services have no address to translate, whatever else they ask for.
+    for (name, service) in world.services().filter(|(_, service)| service.ours && !service.cluster_ips.is_empty()) {
         for port in &service.ports {
             plan.add_port(world, name, service, port);
         }

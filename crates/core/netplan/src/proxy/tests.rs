@@ -219,7 +219,10 @@ fn affinity_has_chains_of_its_own() {
 
 #[test]
 fn headless_and_dns_are_not_proxied() {
-    check("svc db - 80 headless\neps db 10.42.1.6:80\nsvc dns 10.96.0.10 53 udp\neps dns 10.42.1.7:53", expect![]);
+    check(
+        "svc db - 80 headless node=30080\neps db 10.42.1.6:80\nsvc dns 10.96.0.10 53 udp\neps dns 10.42.1.7:53",
+        expect![],
+    );
 }
 
 #[test]

@@ -24,11 +24,17 @@ pub fn prepare(folder: &Path) -> Result<(), NetworkError> {
     result.map_err(failed)
 }
 
-/// Undoes [`prepare`]; the folder is empty.
-pub fn forget(folder: &Path) -> Result<(), NetworkError> {
+/// Undoes [`prepare`] and lets all namespaces in the folder go. A folder that is not there is no error.
+pub fn purge(folder: &Path) -> Result<(), NetworkError> {
+    for path in all(folder)? {
+        remove(&path)?;
+    }
     // More than one mount lies here if two processes prepared at once.
     while umount2(folder, MntFlags::MNT_DETACH).is_ok() {}
-    std::fs::remove_dir(folder).map_err(NetworkError::file("remove", folder))
+    match std::fs::remove_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(NetworkError::file("remove", folder)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Creates a namespace, keeps it at `path`, and runs `fill` inside, in a thread of its own.
@@ -78,8 +84,11 @@ pub fn is_mounted(path: &Path) -> bool {
 
 /// The kept namespaces, ours by their place.
 pub fn all(folder: &Path) -> Result<Vec<PathBuf>, NetworkError> {
-    let entries = std::fs::read_dir(folder).map_err(NetworkError::file("read", folder))?;
-    Ok(entries.flatten().map(|entry| entry.path()).collect())
+    match std::fs::read_dir(folder) {
+        Ok(entries) => Ok(entries.flatten().map(|entry| entry.path()).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(NetworkError::file("read", folder)(error)),
+    }
 }
 
 /// Whether a uid can name a file in the folder and nothing else.

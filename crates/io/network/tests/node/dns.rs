@@ -116,11 +116,11 @@ fn over_udp(from: Option<&Path>, message: &Message) -> Option<Message> {
     let packet = message.to_vec().unwrap();
     let ask = move || {
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-        socket.set_read_timeout(Some(LONG)).unwrap();
+        socket.set_read_timeout(Some(LONG / 4)).unwrap();
         socket.connect((DNS, 53)).unwrap();
-        socket.send(&packet).unwrap();
         let mut buffer = [0; 4096];
-        let length = socket.recv(&mut buffer).ok()?;
+        // Datagrams may be lost; every resolver asks again.
+        let length = (0..4).find_map(|_| socket.send(&packet).and_then(|_| socket.recv(&mut buffer)).ok())?;
         Message::from_vec(&buffer[..length]).ok()
     };
     from.map_or_else(|| ask.clone()(), |netns| within(netns, ask.clone()))

@@ -146,3 +146,12 @@ fn run(netns: Option<&Path>, ask: impl FnOnce() -> String + Send + 'static) -> S
         None => ask(),
     }
 }
+
+/// Nothing of ours is left. Mounts are looked for by their full place: those of other tests are inherited.
+#[track_caller]
+pub fn assert_clean() {
+    let seen = sh("ip addr; ip route; ip neigh; grep ' /run/barque/' /proc/mounts || true");
+    let left = sh("find /run/barque -mindepth 2 2>/dev/null || true");
+    assert!(!["barque0", "/run/barque/"].iter().any(|ours| seen.contains(ours)), "{seen}");
+    assert_eq!(left, "");
+}
