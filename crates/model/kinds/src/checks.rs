@@ -6,7 +6,7 @@ use crate::path::Path;
 use crate::quantities;
 use crate::read::{entries, has, is_empty, list, text};
 use apimachinery::validate::{
-    is_dns1123_label, is_qualified_name, is_valid_label_value, is_valid_percent, is_valid_port_name, is_valid_port_num,
+    is_qualified_name, is_valid_label_value, is_valid_percent, is_valid_port_name, is_valid_port_num,
 };
 use apimachinery::{LabelSelector, Problems, Value};
 
@@ -280,11 +280,6 @@ pub fn references(object: &Value, field: &str, at: Path, problems: &mut Problems
             problems.required(refs.index(index).field("name"), "");
         }
     }
-}
-
-/// A name of a namespace.
-pub fn namespace_name(object: &Value, field: &str, at: Path, problems: &mut Problems) {
-    required_name(object, field, at, is_dns1123_label, problems);
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::checks::{
 };
 use crate::path::Path;
 use crate::read::{has, is_empty, list, text};
-use apimachinery::validate::{is_dns1123_label, is_dns1123_subdomain, is_qualified_name, is_valid_ip};
+use apimachinery::validate::{is_dns1123_label, is_dns1123_subdomain, is_valid_ip};
 use apimachinery::{Problems, Value};
 
 pub use affinity::node_selector;
@@ -100,7 +100,6 @@ pub fn spec(spec: &Value, at: Path, problems: &mut Problems) {
     for field in ["hostname", "subdomain"] {
         optional_name(spec, field, at, is_dns1123_label, problems);
     }
-    optional_name(spec, "schedulerName", at, is_qualified_name, problems);
     in_range(spec, "activeDeadlineSeconds", at, 1..=i64::from(i32::MAX), problems);
     if has(spec, "preemptionPolicy") {
         one_of(spec, "preemptionPolicy", at, &["Never", "PreemptLowerPriority"], problems);
