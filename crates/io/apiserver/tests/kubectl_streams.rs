@@ -118,6 +118,11 @@ fn pump_in(mut from: mpsc::Receiver<Bytes>, mut to: impl tokio::io::AsyncWrite +
     });
 }
 
+/// The kubectl to try; `KUBECTL` names another one than that of the search path.
+fn kubectl() -> String {
+    std::env::var("KUBECTL").unwrap_or_else(|_| "kubectl".to_owned())
+}
+
 struct Cluster {
     folder: tempfile::TempDir,
     kubeconfig: PathBuf,
@@ -156,7 +161,7 @@ async fn cluster() -> Cluster {
 impl Cluster {
     /// `sockets` chooses WebSocket (what it does by itself) or SPDY (what older ones do).
     fn kubectl(&self, sockets: bool, arguments: &[&str]) -> Command {
-        let mut command = Command::new("kubectl");
+        let mut command = Command::new(kubectl());
         command
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
@@ -287,6 +292,29 @@ async fn refusals_read_as_upstreams() {
         assert!(dead.ends_with("container not found (\"dead\")"), "{dead}");
         let unknown = said(&["exec", "web", "-c", "nope", "--", "ls"]).await;
         assert!(unknown.contains("container nope"), "{unknown}");
+    }
+}
+
+/// `script` lends kubectl a terminal; its size travels on a stream of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_terminal_is_one_stream() {
+    let cluster = cluster().await;
+    for sockets in [true, false] {
+        let kubectl = format!(
+            "{} --kubeconfig {} exec -it web -c app -- sh -c 'echo out; echo done'",
+            kubectl(),
+            cluster.kubeconfig.display()
+        );
+        let output = Command::new("script")
+            .args(["-qec", &kubectl, "/dev/null"])
+            .env("HOME", cluster.folder.path())
+            .env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", sockets.to_string())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(Duration::from_secs(60), output).await.expect("kubectl hangs").unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(text(&output.stdout).contains("out\ndone"), "{output:?}");
     }
 }
 

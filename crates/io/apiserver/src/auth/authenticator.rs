@@ -11,7 +11,7 @@ use super::certificate;
 use super::tokens::{Bound, Claims, Ref, TokenError, TokenIssuer};
 use super::user::UserInfo;
 use crate::streams::upgrade::websocket_bearer;
-use apimachinery::{ApiError, ApiResult, GroupVersionResource, Reason};
+use apimachinery::{ApiError, ApiResult, GroupVersionResource, Head, Reason};
 use aws_lc_rs::digest::{SHA256, digest};
 use client::Api;
 use client::resources::{NODES, PODS, SECRETS, SERVICE_ACCOUNTS};
@@ -35,6 +35,9 @@ pub struct Verified {
     pub user: Arc<UserInfo>,
     pub audiences: Vec<String>,
 }
+
+/// Seconds for which tokens outlive the deletion time of what they are bound to. Upstream: the leeway of the same check.
+const AFTERLIFE: i64 = 60;
 
 pub struct Authenticator {
     tokens: Arc<TokenIssuer>,
@@ -151,8 +154,8 @@ impl Authenticator {
 
     async fn check_live(&self, of: &GroupVersionResource, namespace: &str, wanted: &Ref) -> Result<(), TokenError> {
         let object = self.objects.get(of, namespace, &wanted.name).await.map_err(|_| TokenError::Invalidated)?;
-        // Deleted objects keep their tokens through their grace period, as upstream allows them a minute more.
-        if object.head.uid == wanted.uid { Ok(()) } else { Err(TokenError::Invalidated) }
+        let lives = object.head.uid == wanted.uid && !is_long_gone(&object.head, unix_now());
+        if lives { Ok(()) } else { Err(TokenError::Invalidated) }
     }
 
     fn remembered(&self, hash: &[u8; 32]) -> Option<Arc<UserInfo>> {
@@ -171,6 +174,12 @@ impl Authenticator {
         }
         known.insert(hash, Known { user: Arc::clone(user), since: Instant::now(), expires });
     }
+}
+
+/// Whether the time of the object's deletion is over by more than [`AFTERLIFE`].
+fn is_long_gone(head: &Head, now: i64) -> bool {
+    let end = head.deletion_timestamp.as_deref().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    end.is_some_and(|end| end.as_second() + AFTERLIFE < now)
 }
 
 /// `Unauthorized`, 401.

@@ -9,6 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
@@ -23,6 +24,10 @@ const LARGEST: usize = 1024 * 1024;
 const QUEUED: usize = 16;
 /// Messages that wait in a channel; then reading waits.
 const WAITING: usize = 4;
+/// A quiet connection is written to this often, so that a client that vanished is noticed by TCP.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// How long the client may take to close after we have said good-bye.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// Channel of v5 messages that close the channel they name.
 const CLOSE: u8 = 255;
 /// Bytes of a tunnel that wait in either direction.
@@ -93,19 +98,24 @@ async fn write(
     closed: CancellationToken,
 ) {
     let writing = async {
-        while let Some(message) = queue.recv().await {
-            sink.feed(message).await?;
+        loop {
+            match tokio::time::timeout(KEEPALIVE, queue.recv()).await {
+                Ok(Some(message)) => sink.feed(message).await?,
+                Ok(None) => break,
+                Err(_) => sink.feed(Message::Ping(Bytes::new())).await?,
+            }
             if queue.is_empty() {
                 sink.flush().await?;
             }
         }
         sink.send(Message::Close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() }))).await?;
+        tokio::time::sleep(FAREWELL).await;
         sink.close().await
     };
     if let Some(Err(error)) = closed.run_until_cancelled(writing).await {
         tracing::debug!(%error, "a WebSocket broke off");
-        closed.cancel();
     }
+    closed.cancel();
 }
 
 async fn read(

@@ -26,7 +26,7 @@ static FOLLOWED: [(Gvr, bool, bool); 4] = [
     (CLUSTER_ROLE_BINDINGS, true, true),
 ];
 
-/// Between a failed list or watch and the next: long enough not to burn a core, short enough to go unnoticed.
+/// Between a list or watch that ended and the next: long enough not to burn a core, short enough to go unnoticed.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Follows until `stop`. [`Authorizer::synced`] tells when all four lists have been seen.
@@ -41,8 +41,8 @@ async fn follow(authorizer: &Authorizer, api: &dyn Api, number: usize, followed:
     loop {
         if let Err(error) = list_and_watch(authorizer, api, number, followed).await {
             tracing::debug!(resource = %followed.0.resource, %error, "will list again");
-            tokio::time::sleep(PAUSE).await;
         }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

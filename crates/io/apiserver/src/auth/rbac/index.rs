@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - Holds rules and names only, never whole objects.
-//! - `by_subject` names exactly the bindings in `bindings`.
+//! - `by_user` and `by_group` name exactly the bindings in `bindings`.
 
 use super::{Attributes, Decision, Rule, Target};
 use crate::auth::UserInfo;
@@ -18,7 +18,8 @@ pub(super) type Key = (String, String);
 pub(super) struct Index {
     roles: HashMap<Key, Role>,
     bindings: HashMap<Key, Arc<Binding>>,
-    by_subject: HashMap<Subject, Vec<Arc<Binding>>>,
+    by_user: HashMap<String, Vec<Arc<Binding>>>,
+    by_group: HashMap<String, Vec<Arc<Binding>>>,
 }
 
 /// A Role or ClusterRole.
@@ -37,7 +38,7 @@ struct Binding {
     subjects: Vec<Subject>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Subject {
     User(String),
     Group(String),
@@ -117,7 +118,8 @@ impl Index {
         let subjects = raw.subjects.unwrap_or_default().into_iter().filter_map(|raw| subject(raw, &key.0)).collect();
         let binding = Arc::new(Binding { role, subjects, key: key.clone() });
         for subject in &binding.subjects {
-            self.by_subject.entry(subject.clone()).or_default().push(Arc::clone(&binding));
+            let (by, name) = self.list_of(subject);
+            by.entry(name.to_owned()).or_default().push(Arc::clone(&binding));
         }
         self.bindings.insert(key, binding);
         Ok(())
@@ -130,12 +132,20 @@ impl Index {
     fn drop_binding(&mut self, key: &Key) {
         let Some(old) = self.bindings.remove(key) else { return };
         for subject in &old.subjects {
-            if let Some(list) = self.by_subject.get_mut(subject) {
+            let (by, name) = self.list_of(subject);
+            if let Some(list) = by.get_mut(name) {
                 list.retain(|binding| binding.key != *key);
                 if list.is_empty() {
-                    self.by_subject.remove(subject);
+                    by.remove(name);
                 }
             }
+        }
+    }
+
+    fn list_of<'a>(&mut self, subject: &'a Subject) -> (&mut HashMap<String, Vec<Arc<Binding>>>, &'a str) {
+        match subject {
+            Subject::User(name) => (&mut self.by_user, name),
+            Subject::Group(name) => (&mut self.by_group, name),
         }
     }
 
@@ -161,22 +171,34 @@ impl Index {
         self.roles.get(&key).map(|role| Arc::clone(&role.rules)).ok_or_else(|| missing(&key))
     }
 
+    /// Whether a rule allows it; else which roles that bindings refer to do not exist, in words.
+    pub fn permits(&self, asked: &Attributes<'_>) -> Result<(), String> {
+        self.find(asked).map(drop)
+    }
+
     pub fn decide(&self, asked: &Attributes<'_>) -> Decision {
+        match self.find(asked) {
+            Ok((who, binding)) => Decision::Allowed(allowed_by(binding, who)),
+            Err(missing) => Decision::NoOpinion(missing),
+        }
+    }
+
+    fn find<'a>(&'a self, asked: &'a Attributes<'_>) -> Result<(Who<'a>, &'a Binding), String> {
         let namespace = match asked.target {
             Target::Resource { namespace, .. } => namespace,
             Target::Path(_) => "",
         };
         let mut missing_roles = Vec::new();
-        for (subject, binding) in self.bindings_of(asked.user, namespace) {
+        for (who, binding) in self.bindings_of(asked.user, namespace) {
             match self.roles.get(&binding.role) {
                 Some(role) if role.rules.iter().any(|rule| rule.allows(asked.verb, &asked.target)) => {
-                    return Decision::Allowed(allowed_by(binding, subject));
+                    return Ok((who, binding));
                 }
                 Some(_) => {}
                 None => missing_roles.push(missing(&binding.role)),
             }
         }
-        Decision::NoOpinion(said(missing_roles))
+        Err(said(missing_roles))
     }
 
     pub fn rules_of(&self, user: &UserInfo, namespace: &str) -> (Vec<Arc<[Rule]>>, Vec<String>) {
@@ -191,15 +213,25 @@ impl Index {
     }
 
     /// Bindings of the cluster and of the namespace (if not empty) that name the user or one of its groups.
-    fn bindings_of<'a>(&'a self, user: &UserInfo, namespace: &str) -> impl Iterator<Item = (&'a Subject, &'a Binding)> {
-        let subjects = std::iter::once(Subject::User(user.name.clone()))
-            .chain(user.groups.iter().map(|group| Subject::Group(group.clone())));
-        let namespace = namespace.to_owned();
-        subjects
-            .filter_map(|subject| self.by_subject.get_key_value(&subject))
-            .flat_map(|(subject, list)| list.iter().map(move |binding| (subject, &**binding)))
+    fn bindings_of<'a>(
+        &'a self,
+        user: &'a UserInfo,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = (Who<'a>, &'a Binding)> {
+        let own = self.by_user.get(&user.name).map(|list| (Who::User(&user.name), list));
+        let groups = user.groups.iter().filter_map(|group| Some((Who::Group(group), self.by_group.get(group)?)));
+        own.into_iter()
+            .chain(groups)
+            .flat_map(|(who, list)| list.iter().map(move |binding| (who, &**binding)))
             .filter(move |(_, binding)| binding.key.0.is_empty() || binding.key.0 == namespace)
     }
+}
+
+/// By which of its names a user was found.
+#[derive(Clone, Copy)]
+enum Who<'a> {
+    User(&'a str),
+    Group(&'a str),
 }
 
 fn key_of(object: &Object) -> Key {
@@ -240,7 +272,7 @@ fn said(mut missing: Vec<String>) -> String {
     }
 }
 
-fn allowed_by(binding: &Binding, subject: &Subject) -> String {
+fn allowed_by(binding: &Binding, subject: Who<'_>) -> String {
     let (kind, place) = if binding.key.0.is_empty() {
         ("ClusterRoleBinding", binding.key.1.clone())
     } else {
@@ -248,8 +280,8 @@ fn allowed_by(binding: &Binding, subject: &Subject) -> String {
     };
     let role = if binding.role.0.is_empty() { "ClusterRole" } else { "Role" };
     let (who, name) = match subject {
-        Subject::Group(name) => ("Group", format!("{name:?}")),
-        Subject::User(name) => match crate::auth::user::split_service_account(name) {
+        Who::Group(name) => ("Group", format!("{name:?}")),
+        Who::User(name) => match crate::auth::user::split_service_account(name) {
             Some((namespace, account)) => ("ServiceAccount", format!("\"{account}/{namespace}\"")),
             None => ("User", format!("{name:?}")),
         },

@@ -25,6 +25,10 @@ const PIECE: usize = 16 * 1024;
 const PIECES: usize = 4;
 /// Frames that wait for the connection.
 const QUEUED: usize = 32;
+/// A quiet connection is written to this often, so that a peer that vanished is noticed by TCP.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// Pings of the server have even numbers; the answer means nothing.
+const OUR_PING: u32 = 2;
 /// How long the peer may take to close after we have said good-bye.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -167,11 +171,13 @@ impl Drop for Session {
 async fn run_writer<W: AsyncWrite>(write: W, mut queue: mpsc::Receiver<Out>, closed: CancellationToken) {
     let mut write = std::pin::pin!(BufWriter::with_capacity(2 * PIECE, write));
     let writing = async {
-        while let Some(next) = queue.recv().await {
-            match next {
-                Out::Frame(frame) => write.write_all(&frame).await?,
-                Out::Data { id, fin, data } => write_data(&mut write, id, fin, &data).await?,
-                Out::Close => {
+        loop {
+            match tokio::time::timeout(KEEPALIVE, queue.recv()).await {
+                Err(_) => write.write_all(&frame::ping(OUR_PING)).await?,
+                Ok(None) => return Ok(()),
+                Ok(Some(Out::Frame(frame))) => write.write_all(&frame).await?,
+                Ok(Some(Out::Data { id, fin, data })) => write_data(&mut write, id, fin, &data).await?,
+                Ok(Some(Out::Close)) => {
                     write.write_all(&frame::go_away(0)).await?;
                     return write.shutdown().await;
                 }
@@ -180,9 +186,9 @@ async fn run_writer<W: AsyncWrite>(write: W, mut queue: mpsc::Receiver<Out>, clo
                 write.flush().await?;
             }
         }
-        Ok::<(), io::Error>(())
     };
-    if let Some(Err(_)) = closed.run_until_cancelled(writing).await {
+    let written: Option<io::Result<()>> = closed.run_until_cancelled(writing).await;
+    if let Some(Err(_)) = written {
         closed.cancel();
     }
 }
