@@ -5,8 +5,10 @@
 
 pub mod action;
 pub mod controller;
+pub mod cron_job;
 pub mod deployment;
 pub mod endpoints;
+pub mod job;
 pub mod owned;
 pub mod replica_set;
 pub mod service_account;
@@ -28,9 +30,11 @@ pub struct Settings {
 /// All controllers the driver runs.
 pub fn all(settings: &Settings) -> Vec<Box<dyn Controller>> {
     vec![
+        Box::new(cron_job::CronJobs),
         Box::new(deployment::Deployments),
         Box::new(endpoints::EndpointSlices),
         Box::new(endpoints::Endpoints),
+        Box::new(job::Jobs),
         Box::new(replica_set::ReplicaSets),
         Box::new(service_account::RootCa(settings.root_ca.clone())),
         Box::new(service_account::ServiceAccounts),

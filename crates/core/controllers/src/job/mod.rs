@@ -1,0 +1,253 @@
+//! Job controller: runs pods until enough of them have succeeded, or it is clear that they will not.
+//!
+//! Invariants
+//! - A finished pod is counted once: it keeps our finalizer until the status that counts it is written.
+//! - A finished Job creates nothing, and its terminal condition comes after its last pod.
+//!
+//! Upstream: `pkg/controller/job` (job_controller.go, tracking_utils.go, indexed_job_utils.go, pod_failure_policy.go).
+
+mod backoff;
+mod conditions;
+mod failure_policy;
+mod indexes;
+mod make;
+mod tally;
+mod ttl;
+
+use crate::owned::{self, OwnerKind};
+use crate::{Action, Change, Controller, Plan, View, Wanted};
+use apimachinery::{Object, Value};
+use conditions::Verdict;
+use k8s_openapi::api::batch::v1::{Job, JobSpec, JobStatus};
+use k8s_openapi::api::core::v1::Pod;
+use kinds::resources::{JOBS, PODS};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use stdx::Timestamp;
+use tally::Tally;
+
+const KIND: OwnerKind = OwnerKind { api_version: "batch/v1", kind: "Job" };
+
+/// Held on every pod of a Job until it is counted.
+const TRACKING: &str = "batch.kubernetes.io/job-tracking";
+const INDEX: &str = "batch.kubernetes.io/job-completion-index";
+
+/// Pods created or deleted in one round, at most. Upstream: `MaxPodCreateDeletePerSync`.
+const BURST: usize = 500;
+
+pub struct Jobs;
+
+/// A pod with the object it came from.
+struct Member {
+    object: Arc<Object>,
+    pod: Pod,
+}
+
+struct Round {
+    object: Arc<Object>,
+    job: Job,
+    spec: JobSpec,
+    status: JobStatus,
+    pods: Vec<Member>,
+    now: Timestamp,
+}
+
+impl Controller for Jobs {
+    fn name(&self) -> &'static str {
+        "job-controller"
+    }
+
+    fn reads(&self) -> &'static [Wanted] {
+        const { &[&JOBS, &PODS] }
+    }
+
+    fn affected(&self, change: Change<'_>, _: &dyn View) -> Vec<String> {
+        let pods = [change.old, change.new].into_iter().flatten().filter(|_| *change.of == PODS);
+        let owners = pods.filter_map(|pod| {
+            let owner = pod.head.controller().filter(|owner| owner.kind == KIND.kind)?;
+            Some(format!("{}/{}", pod.head.namespace, owner.name))
+        });
+        owners.collect()
+    }
+
+    fn reconcile(&self, key: &str, view: &dyn View, now: Timestamp) -> Plan {
+        let Some(object) = view.get(&JOBS, key) else { return Plan::of(orphans(key, view)) };
+        let Ok(job) = object.decode::<Job>() else { return Plan::rest() };
+        let managed_by = job.spec.as_ref().and_then(|spec| spec.managed_by.clone());
+        if managed_by.is_some_and(|name| name != "kubernetes.io/job-controller") {
+            return Plan::rest();
+        }
+        let pods = view.owned_by(&PODS, &object.head.uid).into_iter();
+        let pods = pods.filter_map(|object| Some(Member { pod: object.decode().ok()?, object })).collect();
+        let (spec, status) = (job.spec.clone().unwrap_or_default(), job.status.clone().unwrap_or_default());
+        Round { object, job, spec, status, pods, now }.plan()
+    }
+}
+
+/// Pods of a Job that is gone need not be counted any more.
+fn orphans(key: &str, view: &dyn View) -> Vec<Action> {
+    let Some((namespace, name)) = key.split_once('/') else { return Vec::new() };
+    let pods = view.list(&PODS, namespace).into_iter();
+    let left = pods.filter(|pod| {
+        let owner = pod.head.controller();
+        owner.is_some_and(|owner| owner.kind == KIND.kind && owner.name == name) && is_tracked(pod)
+    });
+    left.map(|pod| untrack(&pod)).collect()
+}
+
+fn is_tracked(pod: &Object) -> bool {
+    pod.head.finalizers.iter().any(|finalizer| finalizer == TRACKING)
+}
+
+/// Takes our finalizer off; the finalizers must be those we saw.
+fn untrack(pod: &Object) -> Action {
+    let left: Vec<&String> = pod.head.finalizers.iter().filter(|finalizer| *finalizer != TRACKING).collect();
+    Action::Patch {
+        of: &PODS,
+        namespace: pod.head.namespace.clone(),
+        name: pod.head.name.clone(),
+        subresource: "",
+        body: json!({"metadata": {"uid": pod.head.uid, "resourceVersion": pod.head.revision.to_string(),
+            "finalizers": left}}),
+    }
+}
+
+impl Round {
+    fn plan(&self) -> Plan {
+        let mut plan = Plan::default();
+        if let Some(finished) = conditions::finished(&self.status) {
+            plan.actions.extend(self.pods.iter().filter(|m| is_tracked(&m.object)).map(|m| untrack(&m.object)));
+            ttl::apply(self, finished, &mut plan);
+            return plan;
+        }
+        let tally = Tally::count(self);
+        let verdict = if self.object.head.is_deleting() { None } else { conditions::judge(self, &tally, &mut plan) };
+        let mut work = self.work(&tally, verdict.as_ref(), &mut plan);
+        let mut status = tally.status(self);
+        let created = work.iter().filter(|action| matches!(action, Action::Create { .. })).count();
+        let deleted = work.iter().filter(|action| matches!(action, Action::Delete { .. })).count();
+        let told = conditions::write(self, &tally, verdict.as_ref(), created, deleted, &mut status);
+        plan.actions.extend(self.write_status(status));
+        plan.actions.extend(tally.counted.iter().map(|at| untrack(&self.pods[*at].object)));
+        plan.actions.append(&mut work);
+        plan.actions.extend(told);
+        plan
+    }
+
+    /// Pods to create or to delete now.
+    fn work(&self, tally: &Tally, verdict: Option<&Verdict>, plan: &mut Plan) -> Vec<Action> {
+        if self.object.head.is_deleting() {
+            return Vec::new();
+        }
+        if verdict.is_some() || self.suspended() {
+            return self.delete(&tally.active, tally.active.len());
+        }
+        let wanted = self.wanted(tally);
+        if tally.active.len() > wanted {
+            return self.delete(&tally.active, tally.active.len() - wanted);
+        }
+        let present = tally.active.len() + if self.replaces_only_failed() { tally.terminating } else { 0 };
+        let missing = wanted.saturating_sub(present).min(BURST);
+        if missing == 0 {
+            return Vec::new();
+        }
+        let wait = backoff::left(self);
+        if !wait.is_zero() {
+            plan.look_again(wait);
+            return Vec::new();
+        }
+        make::pods(self, tally, missing)
+    }
+
+    /// How many pods should run.
+    fn wanted(&self, tally: &Tally) -> usize {
+        let parallelism = usize::try_from(self.spec.parallelism.unwrap_or(1)).unwrap_or(0);
+        match self.spec.completions {
+            None if tally.succeeded > 0 => tally.active.len().min(parallelism),
+            None => parallelism,
+            Some(completions) => {
+                let done = tally.succeeded + tally.failed_indexes.len();
+                usize::try_from(completions).unwrap_or(0).saturating_sub(done).min(parallelism)
+            }
+        }
+    }
+
+    fn delete(&self, active: &[usize], count: usize) -> Vec<Action> {
+        // Pods that do not serve yet lose least.
+        let mut order = active.to_vec();
+        order.sort_by_key(|at| (owned::is_ready(&self.pods[*at].pod), std::cmp::Reverse(self.pods[*at].object.key())));
+        let victims: Vec<&Member> = order.iter().take(count.min(BURST)).map(|at| &self.pods[*at]).collect();
+        let deletes = victims.iter().map(|member| Action::Delete {
+            of: &PODS,
+            namespace: member.object.head.namespace.clone(),
+            name: member.object.head.name.clone(),
+            uid: member.object.head.uid.clone(),
+            propagation: None,
+            grace_seconds: None,
+        });
+        let events = victims
+            .iter()
+            .map(|member| self.event(false, "SuccessfulDelete", format!("Deleted pod: {}", member.object.head.name)));
+        deletes.chain(events).collect()
+    }
+
+    fn event(&self, warning: bool, reason: &'static str, message: String) -> Action {
+        Action::Event { about: KIND.regarding(&self.object), warning, reason, message }
+    }
+
+    fn suspended(&self) -> bool {
+        self.spec.suspend.unwrap_or(false)
+    }
+
+    fn is_indexed(&self) -> bool {
+        self.spec.completion_mode.as_deref() == Some("Indexed")
+    }
+
+    fn replaces_only_failed(&self) -> bool {
+        self.spec.pod_replacement_policy.as_deref() == Some("Failed")
+    }
+
+    fn started(&self) -> Option<Timestamp> {
+        let seconds = self.status.start_time.as_ref()?.0.as_second();
+        Some(Timestamp::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        Some(Duration::from_secs(u64::try_from(self.spec.active_deadline_seconds?).unwrap_or(0)))
+    }
+
+    /// Only if something differs. The revision is the precondition: counts build on counts.
+    fn write_status(&self, status: JobStatus) -> Option<Action> {
+        if status == self.status {
+            return None;
+        }
+        let mut old = serde_json::to_value(&self.status).unwrap_or_default();
+        let new = serde_json::to_value(status).unwrap_or_default();
+        // A merge patch takes away what is null.
+        let mut patch = new.clone();
+        for (name, _) in old.as_object_mut().into_iter().flatten() {
+            if new.get(name).is_none() {
+                patch[name.as_str()] = Value::Null;
+            }
+        }
+        // Lists inside stay unless they are taken away by name.
+        for list in ["succeeded", "failed"] {
+            if patch["uncountedTerminatedPods"][list].is_null() {
+                patch["uncountedTerminatedPods"][list] = Value::Null;
+            }
+        }
+        let body = json!({"metadata": {"uid": self.object.head.uid,
+            "resourceVersion": self.object.head.revision.to_string()}, "status": patch});
+        Some(Action::Patch {
+            of: &JOBS,
+            namespace: self.object.head.namespace.clone(),
+            name: self.object.head.name.clone(),
+            subresource: "status",
+            body,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
