@@ -112,12 +112,12 @@ impl Socket {
         self.sequence += 1;
         rustix::net::send(&self.fd, &message.finish(self.sequence, 0), SendFlags::empty())?;
         loop {
-            for message in self.receive()?.into_iter().filter(|message| message.sequence == self.sequence) {
-                if message.kind == NLMSG_ERROR {
-                    message.acknowledged()?;
-                }
-                return Ok(message.payload);
+            let answer = self.receive()?.into_iter().find(|message| message.sequence == self.sequence);
+            let Some(answer) = answer else { continue };
+            if answer.kind == NLMSG_ERROR {
+                answer.acknowledged()?;
             }
+            return Ok(answer.payload);
         }
     }
 

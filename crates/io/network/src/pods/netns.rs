@@ -78,8 +78,8 @@ fn remove_quietly(path: &Path) -> io::Result<()> {
 
 /// Whether a namespace is kept at `path` (after a reboot only the empty file may be left).
 pub fn is_mounted(path: &Path) -> bool {
-    const NSFS_MAGIC: i64 = 0x6e73_6673;
-    rustix::fs::statfs(path).is_ok_and(|found| found.f_type as i64 == NSFS_MAGIC)
+    const NSFS_MAGIC: rustix::fs::FsWord = 0x6e73_6673;
+    rustix::fs::statfs(path).is_ok_and(|found| found.f_type == NSFS_MAGIC)
 }
 
 /// The kept namespaces, ours by their place.

@@ -318,3 +318,70 @@ fn a_thousand_services_load_and_change_quickly() {
         expect_tcp(None, (Ipv4Addr::new(10, 96, 1, 2), 80), "ConnectionRefused");
     });
 }
+
+#[test]
+fn an_endpoint_may_be_the_node_itself() {
+    on_a_node(async |node| {
+        let run = start(&node).await;
+        let client = run.network.plug(&pod("client"), &[]).await.unwrap();
+        serve(Path::new("/proc/thread-self/ns/net"), 6443, "api");
+        let ports = json!([{"name": "tcp", "port": 443, "nodePort": 30443}]);
+        run.cluster.service("kubernetes", "10.96.0.1", json!({"ports": ports}));
+        run.cluster.slice("kubernetes", json!([{"addresses": [NODE_IP]}]), 6443);
+        let vip = Ipv4Addr::new(10, 96, 0, 1);
+        expect_tcp(Some(&client.netns), (vip, 443), &format!("api {}", client.ip));
+        expect_tcp(None, (vip, 443), &format!("api {NODE_IP}"));
+        expect_tcp(None, (LOCALHOST, 30443), &format!("api {NODE_IP}"));
+        expect_tcp(Some(&node.outside), (NODE_IP, 30443), &format!("api {OUTSIDE_IP}"));
+    });
+}
+
+#[test]
+fn rules_and_pods_outlive_us() {
+    on_a_node(async |node| {
+        let first = start(&node).await;
+        let port = HostPort { host_ip: None, host_port: 8081, container_port: 8080, protocol: Protocol::Tcp };
+        let a = first.server("a", &[port]).await;
+        first.cluster.service("web", "10.96.1.1", json!({}));
+        first.cluster.endpoints("web", &[a.ip], 8080);
+        expect_tcp(None, (VIP, 80), "a 10.42.0.1");
+        let Running { cluster, network, health } = first;
+        drop(network);
+        assert_eq!(ask_tcp(None, (VIP, 80), LONG), "a 10.42.0.1");
+        let network = Network::start(node.config.clone(), cluster.clone(), &health).await.unwrap();
+        let run = Running { cluster, network, health };
+        assert_eq!(run.network.reconcile(vec![pod("a")]).await.unwrap(), []);
+        run.cluster.service("other", "10.96.1.2", json!({}));
+        run.cluster.endpoints("other", &[a.ip], 8080);
+        expect_tcp(None, (Ipv4Addr::new(10, 96, 1, 2), 80), "a 10.42.0.1");
+        for to in [(VIP, 80), (LOCALHOST, 8081)] {
+            assert_eq!(ask_tcp(None, to, LONG), "a 10.42.0.1");
+        }
+    });
+}
+
+#[test]
+fn many_pods_come_and_go_at_once() {
+    on_a_node(async |node| {
+        let run = start(&node).await;
+        let each = |number: usize| {
+            let network = run.network.clone();
+            async move { network.plug(&pod(&number.to_string()), &[]).await.unwrap() }
+        };
+        let begin = Instant::now();
+        let plugged = futures_util::future::join_all((0..50).map(each)).await;
+        println!("50 plugs at once: {:?}", begin.elapsed());
+        let addresses: BTreeSet<Ipv4Addr> = plugged.iter().map(|pod| pod.ip).collect();
+        assert_eq!(addresses.len(), 50);
+        serve(&plugged[7].netns, 8080, "seven");
+        assert_eq!(ask_tcp(Some(&plugged[49].netns), (plugged[7].ip, 8080), LONG), format!("seven {}", plugged[49].ip));
+        let begin = Instant::now();
+        let gone = futures_util::future::join_all((0..50).map(|number| {
+            let network = run.network.clone();
+            async move { network.unplug(&pod(&number.to_string())).await }
+        }));
+        assert!(gone.await.into_iter().all(|result| result.is_ok()));
+        println!("50 unplugs at once: {:?}", begin.elapsed());
+        assert!(run.network.list().is_empty() && !sh("ip link").contains("veth0"));
+    });
+}
