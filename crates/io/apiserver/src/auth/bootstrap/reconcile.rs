@@ -9,8 +9,12 @@ use crate::auth::rbac::Rule;
 use crate::auth::rbac::follow::{CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES};
 use apimachinery::{ApiError, ApiResult, GroupVersionResource, Value};
 use client::{Api, ListOptions, Scope, WriteOptions};
+use futures_util::{TryStreamExt, stream};
 use serde::Deserialize;
 use std::collections::HashMap;
+
+/// Writes under way at once: enough for the store to commit them together.
+const AT_ONCE: usize = 32;
 
 /// Creates what is missing and adds what an older version lacked. Run at every start, before others than masters are
 /// served. Idempotent: a second run writes nothing.
@@ -32,10 +36,17 @@ pub async fn reconcile(api: &dyn Api) -> ApiResult<()> {
         let stored = api.list(resource, Scope::All, &ListOptions::default()).await?;
         let mut stored: HashMap<String, Value> =
             stored.items.iter().map(|object| (object.key(), object.to_value())).collect();
-        for object in wanted.remove(kind).unwrap_or_default() {
-            let existing = stored.remove(&key(&object));
-            write(api, resource, object, existing).await?;
-        }
+        let pairs: Vec<_> = wanted
+            .remove(kind)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|object| {
+                let existing = stored.remove(&key(&object));
+                Ok((object, existing))
+            })
+            .collect();
+        let writes = stream::iter(pairs);
+        writes.try_for_each_concurrent(AT_ONCE, |(object, existing)| write(api, resource, object, existing)).await?;
     }
     Ok(())
 }
