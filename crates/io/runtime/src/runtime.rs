@@ -11,7 +11,8 @@ use crate::shim::protocol::{Call, Record, Reply};
 use crate::shim::{self, ShimFile};
 use crate::spec::SandboxSpec;
 use crate::status::{ContainerKey, ContainerStatus, Event};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -42,8 +43,11 @@ pub(crate) struct Shared {
     pub events: broadcast::Sender<Event>,
     images: ImageStore,
     sandboxes: Mutex<HashMap<String, Sandbox>>,
-    /// One sandbox is made at a time per uid: the lock is held while making.
-    making: tokio::sync::Mutex<()>,
+    /// Sandboxes being made, by uid.
+    making: Mutex<HashSet<String>>,
+    /// Two makers of neighbouring cgroups would race for the parents' settings.
+    cgroup_making: tokio::sync::Mutex<()>,
+    program: Program,
 }
 
 impl Shared {
@@ -95,11 +99,19 @@ impl Runtime {
         });
         let images = ImageStore::open(&config, held.collect())?;
         let (events, _) = broadcast::channel(EVENTS);
-        let shared = Shared { config, tree, events, images, sandboxes: Mutex::default(), making: Default::default() };
+        let program = Program::of(&config.exe);
+        let shared = Shared {
+            config,
+            tree,
+            events,
+            images,
+            sandboxes: Mutex::default(),
+            making: Mutex::default(),
+            cgroup_making: Default::default(),
+            program,
+        };
         let runtime = Self { shared: Arc::new(shared) };
-        for pod in found {
-            runtime.recover(pod).await;
-        }
+        futures_util::future::join_all(found.into_iter().map(|pod| runtime.recover(pod))).await;
         runtime.remove_orphans().await;
         Ok(runtime)
     }
@@ -121,23 +133,36 @@ impl Runtime {
         if let Some(sandbox) = self.get(&spec.uid).filter(Sandbox::is_alive) {
             return Ok(sandbox);
         }
-        let folder = self.shared.pod_folder(&spec.uid);
         if self.get(&spec.uid).is_some() {
             return Err(Error::ShimGone { pod: spec.uid, problem: "remove the sandbox, then make it again".into() });
         }
+        let making = self.shared.making.lock().unwrap_or_else(PoisonError::into_inner).insert(spec.uid.clone());
+        if !making {
+            return Err(Error::Other(format!("the sandbox of pod {} is being made by another call", spec.uid)));
+        }
         let uid = spec.uid.clone();
+        let folder = self.shared.pod_folder(&uid);
+        if folder.exists() {
+            self.sweep_pod(&spec).await; // an earlier attempt that could not clean up
+        }
         let outcome = self.make_sandbox(spec.clone(), &folder).await;
         if outcome.is_err() {
-            let shared = self.shared.clone();
-            let _ = tokio::task::spawn_blocking(move || {
-                let group = shared.tree.pod(spec.cgroup.qos, &uid);
-                overlay::unmount(&folder.join("shm"));
-                let _ = shared.tree.remove(&group);
-                let _ = images::remove_folder(&folder);
-            })
-            .await;
+            self.sweep_pod(&spec).await;
         }
+        self.shared.making.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
         outcome
+    }
+
+    /// Removes what a failed making left.
+    async fn sweep_pod(&self, spec: &SandboxSpec) {
+        let (shared, folder) = (self.shared.clone(), self.shared.pod_folder(&spec.uid));
+        let group = shared.tree.pod(spec.cgroup.qos, &spec.uid);
+        let _ = tokio::task::spawn_blocking(move || {
+            overlay::unmount(&folder.join("shm"));
+            let _ = shared.tree.remove(&group);
+            let _ = images::remove_folder(&folder);
+        })
+        .await;
     }
 
     async fn make_sandbox(&self, spec: SandboxSpec, folder: &Path) -> Result<Sandbox> {
@@ -145,8 +170,7 @@ impl Runtime {
         let failed = |what: &str| Error::io(format!("cannot make the sandbox of pod {}: {what}", spec.uid));
         let group = shared.tree.pod(spec.cgroup.qos, &spec.uid);
         {
-            // Two makers of neighbours would race for the parents' settings.
-            let _making = shared.making.lock().await;
+            let _making = shared.cgroup_making.lock().await;
             std::fs::DirBuilder::new().mode(0o700).create(folder).map_err(failed("its folder"))?;
             shared.tree.make(&group).map_err(failed("its cgroup"))?;
             shared.tree.limit(&group, &spec.cgroup.resources).map_err(failed("its limits"))?;
@@ -159,8 +183,8 @@ impl Runtime {
         let socket = folder.join("shim.sock");
         let listener = UnixListener::bind(&socket).map_err(failed("its socket"))?;
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600)).map_err(failed("its socket"))?;
-        let mut command = tokio::process::Command::new(&shared.config.exe);
-        command.arg("shim").arg(folder).env_clear().stdout(Stdio::null()).stderr(Stdio::null());
+        let mut command = tokio::process::Command::new(shared.program.path());
+        command.arg0("barque").arg("shim").arg(folder).env_clear().stdout(Stdio::null()).stderr(Stdio::null());
         command.stdin(std::os::fd::OwnedFd::from(listener));
         let mut child = command.spawn().map_err(failed(&format!("starting {}", shared.config.exe.display())))?;
         drop(command); // and with it our copy of the listening socket
@@ -245,6 +269,45 @@ impl Runtime {
         let config = config.clone();
         tokio::task::spawn_blocking(move || purge(&config)).await.map_err(|e| Error::Other(e.to_string()))?
     }
+}
+
+/// The binary that shims run.
+///
+/// A container's root process can reach the program of whoever enters it through `/proc/<pid>/exe` and could
+/// overwrite it (CVE-2019-5736). So shims are started from a read-only view of it that is mounted nowhere.
+struct Program {
+    plain: PathBuf,
+    view: Option<std::os::fd::OwnedFd>,
+}
+
+impl Program {
+    fn of(path: &Path) -> Self {
+        let view = read_only_view(path)
+            .inspect_err(|error| tracing::warn!(%error, "shims run from the file itself: make it immutable"))
+            .ok();
+        Self { plain: path.into(), view }
+    }
+
+    fn path(&self) -> PathBuf {
+        match &self.view {
+            Some(fd) => format!("/proc/self/fd/{}", fd.as_raw_fd()).into(),
+            None => self.plain.clone(),
+        }
+    }
+}
+
+fn read_only_view(path: &Path) -> std::io::Result<std::os::fd::OwnedFd> {
+    use rustix::mount::OpenTreeFlags;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let view = rustix::mount::open_tree(rustix::fs::CWD, path, flags)?;
+    let attributes =
+        nix::libc::mount_attr { attr_set: nix::libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let size = std::mem::size_of::<nix::libc::mount_attr>();
+    let number = nix::libc::SYS_mount_setattr;
+    let empty = nix::libc::AT_EMPTY_PATH;
+    // SAFETY: an open descriptor, an empty string, and a structure of the size that is told.
+    let code = unsafe { nix::libc::syscall(number, view.as_raw_fd(), c"".as_ptr(), empty, &attributes, size) };
+    if code < 0 { Err(std::io::Error::last_os_error()) } else { Ok(view) }
 }
 
 fn purge(config: &Config) -> Result<()> {

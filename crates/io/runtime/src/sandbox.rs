@@ -401,7 +401,7 @@ impl Sandbox {
             stderr: spec.stderr,
         };
         let fds: Vec<BorrowedFd<'_>> = ends.iter().map(AsFd::as_fd).collect();
-        let (session, fd) = self.session(key, call, &fds).await?;
+        let (session, _, fd) = self.session(key, call, &fds).await?;
         drop(ends);
         let terminal = fd.map(Terminal::new).transpose().map_err(Error::io("cannot use the terminal"))?;
         let control = StreamControl { session, terminal: terminal.clone(), code: None };
@@ -467,7 +467,8 @@ impl Sandbox {
         let (err_sender, stderr) = pipe::pipe().map_err(failed())?;
         let ends = [out_sender.into_blocking_fd().map_err(failed())?, err_sender.into_blocking_fd().map_err(failed())?];
         let fds: Vec<BorrowedFd<'_>> = ends.iter().map(AsFd::as_fd).collect();
-        let (session, input) = self.session(key, Call::Attach { key: key.clone() }, &fds).await?;
+        let (session, reply, input) = self.session(key, Call::Attach { key: key.clone() }, &fds).await?;
+        let wants_input = matches!(reply, Reply::Attached { input: true });
         drop(ends);
         let is_terminal = input.as_ref().is_some_and(|fd| rustix::termios::isatty(fd));
         let mut terminal = None;
@@ -475,7 +476,7 @@ impl Sandbox {
         if let Some(fd) = input {
             if is_terminal {
                 let opened = Terminal::new(fd).map_err(Error::io("cannot use the terminal"))?;
-                stdin = Some(Box::new(opened.clone()));
+                stdin = wants_input.then(|| Box::new(opened.clone()) as _);
                 terminal = Some(opened);
             } else {
                 let sender = pipe::Sender::from_owned_fd(fd).map_err(Error::io("cannot use the container's stdin"))?;
@@ -611,7 +612,7 @@ impl Sandbox {
         key: &ContainerKey,
         call: Call,
         fds: &[BorrowedFd<'_>],
-    ) -> Result<(Session, Option<OwnedFd>)> {
+    ) -> Result<(Session, Reply, Option<OwnedFd>)> {
         Session::open(&self.socket(), call, fds).await.map_err(|error| match error {
             CallError::Refused(failure) if failure.code != 0 => Error::Exec {
                 message: format!(

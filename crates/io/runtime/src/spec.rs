@@ -115,8 +115,6 @@ pub struct ContainerSpec {
     pub oom_score_adj: i32,
     /// Additional limits; NOFILE is clamped to what the host allows.
     pub rlimits: Vec<Rlimit>,
-    /// Bytes for /dev/shm, default 64 MiB. Shared by the pod's containers through the pod's own tmpfs.
-    pub shm_size: Option<u64>,
     /// The current log file; the folder is made. Absent: output is discarded.
     pub log_path: Option<PathBuf>,
     /// The caller's own notes, given back in [`crate::ContainerStatus`].

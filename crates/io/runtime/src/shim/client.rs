@@ -132,7 +132,11 @@ pub struct Session {
 
 impl Session {
     /// Sends the call with descriptors, and reads the answer with its descriptor.
-    pub async fn open(path: &Path, call: Call, fds: &[BorrowedFd<'_>]) -> Result<(Self, Option<OwnedFd>), CallError> {
+    pub async fn open(
+        path: &Path,
+        call: Call,
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<(Self, Reply, Option<OwnedFd>), CallError> {
         let gone = |e: io::Error| CallError::Gone(e.to_string());
         let socket = UnixStream::connect(path).await.map_err(gone)?;
         let frame = protocol::encode(&Request { id: 1, call });
@@ -148,9 +152,9 @@ impl Session {
         write_all(&socket, &frame[sent..]).await.map_err(gone)?;
         let mut session = Self { socket, incoming: Vec::new(), fds: Vec::new() };
         match session.next().await.map_err(gone)? {
-            Message::Ok { .. } => {
+            Message::Ok { reply, .. } => {
                 let fd = session.fds.pop();
-                Ok((session, fd))
+                Ok((session, reply, fd))
             }
             Message::Failed { failure, .. } => Err(CallError::Refused(failure)),
             _ => Err(CallError::Gone("the shim gave a wrong answer".into())),

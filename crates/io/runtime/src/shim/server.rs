@@ -468,14 +468,15 @@ impl Server {
         for (source, pipe) in fds.into_iter().enumerate().take(2) {
             container.add_tap(connection, source, pipe);
         }
+        // A terminal is given in any case: the session may resize it.
         let input = match &container.input {
-            Some(fd) if container.create.stdin => rustix::io::fcntl_dupfd_cloexec(fd, 10).ok(),
+            Some(fd) if container.create.stdin || container.create.tty => rustix::io::fcntl_dupfd_cloexec(fd, 10).ok(),
             _ => None,
         };
         if container.create.stdin_once && !container.create.tty {
             container.input = None; // the session's copy is the last: closing it is end of input
         }
-        let reply = Reply::Attached { input: input.is_some() };
+        let reply = Reply::Attached { input: container.create.stdin };
         self.send(connection, &Message::Ok { id, reply }, input.as_ref());
         Ok(())
     }

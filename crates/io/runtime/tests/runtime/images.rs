@@ -2,7 +2,8 @@
 
 use crate::archive::{self, Compression, Layer};
 use crate::place::{self, IMAGE};
-use runtime::Error;
+use crate::registry::Registry;
+use runtime::{Error, PullAuth};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 
 pub fn imports_and_removes() {
@@ -130,4 +131,135 @@ pub fn refuses_hostile_layers() {
     });
 }
 
-pub fn pulls_from_a_registry() {}
+pub fn pulls_from_a_registry() {
+    place::with(async |place| {
+        let folder = place.config.data_dir.join("registry");
+        let registry = Registry::start(&folder, false);
+        let busybox = archive::busybox();
+        registry.push("library/busybox", "1", &busybox).await;
+        let foreign = archive::image(&[(Layer::new().bytes(), Compression::Gzip)], serde_json::json!({}), "s390x");
+        registry.push("foreign", "1", &foreign).await;
+        let entry = |image: &archive::Built, architecture: &str| {
+            serde_json::json!({
+                "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": archive::digest(&image.manifest),
+                "size": image.manifest.len(), "platform": {"os": "linux", "architecture": architecture},
+            })
+        };
+        let index = |entries: Vec<serde_json::Value>| {
+            serde_json::to_vec(&serde_json::json!({"schemaVersion": 2, "manifests": entries})).unwrap()
+        };
+        registry.push("both", "real", &busybox).await;
+        registry.push("both", "foreign", &foreign).await;
+        const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+        registry
+            .push_manifest(
+                "both",
+                "1",
+                &index(vec![entry(&foreign, "s390x"), entry(&busybox, archive::architecture())]),
+                INDEX,
+            )
+            .await;
+        registry.push_manifest("both", "other", &index(vec![entry(&foreign, "s390x")]), INDEX).await;
+
+        let images = place.runtime.images();
+        let auth = PullAuth::default();
+        let host = &registry.host;
+        // The same image by ten callers is one pull.
+        let name = format!("{host}/library/busybox:1");
+        let all = futures_util::future::join_all((0..10).map(|_| images.pull(&name, &auth))).await;
+        let image =
+            all.into_iter().map(Result::unwrap).reduce(|a, b| if a == b { a } else { panic!("{a:?} {b:?}") }).unwrap();
+        assert_eq!(image.repo_tags, [name.clone()]);
+        assert_eq!(image.repo_digests, [format!("{host}/library/busybox@{}", archive::digest(&busybox.manifest))]);
+        assert_eq!(images.pull(&image.repo_digests[0], &auth).await.unwrap().id, image.id);
+        let pod = place.pod().await;
+        let key = place::run(&pod, place.container(&image, "a", "echo from the registry")).await;
+        pod.wait(&key).await.unwrap();
+        assert_eq!(place.log("a"), ["stdout F from the registry"]);
+
+        assert_eq!(images.pull(&format!("{host}/both:1"), &auth).await.unwrap().id, image.id);
+        let refused = async |name: &str, expected: &str| {
+            let error = images.pull(name, &auth).await.unwrap_err();
+            assert_eq!(error.reason(), "ErrImagePull");
+            let text = error.to_string();
+            assert!(
+                text.starts_with(&format!("failed to pull and unpack image \"{name}\": ")) && text.contains(expected),
+                "{text}"
+            );
+        };
+        refused(&format!("{host}/both:other"), "the image exists for linux/s390x, this node is linux/").await;
+        refused(&format!("{host}/foreign:1"), "the image is for linux/s390x, this node is linux/").await;
+        refused(&format!("{host}/library/busybox:2"), "busybox:2: not found (manifest unknown)").await;
+        refused("127.0.0.1:1/x:1", "failed to do request to http://127.0.0.1:1: connection refused").await;
+
+        // Damaged on its way: nothing stays.
+        let other = archive::image(
+            &[(Layer::new().file("x", 0o644, &[7; 50_000]).bytes(), Compression::Plain)],
+            serde_json::json!({}),
+            archive::architecture(),
+        );
+        registry.push("damaged", "1", &other).await;
+        registry.damage(&folder, other.blobs.iter().max_by_key(|(_, bytes)| bytes.len()).unwrap().0);
+        let before = images.list().len();
+        assert!(images.pull(&format!("{host}/damaged:1"), &auth).await.is_err());
+        assert_eq!(images.list().len(), before);
+
+        // Removing the name leaves the layers to the container that uses them.
+        for image in images.list() {
+            images.remove(&image.id).await.unwrap();
+        }
+        assert!(images.usage() > 0);
+        pod.remove().await.unwrap();
+        assert_eq!(images.usage(), 0);
+    });
+}
+
+pub fn pulls_with_password_tls_and_mirror() {
+    place::with(async |place| {
+        let folder = place.config.data_dir.join("registry");
+        let registry = Registry::start(&folder, true);
+        registry.push("library/nginx", "1.15", &archive::busybox()).await;
+        let host = registry.host.clone();
+        let settings = |ca: bool, insecure: bool, mirror: bool| {
+            let entry = runtime::Registry {
+                mirrors: if mirror { vec![format!("https://{host}")] } else { Vec::new() },
+                only_mirrors: mirror,
+                insecure,
+                ca_file: registry.ca_file.clone().filter(|_| ca),
+                ..Default::default()
+            };
+            let key = if mirror { "docker.io".to_string() } else { host.clone() };
+            runtime::Registries([(key, entry)].into())
+        };
+        let auth = |password: &str| {
+            use base64::Engine;
+            let pair = base64::engine::general_purpose::STANDARD.encode(format!("user:{password}"));
+            let json = serde_json::json!({"auths": {host.clone(): {"auth": pair}}});
+            PullAuth { docker_config_json: vec![serde_json::to_vec(&json).unwrap()], docker_cfg: Vec::new() }
+        };
+        let open = async |registries: runtime::Registries| {
+            let config = runtime::Config { registries, ..place.config.clone() };
+            runtime::Runtime::open(config).await.unwrap()
+        };
+        let name = format!("{host}/library/nginx:1.15");
+        let trusted = open(settings(true, false, false)).await;
+        assert!(trusted.images().pull(&name, &auth("secret")).await.is_ok());
+        for wrong in [auth("wrong"), PullAuth::default()] {
+            let error = trusted.images().pull(&name, &wrong).await.unwrap_err().to_string();
+            assert!(error.contains("authorization failed"), "{error}");
+        }
+        let careless = open(settings(false, true, false)).await;
+        assert!(careless.images().pull(&name, &auth("secret")).await.is_ok());
+        let distrusting = open(settings(false, false, false)).await;
+        let error = distrusting.images().pull(&name, &auth("secret")).await.unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("failed to do request to https://{host}")) && error.contains("ertificate"),
+            "{error}"
+        );
+        // As his manifests have it: nginx:1.15, served from a mirror.
+        let mirrored = open(settings(true, false, true)).await;
+        let image = mirrored.images().pull("nginx:1.15", &auth("secret")).await.unwrap();
+        assert_eq!(mirrored.images().get("nginx:1.15").unwrap().unwrap().id, image.id);
+        assert!(image.repo_tags.contains(&"docker.io/library/nginx:1.15".to_string()), "{image:?}");
+    });
+}

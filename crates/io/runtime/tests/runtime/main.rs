@@ -5,6 +5,7 @@ mod archive;
 mod containers;
 mod images;
 mod place;
+mod registry;
 mod survival;
 
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ tests!(
     images::imports_and_removes,
     images::refuses_hostile_layers,
     images::pulls_from_a_registry,
+    images::pulls_with_password_tls_and_mirror,
     survival::agent_killed_and_restarted,
     survival::shim_killed,
     survival::purge_leaves_nothing,
