@@ -2,35 +2,17 @@
 //!
 //! Upstream: `pkg/controller/cronjob/utils.go` (mostRecentScheduleTime), robfig/cron v3.
 
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
-use k8s_openapi::jiff::{self, Zoned, tz::TimeZone};
+use k8s_openapi::jiff::{self, tz::TimeZone};
+use kinds::batch::schedule::Schedule as Rule;
 use std::time::Duration;
 use stdx::Timestamp;
 
 /// Starts missed that are too many to make sense of. Upstream: 100.
 const TOO_MANY: usize = 100;
 
-/// Names for schedules, as cron has them.
-const MACROS: [(&str, &str); 7] = [
-    ("@yearly", "0 0 1 1 *"),
-    ("@annually", "0 0 1 1 *"),
-    ("@monthly", "0 0 1 * *"),
-    ("@weekly", "0 0 * * 0"),
-    ("@daily", "0 0 * * *"),
-    ("@midnight", "0 0 * * *"),
-    ("@hourly", "0 * * * *"),
-];
-
 pub struct Schedule {
     rule: Rule,
     zone: TimeZone,
-}
-
-enum Rule {
-    Cron(Box<Cron>),
-    /// `@every 1h30m`, counted from the start of the CronJob.
-    Every(Duration),
 }
 
 /// What has come due since the last look.
@@ -49,29 +31,14 @@ impl Schedule {
             Some(name) => TimeZone::get(name).map_err(|error| error.to_string())?,
             None => TimeZone::UTC,
         };
-        let text = schedule.trim();
-        if let Some(every) = text.strip_prefix("@every ") {
-            let nanos = apimachinery::time::parse_go_duration(every.trim())?;
-            let every = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
-            return Ok(Self { rule: Rule::Every(every.max(Duration::from_secs(1))), zone });
-        }
-        let fields = MACROS.iter().find(|(name, _)| *name == text).map_or(text, |(_, fields)| fields);
-        let parser =
-            CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).dom_and_dow(false).build();
-        let cron = parser.parse(fields).map_err(|error| error.to_string())?;
-        Ok(Self { rule: Rule::Cron(Box::new(cron)), zone })
+        Ok(Self { rule: Rule::parse(schedule)?, zone })
     }
 
     /// The first scheduled time after `after`.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
-        match &self.rule {
-            Rule::Every(every) => Some(Timestamp::from_secs(u64::try_from(after.secs()).ok()?) + *every),
-            Rule::Cron(cron) => {
-                let after = jiff::Timestamp::from_second(after.secs()).ok()?;
-                let next = cron.find_next_occurrence(&Zoned::new(after, self.zone.clone()), false).ok()?;
-                Some(Timestamp::from_secs(u64::try_from(next.timestamp().as_second()).ok()?))
-            }
-        }
+        let after = jiff::Timestamp::from_second(after.secs()).ok()?;
+        let next = self.rule.next_after(after, &self.zone)?;
+        Some(Timestamp::from_secs(u64::try_from(next.as_second()).ok()?))
     }
 
     /// Scheduled times in `(since, now]`.

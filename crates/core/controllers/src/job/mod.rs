@@ -46,7 +46,6 @@ struct Member {
 
 struct Round {
     object: Arc<Object>,
-    job: Job,
     spec: JobSpec,
     status: JobStatus,
     pods: Vec<Member>,
@@ -80,8 +79,8 @@ impl Controller for Jobs {
         }
         let pods = view.owned_by(&PODS, &object.head.uid).into_iter();
         let pods = pods.filter_map(|object| Some(Member { pod: object.decode().ok()?, object })).collect();
-        let (spec, status) = (job.spec.clone().unwrap_or_default(), job.status.clone().unwrap_or_default());
-        Round { object, job, spec, status, pods, now }.plan()
+        let (spec, status) = (job.spec.unwrap_or_default(), job.status.unwrap_or_default());
+        Round { object, spec, status, pods, now }.plan()
     }
 }
 
