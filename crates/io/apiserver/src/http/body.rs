@@ -13,9 +13,15 @@ use http_body_util::{BodyExt, Full, StreamBody as Chunks};
 use hyper::body::{Body, Frame, Incoming};
 use std::convert::Infallible;
 use std::io::Read;
+use std::time::Duration;
 
 /// Upstream: `MaxRequestBodyBytes`, 3 MiB, so that a request fits etcd's.
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
+
+/// Of a body that is too large so much is read for nothing.
+const MAX_DROPPED: usize = 8 * MAX_BODY;
+/// And so long it is waited for more of it.
+const DROP_PAUSE: Duration = Duration::from_secs(1);
 
 pub fn full(bytes: impl Into<Bytes>) -> StreamBody {
     Full::new(bytes.into()).boxed_unsync()
@@ -32,7 +38,7 @@ pub fn chunks(stream: impl Stream<Item = Bytes> + Send + 'static) -> StreamBody 
 /// 413 if it is larger than [`MAX_BODY`], 400 if it breaks off or is no gzip where it says so.
 pub async fn read(headers: &HeaderMap, mut body: Incoming) -> ApiResult<Bytes> {
     if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(too_large());
+        return refuse(body).await;
     }
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
@@ -40,7 +46,7 @@ pub async fn read(headers: &HeaderMap, mut body: Incoming) -> ApiResult<Bytes> {
         let frame = frame.map_err(|error| ApiError::bad_request(format!("the request's body broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + rest.len() + data.len() > MAX_BODY {
-            return Err(too_large());
+            return refuse(body).await;
         }
         if first.is_empty() {
             first = data;
@@ -59,6 +65,19 @@ pub async fn read(headers: &HeaderMap, mut body: Incoming) -> ApiResult<Bytes> {
         Some(b"gzip") => unpacked(&bytes),
         _ => Ok(bytes),
     }
+}
+
+/// Clients that are still sending would take an answer for a broken connection: what they send is taken and dropped, as
+/// far as that makes sense.
+async fn refuse(mut body: Incoming) -> ApiResult<Bytes> {
+    let mut left = MAX_DROPPED;
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout(DROP_PAUSE, body.frame()).await {
+        match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+            Some(less) => left = less,
+            None => break,
+        }
+    }
+    Err(too_large())
 }
 
 fn unpacked(bytes: &[u8]) -> ApiResult<Bytes> {

@@ -1,13 +1,11 @@
-//! Objects of any kind through the API in process, on the real store.
+//! Objects of any kind through the API in process.
 
-mod world;
 
-use apimachinery::{EventType, Object};
+use apimachinery::EventType;
 use client::resources::{CONFIG_MAPS, NAMESPACES, PODS, SERVICES};
-use client::{Api, DeleteOptions, ListOptions, PatchKind, Scope, WatchStream, WriteOptions};
-use futures_util::StreamExt;
+use client::{Api, DeleteOptions, ListOptions, PatchKind, Scope, WriteOptions};
 use serde_json::json;
-use world::{config_map, world};
+use crate::world::{config_map, next, world};
 
 #[tokio::test]
 async fn create_get_update_delete() {
@@ -190,10 +188,4 @@ async fn a_namespace_ends_when_it_is_let_go() {
     let options = WriteOptions { subresource: "finalize", ..WriteOptions::default() };
     world.api.update(&NAMESPACES, "", "x", ending, options).await.unwrap();
     assert!(world.api.get(&NAMESPACES, "", "x").await.unwrap_err().is_not_found());
-}
-
-async fn next(watch: &mut WatchStream) -> (EventType, std::sync::Arc<Object>) {
-    let item = tokio::time::timeout(std::time::Duration::from_secs(10), watch.next()).await;
-    let event = item.expect("an event").expect("the watch goes on").expect("no error");
-    (event.kind, event.object)
 }

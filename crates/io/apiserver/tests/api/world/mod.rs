@@ -4,12 +4,13 @@
 
 pub mod tls;
 
-use apimachinery::{ApiError, ApiResult, GroupVersionResource as Gvr, Object, Value};
+use apimachinery::{ApiError, ApiResult, EventType, GroupVersionResource as Gvr, Object, Value};
 use apiserver::auth::{TokenIssuer, UserInfo};
 use apiserver::{ApiServer, Config, Local};
 use async_trait::async_trait;
 use client::door::{Doors, NodeDoor};
-use client::{Api, ListOptions, Scope, WriteOptions};
+use client::{Api, ListOptions, Scope, WatchStream, WriteOptions};
+use futures_util::StreamExt;
 use serde_json::json;
 use std::sync::Arc;
 use store::{Embedded, Options};
@@ -74,4 +75,54 @@ impl World {
 
 pub fn config_map(name: &str, data: Value) -> Value {
     json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": name}, "data": data})
+}
+
+/// The next event of a watch; a test that waits longer than ten seconds has failed.
+pub async fn next(watch: &mut WatchStream) -> (EventType, Arc<Object>) {
+    let item = tokio::time::timeout(std::time::Duration::from_secs(10), watch.next()).await;
+    let event = item.expect("an event").expect("the watch goes on").expect("no error");
+    (event.kind, event.object)
+}
+
+/// A server on a socket, with TLS and a kubeconfig.
+pub struct Served {
+    pub world: World,
+    pub port: u16,
+    pub kubeconfig: std::path::PathBuf,
+}
+
+pub async fn served() -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let pki = tls::pki();
+    let mut config = config(folder.path());
+    config.tls = Some(pki.server.clone());
+    let server = Arc::new(ApiServer::start(config).await.unwrap());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, pki.kubeconfig(port)).unwrap();
+    std::fs::write(folder.path().join("admin.crt"), &pki.admin_cert).unwrap();
+    std::fs::write(folder.path().join("admin.key"), &pki.admin_key).unwrap();
+    drop(server.serve(listener));
+    let api = server.local(UserInfo::system("test"));
+    Served { world: World { server, api, folder }, port, kubeconfig }
+}
+
+impl Served {
+    /// What kubectl says on standard output and error, `stdin` given to it.
+    pub async fn kubectl(&self, arguments: &str, stdin: &str) -> String {
+        use tokio::io::AsyncWriteExt;
+        let mut child = tokio::process::Command::new("kubectl")
+            .args(arguments.split_whitespace())
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("HOME", self.world.folder.path())
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("kubectl is installed (Debian: kubernetes-client)");
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).await.unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    }
 }

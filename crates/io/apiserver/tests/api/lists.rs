@@ -1,0 +1,54 @@
+//! Lists: pages of one state, selectors, resourceVersion and its match.
+
+use crate::world::{Served, config_map, served};
+use client::resources::CONFIG_MAPS;
+use client::{Api, DeleteOptions};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn pages_show_one_state() {
+    let served = served().await;
+    for number in 0..5 {
+        let map = config_map(&format!("m{number}"), json!({}));
+        served.world.create(&CONFIG_MAPS, "default", map).await.unwrap();
+    }
+    let first = raw(&served, "?limit=2").await;
+    assert_eq!((names(&first), &first["metadata"]["remainingItemCount"]), ("m0 m1".to_owned(), &json!(3)));
+    served.world.api.delete(&CONFIG_MAPS, "default", "m3", &DeleteOptions::default()).await.unwrap();
+    served.world.create(&CONFIG_MAPS, "default", config_map("m9", json!({}))).await.unwrap();
+    let token = first["metadata"]["continue"].as_str().unwrap();
+    let second = raw(&served, &format!("?limit=2&continue={token}")).await;
+    assert_eq!(names(&second), "m2 m3");
+    assert_eq!(second["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+    let token = second["metadata"]["continue"].as_str().unwrap();
+    let third = raw(&served, &format!("?limit=2&continue={token}")).await;
+    assert_eq!(names(&third), "m4");
+    assert!(third["metadata"].get("continue").is_none());
+    let past = first["metadata"]["resourceVersion"].as_str().unwrap();
+    let exact = raw(&served, &format!("?resourceVersion={past}&resourceVersionMatch=Exact")).await;
+    assert_eq!(names(&exact), "m0 m1 m2 m3 m4");
+    assert_eq!(names(&raw(&served, "").await), "m0 m1 m2 m4 m9");
+}
+
+#[tokio::test]
+async fn odd_wishes_are_refused() {
+    let served = served().await;
+    let check = async |query: &str, expected: &str| {
+        let said = served.kubectl(&format!("get --raw /api/v1/namespaces/default/configmaps{query}"), "").await;
+        assert!(said.contains(expected), "{query}: {said}");
+    };
+    check("?resourceVersionMatch=Exact", "resourceVersionMatch is forbidden unless resourceVersion is provided").await;
+    check("?continue=x", "continue key is not valid").await;
+    check("?labelSelector=a%20b", "unable to parse requirement").await;
+    check("?fieldSelector=spec.x=1", "field label not supported: spec.x").await;
+}
+
+async fn raw(served: &Served, query: &str) -> Value {
+    let said = served.kubectl(&format!("get --raw /api/v1/namespaces/default/configmaps{query}"), "").await;
+    serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"))
+}
+
+fn names(list: &Value) -> String {
+    let items = list["items"].as_array().unwrap().iter();
+    items.map(|item| item["metadata"]["name"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+}

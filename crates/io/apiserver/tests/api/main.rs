@@ -1,0 +1,8 @@
+//! The API server as its users see it, on the real store: in process, over HTTP, and through kubectl.
+
+mod custom;
+mod lists;
+mod local;
+mod watches;
+mod wire;
+mod world;

@@ -1,0 +1,168 @@
+//! What goes over the wire: codes, texts, forms, limits.
+
+use crate::world::{Served, config_map, served};
+use client::resources::CONFIG_MAPS;
+use expect_test::expect;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn bad_bodies_are_refused_and_the_server_goes_on() {
+    let served = served().await;
+    let maps = "/api/v1/namespaces/default/configmaps";
+    let json = "application/json";
+    check(&served, "POST", maps, json, b"{", 400, "couldn't get version/kind; json parse error").await;
+    check(&served, "POST", maps, json, b"", 400, "unexpected end of JSON input").await;
+    check(&served, "POST", maps, json, b"[1]", 400, "must be a JSON object").await;
+    check(&served, "POST", maps, "text/plain", b"x", 415, "the body of the request was in an unknown format").await;
+    check(&served, "POST", maps, "application/yaml", b"a: [", 400, "the object provided is unrecognized").await;
+    check(&served, "POST", maps, "application/vnd.kubernetes.protobuf", b"k8s\0\xff\xff", 400, "protobuf").await;
+    let deep = "[".repeat(100_000);
+    check(&served, "POST", maps, json, deep.as_bytes(), 400, "json parse error").await;
+    let large = format!("{{\"data\":{{\"x\":\"{}\"}}}}", "x".repeat(4 << 20));
+    check(&served, "POST", maps, json, large.as_bytes(), 413, "Request body is too large: limit is 3145728").await;
+    let wrong = br#"{"metadata":{"name":"a"},"data":{"x":1}}"#;
+    check(&served, "POST", maps, json, wrong, 400, "cannot unmarshal number into Go struct field ConfigMap.data of type string").await;
+    let double = br#"{"metadata":{"name":"a"},"data":{},"data":{},"foo":1}"#;
+    let strict = format!("{maps}?fieldValidation=Strict");
+    let said = "strict decoding error: duplicate field \\\"data\\\", unknown field \\\"foo\\\"";
+    check(&served, "POST", &strict, json, double, 400, said).await;
+    let kind = br#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"}}"#;
+    check(&served, "POST", maps, json, kind, 400, "ConfigMap in version \\\"v1\\\" cannot be handled").await;
+    check(&served, "PATCH", &format!("{maps}/x"), "text/plain", b"{}", 415, "unknown format").await;
+    check(&served, "POST", "/api/v1/foos", json, b"{}", 404, "the server could not find the requested resource").await;
+    let future = format!("{maps}?resourceVersion=99999999");
+    check(&served, "GET", &future, json, b"", 504, "Too large resource version: 99999999").await;
+    check(&served, "OPTIONS", maps, json, b"", 405, "does not allow this method").await;
+    served.world.create(&CONFIG_MAPS, "default", config_map("fine", json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn objects_have_many_forms() {
+    let served = served().await;
+    served.world.create(&CONFIG_MAPS, "default", config_map("a", json!({"k": "v"}))).await.unwrap();
+    let url = "/api/v1/namespaces/default/configmaps/a";
+    let check = async |accept: &str, expected: &str| {
+        let said = curl(&served, "GET", url, &["-H", &format!("Accept: {accept}")], b"").await;
+        assert!(said.1.contains(expected), "{accept}: {}", said.1);
+    };
+    check("application/json", "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{").await;
+    check("application/yaml", "data:\n  k: v").await;
+    check("application/vnd.kubernetes.protobuf", "k8s").await;
+    check("application/json;as=Table;v=v1;g=meta.k8s.io", "\"cells\":[\"a\",1,").await;
+    check("application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", "{\"kind\":\"PartialObjectMetadata\"").await;
+    check("text/html", "only the following media types are accepted").await;
+}
+
+#[tokio::test]
+async fn strangers_see_little() {
+    let served = served().await;
+    let code = async |path: &str| curl(&served, "GET", path, &["--no-cert"], b"").await.0;
+    for open in ["/healthz", "/livez", "/readyz", "/version"] {
+        assert_eq!(code(open).await, 200, "{open}");
+    }
+    for closed in ["/api", "/apis", "/metrics", "/api/v1/pods", "/openapi/v2", "/nothing"] {
+        assert_eq!(code(closed).await, 403, "{closed}");
+    }
+}
+
+#[tokio::test]
+async fn kubectl_works() {
+    let served = served().await;
+    let mut said = String::new();
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {a: b}}\n  \
+                      template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}\n";
+    for (arguments, stdin) in [
+        ("create configmap a --from-literal=x=1", ""),
+        ("label cm a l=1", ""),
+        ("get cm a --no-headers -o custom-columns=N:.metadata.name,L:.metadata.labels", ""),
+        ("apply -f -", deployment),
+        ("apply -f -", deployment),
+        ("diff -f -", deployment),
+        ("scale deploy web --replicas=2", ""),
+        ("get deploy web -o jsonpath={.spec.replicas},{.metadata.generation}", ""),
+        ("apply --server-side -f -", &deployment.replace("image: i", "image: j")),
+        ("apply --server-side --force-conflicts -f -", &deployment.replace("image: i", "image: j")),
+        ("set image deploy/web c=k", ""),
+        ("get deploy -l a=b,c!=d -o name", ""),
+        ("auth can-i delete pods", ""),
+        ("auth can-i delete pods --as=nobody", ""),
+        ("get cm --as=nobody", ""),
+        ("delete cm/a deploy/web", ""),
+        ("get cm a", ""),
+        ("wait --for=jsonpath={.status.phase}=Active ns/default", ""),
+        ("explain configmap.immutable", ""),
+    ] {
+        said += &served.kubectl(arguments, stdin).await;
+        if !said.ends_with('\n') {
+            said.push('\n');
+        }
+    }
+    expect![[r#"
+        configmap/a created
+        configmap/a labeled
+        error: --show-labels option cannot be used with custom-columns=N:.metadata.name,L:.metadata.labels printer
+        deployment.apps/web created
+        deployment.apps/web unchanged
+        deployment.apps/web scaled
+        2,2
+        deployment.apps/web serverside-applied
+        deployment.apps/web serverside-applied
+        deployment.apps/web image updated
+        No resources found in default namespace.
+        yes
+        no
+        Error from server (Forbidden): configmaps is forbidden: User "nobody" cannot list resource "configmaps" in API group "" in the namespace "default"
+        configmap "a" deleted
+        deployment.apps "web" deleted
+        Error from server (NotFound): configmaps "a" not found
+        namespace/default condition met
+        KIND:       ConfigMap
+        VERSION:    v1
+
+        FIELD: immutable <boolean>
+
+
+        DESCRIPTION:
+            Immutable, if set to true, ensures that data stored in the ConfigMap cannot
+            be updated (only object metadata can be modified). If not set to true, the
+            field can be modified at any time. Defaulted to nil.
+    
+
+    "#]].assert_eq(&said);
+}
+
+/// Sends a request with curl and compares code and text.
+async fn check(served: &Served, method: &str, path: &str, media_type: &str, body: &[u8], code: u16, text: &str) {
+    let (got, said) = curl(served, method, path, &["-H", &format!("Content-Type: {media_type}")], body).await;
+    assert_eq!(got, code, "{method} {path}: {said}");
+    assert!(said.contains(text), "{method} {path}: {said}");
+    let status: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&status["kind"], &status["code"]), (&json!("Status"), &json!(code)));
+}
+
+/// Code and body. `--no-cert` goes without the administrator's certificate.
+async fn curl(served: &Served, method: &str, path: &str, arguments: &[&str], body: &[u8]) -> (u16, String) {
+    use tokio::io::AsyncWriteExt;
+    let url = format!("https://127.0.0.1:{}{path}", served.port);
+    let folder = served.world.folder.path();
+    let mut command = tokio::process::Command::new("curl");
+    command.args(["-sk", "-X", method, "-A", "test", "-w", "\n%{http_code}", "--data-binary", "@-", &url]);
+    if arguments.contains(&"--no-cert") {
+        command.args(["-H", "Content-Type: application/json"]);
+    } else {
+        command.arg("--cert").arg(folder.join("admin.crt")).arg("--key").arg(folder.join("admin.key")).args(arguments);
+    }
+    let mut child = command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("curl is installed (Debian: curl)");
+    let mut stdin = child.stdin.take().unwrap();
+    // A refused body may not be read to its end.
+    _ = stdin.write_all(body).await;
+    drop(stdin);
+    let output = child.wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (body, code) = said.rsplit_once('\n').unwrap();
+    (code.parse().unwrap(), body.to_owned())
+}
