@@ -100,7 +100,7 @@ async fn kubectl_works() {
     expect![[r#"
         configmap/a created
         configmap/a labeled
-        error: --show-labels option cannot be used with custom-columns=N:.metadata.name,L:.metadata.labels printer
+        a     map[l:1]
         deployment.apps/web created
         deployment.apps/web unchanged
         deployment.apps/web scaled
@@ -108,7 +108,6 @@ async fn kubectl_works() {
         deployment.apps/web serverside-applied
         deployment.apps/web serverside-applied
         deployment.apps/web image updated
-        No resources found in default namespace.
         yes
         no
         Error from server (Forbidden): configmaps is forbidden: User "nobody" cannot list resource "configmaps" in API group "" in the namespace "default"
