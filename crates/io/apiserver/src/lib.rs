@@ -62,6 +62,7 @@ impl ApiServer {
         let following = auth::rbac::follow::run(this.server.authorizer.clone(), system(), this.stop.clone());
         tokio::spawn(following);
         bootstrap::run(&this.server, &this.local(UserInfo::system("system:apiserver"))).await?;
+        this.server.authorizer.synced().await;
         tokio::spawn(crd::controller::run(this.server.clone(), this.stop.clone()));
         Ok(this)
     }

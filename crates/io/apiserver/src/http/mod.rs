@@ -37,8 +37,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Time for a TLS handshake or the head of a request; slower clients are let go.
+/// Time for a TLS handshake; slower clients are let go.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Time until the head of the next request is complete. Upstream: the idle timeout, 90 s.
+const IDLE: Duration = Duration::from_secs(90);
 /// Time that running requests get when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after `accept` failed (no file descriptors left, mostly).
@@ -111,7 +113,7 @@ async fn requests<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(front: Arc
         async move { Ok::<http::Response<StreamBody>, Infallible>(requests::answer(front, peer, request).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE).pipeline_flush(true);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE).pipeline_flush(true);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS).adaptive_window(true);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -30,11 +30,11 @@ pub(super) async fn answer(front: Arc<Front>, peer: Peer, request: Request<Incom
     let (parts, body) = request.into_parts();
     let info = RequestInfo::parse(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default());
     let audit_id = parts.headers.get(AUDIT_ID).cloned();
-    let shown = Form::of(&parts.headers, &info, false).ok();
-    let handled = AssertUnwindSafe(handle(&front, &peer, &info, parts, body)).catch_unwind().await;
+    let form = Form::of(&parts.headers, &info, false);
+    let handled = AssertUnwindSafe(handle(&front, &peer, &info, &form, parts, body)).catch_unwind().await;
     let mut answer = match handled {
         Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => answer::error(&error, shown.as_ref()),
+        Ok(Err(error)) => answer::error(&error, form.as_ref().ok()),
         Err(_) => {
             tracing::error!(path = info.path, verb = info.verb, "a handler panicked");
             let text = "This request caused apiserver to panic. Look in the logs for details.";
@@ -53,6 +53,7 @@ async fn handle(
     front: &Arc<Front>,
     peer: &Peer,
     info: &RequestInfo,
+    form: &ApiResult<Form>,
     parts: Parts,
     body: Incoming,
 ) -> ApiResult<Answer> {
@@ -63,8 +64,13 @@ async fn handle(
     }
     let resource = find(front, info)?;
     let _permit = front.limits.admit(info).await?;
-    let form = Form::of(&parts.headers, info, resource.is_custom())?;
-    serve(front, &user, resource, info, &form, parts, body).await
+    if resource.is_custom() {
+        // These have no protobuf form.
+        let form = Form::of(&parts.headers, info, true)?;
+        return serve(front, &user, resource, info, &form, parts, body).await;
+    }
+    let form = form.as_ref().map_err(ApiError::clone)?;
+    serve(front, &user, resource, info, form, parts, body).await
 }
 
 async fn identify(front: &Front, peer: &Peer, parts: &Parts) -> ApiResult<Arc<UserInfo>> {
