@@ -21,7 +21,9 @@ use files::Files;
 use inspect::Facts;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use stdx::Timestamp;
+use tls::Serving;
 
 /// What went wrong with a key or certificate.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,7 @@ pub struct Pki {
     /// The service account signing key, PKCS#8 PEM.
     service_account_key: String,
     leaves: BTreeMap<Leaf, Pair>,
+    serving: Arc<Serving>,
 }
 
 impl Pki {
@@ -73,7 +76,8 @@ impl Pki {
         let cluster = Authority::load_or_create(&files, "ca", "kubernetes", now)?;
         let front_proxy = Authority::load_or_create(&files, "front-proxy-ca", "front-proxy-ca", now)?;
         let service_account_key = service_account_key(&files)?;
-        let mut pki = Self { files, names, cluster, front_proxy, service_account_key, leaves: BTreeMap::new() };
+        let (leaves, serving) = (BTreeMap::new(), Arc::default());
+        let mut pki = Self { files, names, cluster, front_proxy, service_account_key, leaves, serving };
         for leaf in Leaf::ALL {
             let pair = pki.load_or_issue(leaf, now)?;
             pki.leaves.insert(leaf, pair);
@@ -81,7 +85,8 @@ impl Pki {
         Ok(pki)
     }
 
-    /// Signs anew whatever is due at `now`; returns what was. Call it when [`Self::renewal_due_at`] has come.
+    /// Signs anew whatever is due at `now`; returns what was. Call it when [`Self::renewal_due_at`] has come; kubeconfigs
+    /// made of the old pairs have to be written again.
     ///
     /// # Errors
     /// As [`Self::load_or_create`].
@@ -90,6 +95,9 @@ impl Pki {
         for leaf in Leaf::ALL {
             let pair = self.load_or_issue(leaf, now)?;
             if self.leaves.get(&leaf) != Some(&pair) {
+                if leaf == Leaf::ApiServer {
+                    self.serving.set(&pair)?;
+                }
                 renewed.push(leaf);
                 self.leaves.insert(leaf, pair);
             }

@@ -130,6 +130,91 @@ fn certificates_are_renewed_before_they_expire() {
 }
 
 #[test]
+fn a_renewed_certificate_is_served_without_a_restart() {
+    let folder = Folder::new("serving");
+    let mut pki = folder.load(NOW).unwrap();
+    let config = pki.server_config().unwrap();
+    let served = |config: &rustls::ServerConfig| handshake(config.clone());
+    let first = served(&config);
+    assert_eq!(first, Facts::read(&pki.pair(Leaf::ApiServer).certificate).unwrap().der);
+    pki.renew(pki.renewal_due_at()).unwrap();
+    assert_eq!(served(&config), Facts::read(&pki.pair(Leaf::ApiServer).certificate).unwrap().der);
+    assert_ne!(served(&config), first);
+}
+
+/// The certificate a client is shown.
+fn handshake(config: rustls::ServerConfig) -> Vec<u8> {
+    let client = rustls::ClientConfig::builder_with_provider(config.crypto_provider().clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anything(config.crypto_provider().clone())))
+        .with_no_client_auth();
+    let mut client = rustls::ClientConnection::new(Arc::new(client), "kubernetes".try_into().unwrap()).unwrap();
+    let mut server = rustls::ServerConnection::new(Arc::new(config)).unwrap();
+    while client.peer_certificates().is_none() {
+        let mut wire = Vec::new();
+        client.write_tls(&mut wire).unwrap();
+        server.read_tls(&mut wire.as_slice()).unwrap();
+        server.process_new_packets().unwrap();
+        let mut wire = Vec::new();
+        server.write_tls(&mut wire).unwrap();
+        client.read_tls(&mut wire.as_slice()).unwrap();
+        client.process_new_packets().unwrap();
+    }
+    client.peer_certificates().unwrap()[0].to_vec()
+}
+
+/// The tests' times are not the machine's, so dates are not looked at.
+#[derive(Debug)]
+struct Anything(Arc<rustls::crypto::CryptoProvider>);
+
+impl rustls::client::danger::ServerCertVerifier for Anything {
+    fn verify_server_cert(
+        &self,
+        _: &rustls::pki_types::CertificateDer<'_>,
+        _: &[rustls::pki_types::CertificateDer<'_>],
+        _: &rustls::pki_types::ServerName<'_>,
+        _: &[u8],
+        _: rustls::pki_types::UnixTime,
+    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
+        Ok(rustls::client::danger::ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &rustls::pki_types::CertificateDer<'_>,
+        signature: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &rustls::pki_types::CertificateDer<'_>,
+        signature: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[test]
 fn a_damaged_leaf_is_mended() {
     let folder = Folder::new("leaf");
     folder.load(NOW).unwrap();

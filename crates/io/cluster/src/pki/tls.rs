@@ -3,13 +3,15 @@
 use super::{Leaf, Pair, Pki, PkiError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 impl Pki {
     /// Serves with the API server's certificate; a client may show one of the cluster's authority, or none.
-    /// HTTP/2 is offered before HTTP/1.1. Make it anew after [`Pki::renew`].
+    /// HTTP/2 is offered before HTTP/1.1. What [`Pki::renew`] signs later is served from then on by the same
+    /// configuration.
     ///
     /// # Errors
     /// If rustls refuses the keys.
@@ -20,15 +22,34 @@ impl Pki {
             .allow_unauthenticated()
             .build()
             .map_err(tls)?;
-        let (certificates, key) = identity(self.pair(Leaf::ApiServer))?;
+        self.serving.set(self.pair(Leaf::ApiServer))?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(tls)?
             .with_client_cert_verifier(verifier)
-            .with_single_cert(certificates, key)
-            .map_err(tls)?;
+            .with_cert_resolver(Arc::clone(&self.serving) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
+    }
+}
+
+/// The certificate that new connections are served with.
+#[derive(Debug, Default)]
+pub(super) struct Serving(RwLock<Option<Arc<CertifiedKey>>>);
+
+impl Serving {
+    pub fn set(&self, pair: &Pair) -> Result<(), PkiError> {
+        let (certificates, key) = identity(pair)?;
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let key = CertifiedKey::from_der(certificates, key, &provider).map_err(tls)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(key));
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for Serving {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
