@@ -4,18 +4,43 @@ use crate::Config;
 use crate::server::StartError;
 use cluster::{Kubeconfig, Leaf, Names, Pki};
 use std::net::IpAddr;
-use stdx::{Clock, SystemClock, write_atomically};
+use std::time::Duration;
+use stdx::{Clock, SystemClock, chain, write_atomically};
+use tokio_util::sync::CancellationToken;
+
+/// Between attempts to sign anew that failed; a certificate then still has months.
+const RETRY: Duration = Duration::from_secs(3600);
 
 /// Loads or makes the cluster's keys, and writes the kubeconfig where it is missing or out of date.
 pub fn load(config: &Config) -> Result<Pki, StartError> {
     let names = names(config)?;
     let pki = Pki::load_or_create(&config.pki_dir(), names, SystemClock.now())?;
-    let text = kubeconfig(&pki, &format!("https://{}:{}", host(config.address()), config.port));
+    write_kubeconfig(&pki, config)?;
+    Ok(pki)
+}
+
+/// Signs certificates anew when they are due, long before they expire, and the kubeconfig with them.
+pub async fn keep(mut pki: Pki, config: Config, stop: CancellationToken) {
+    loop {
+        let wait = pki.renewal_due_at().since(SystemClock.now()).max(RETRY);
+        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            return;
+        }
+        let renewed = pki.renew(SystemClock.now()).map_err(StartError::from);
+        match renewed.and_then(|renewed| write_kubeconfig(&pki, &config).map(|()| renewed)) {
+            Ok(renewed) => tracing::info!(certificates = ?renewed, "signed certificates anew"),
+            Err(error) => tracing::warn!(error = %chain(&error), "cannot sign certificates anew; will try again"),
+        }
+    }
+}
+
+fn write_kubeconfig(pki: &Pki, config: &Config) -> Result<(), StartError> {
+    let text = kubeconfig(pki, &format!("https://{}:{}", host(config.address()), config.port));
     let path = config.kubeconfig();
     if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
         write_atomically(&path, text.as_bytes(), 0o600).map_err(|source| StartError::File { path, source })?;
     }
-    Ok(pki)
+    Ok(())
 }
 
 fn names(config: &Config) -> Result<Names, StartError> {

@@ -68,6 +68,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let listener = listen(SocketAddr::new(config.bind_address, config.port)).await?;
     let serving = api.serve(listener);
     start_controllers(&api, &pki, &stop);
+    tokio::spawn(identity::keep(pki, config.clone(), stop.clone()));
     let network = start_network(&config, &api, &health).await?;
     let runtime = Runtime::open(parts::runtime_config(&config)).await?;
     let door = Admin::listen(&config).map_err(|source| StartError::File { path: admin::socket(&config), source })?;
