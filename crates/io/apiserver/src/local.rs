@@ -25,15 +25,27 @@ impl Local {
         Self { server, user: Arc::new(user) }
     }
 
-    fn call<'a>(&'a self, of: &Gvr, namespace: &'a str, name: &'a str, options: WriteOptions<'a>) -> ApiResult<Call<'a>> {
+    fn call<'a>(
+        &'a self,
+        of: &Gvr,
+        namespace: &'a str,
+        name: &'a str,
+        options: WriteOptions<'a>,
+    ) -> ApiResult<Call<'a>> {
         let resource = self.server.registry.find(of).ok_or_else(|| {
-            ApiError::new(Reason::NotFound, format!("the server does not serve {} in {}", of.qualified(), of.api_version()))
+            ApiError::new(
+                Reason::NotFound,
+                format!("the server does not serve {} in {}", of.qualified(), of.api_version()),
+            )
         })?;
         let mut call = Call::new(&self.user, resource, namespace, name);
         call.subresource = options.subresource;
         let manager = if options.field_manager.is_empty() { &self.user.name } else { options.field_manager };
-        call.params =
-            WriteParams { manager: manager.to_owned(), field_validation: FieldValidation::Ignore, ..WriteParams::default() };
+        call.params = WriteParams {
+            manager: manager.to_owned(),
+            field_validation: FieldValidation::Ignore,
+            ..WriteParams::default()
+        };
         Ok(call)
     }
 
@@ -69,8 +81,15 @@ impl Api for Local {
         Ok(Box::pin(batches.flatten()))
     }
 
-    async fn create(&self, of: &Gvr, namespace: &str, body: Value, options: WriteOptions<'_>) -> ApiResult<Arc<Object>> {
-        let name = if options.subresource.is_empty() { "" } else { body["metadata"]["name"].as_str().unwrap_or_default() };
+    async fn create(
+        &self,
+        of: &Gvr,
+        namespace: &str,
+        body: Value,
+        options: WriteOptions<'_>,
+    ) -> ApiResult<Arc<Object>> {
+        let name =
+            if options.subresource.is_empty() { "" } else { body["metadata"]["name"].as_str().unwrap_or_default() };
         let name = name.to_owned();
         let call = self.call(of, namespace, &name, options)?;
         self.server.authorize(&call, "create")?;

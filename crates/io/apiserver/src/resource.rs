@@ -6,8 +6,8 @@
 
 use crate::crd::CustomVersion;
 use crate::handlers::fit::fit;
-use apimachinery::{GroupVersionKind, GroupVersionResource, Object, Problems, Value};
 use apimachinery::table::ColumnDefinition;
+use apimachinery::{GroupVersionKind, GroupVersionResource, Object, Problems, Value};
 use kinds::def::{NameRule, Now, Subresource};
 use kinds::{KindDef, Scope};
 use schema::{SchemaRef, openapi};

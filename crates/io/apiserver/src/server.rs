@@ -79,9 +79,10 @@ impl Server {
     /// # Errors
     /// 503 if the server is being taken down.
     pub fn local(&self, user: UserInfo) -> ApiResult<Local> {
-        let this = self.this.upgrade().ok_or_else(|| {
-            ApiError::new(Reason::ServiceUnavailable, "the server is shutting down")
-        })?;
+        let this = self
+            .this
+            .upgrade()
+            .ok_or_else(|| ApiError::new(Reason::ServiceUnavailable, "the server is shutting down"))?;
         Ok(Local::new(this, user))
     }
 

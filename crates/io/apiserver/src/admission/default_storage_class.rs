@@ -22,9 +22,7 @@ impl Plugin for DefaultStorageClass {
     }
 
     fn handles(&self, of: &Attributes<'_>) -> bool {
-        of.operation == Operation::Create
-            && of.subresource.is_empty()
-            && of.resource.gvr == PERSISTENT_VOLUME_CLAIMS
+        of.operation == Operation::Create && of.subresource.is_empty() && of.resource.gvr == PERSISTENT_VOLUME_CLAIMS
     }
 
     async fn admit(&self, server: &Server, _of: &Attributes<'_>, claim: &mut Value) -> ApiResult<()> {

@@ -41,7 +41,8 @@ impl Plugin for ServiceAccount {
         spec["serviceAccountName"] = name.as_str().into();
         spec["serviceAccount"] = name.as_str().into();
         let Some(account) = find(server, of.namespace, &name).await else {
-            let why = format!("error looking up service account {}/{name}: serviceaccount {name:?} not found", of.namespace);
+            let why =
+                format!("error looking up service account {}/{name}: serviceaccount {name:?} not found", of.namespace);
             return Err(forbidden(of, meta::name(pod), &why));
         };
         let account = account.to_value();
@@ -92,7 +93,10 @@ fn mount_token(spec: &mut Value) {
     for list in ["initContainers", "containers"] {
         for container in spec[list].as_array_mut().into_iter().flatten() {
             let mounts = container["volumeMounts"].as_array().into_iter().flatten();
-            if mounts.clone().any(|mount| mount["mountPath"].as_str().map(|p| p.trim_end_matches('/')) == Some(MOUNT_PATH)) {
+            if mounts
+                .clone()
+                .any(|mount| mount["mountPath"].as_str().map(|p| p.trim_end_matches('/')) == Some(MOUNT_PATH))
+            {
                 continue;
             }
             push(container, "volumeMounts", json!({"name": volume, "readOnly": true, "mountPath": MOUNT_PATH}));

@@ -130,7 +130,8 @@ impl Shelf {
     /// Puts changes of one transaction.
     pub fn apply(&self, revision: Revision, changes: Vec<(Key, Option<Object>)>) {
         let selectable = self.selectable();
-        let entries = changes.into_iter().map(|(key, object)| (key, object.map(|o| Arc::new(Entry::new(o, &selectable)))));
+        let entries =
+            changes.into_iter().map(|(key, object)| (key, object.map(|o| Arc::new(Entry::new(o, &selectable)))));
         let entries: Vec<_> = entries.collect();
         let mut state = self.write();
         for (key, after) in entries {

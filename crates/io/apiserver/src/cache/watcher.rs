@@ -4,10 +4,10 @@
 //! - Holds no queue of its own; a reader too slow for the ring is cut and starts over.
 //! - A change that moves an object into or out of the selection is ADDED or DELETED, whatever it was.
 
+use super::Cache;
 use super::event::Event;
 use super::selection::Selection;
 use super::shelf::{Ahead, Shelf};
-use super::Cache;
 use apimachinery::{EventType, Object};
 use std::sync::Arc;
 use store::Revision;

@@ -52,9 +52,8 @@ pub async fn run(server: Arc<Server>, stop: CancellationToken) {
 async fn follow(server: &Arc<Server>) -> ApiResult<()> {
     let shelf = server.cache.shelf_at(PREFIX);
     let snapshot = shelf.snapshot(server.cache.revision());
-    let mut watcher =
-        Watcher::new(server.cache.clone(), shelf.clone(), Selection::everything(), snapshot.revision)
-            .map_err(|oldest| apimachinery::ApiError::expired(format!("{oldest}")))?;
+    let mut watcher = Watcher::new(server.cache.clone(), shelf.clone(), Selection::everything(), snapshot.revision)
+        .map_err(|oldest| apimachinery::ApiError::expired(format!("{oldest}")))?;
     let mut served: HashMap<String, (String, String)> = HashMap::new();
     for object in shelf.objects() {
         round(server, &object.to_value(), &mut served).await?;

@@ -135,9 +135,8 @@ pub fn conflict(definition: &Value, table: &Table) -> Option<(&'static str, Stri
             other.gvr.resource == name || other.singular == name || other.short_names.iter().any(|short| short == name)
         })
     };
-    let kind_used = |kind: &str| {
-        others.iter().any(|other| other.gvk.kind == kind || format!("{}List", other.gvk.kind) == kind)
-    };
+    let kind_used =
+        |kind: &str| others.iter().any(|other| other.gvk.kind == kind || format!("{}List", other.gvk.kind) == kind);
     let in_use = |name: &str| format!("{name:?} is already in use");
     let short = names["shortNames"].as_array().into_iter().flatten().filter_map(Value::as_str).find(|name| used(name));
     match () {
@@ -160,7 +159,14 @@ pub fn status(definition: &Value, conflict: Option<&(&'static str, String)>, now
         None => {
             status["acceptedNames"] = definition["spec"]["names"].clone();
             set(&mut status, "NamesAccepted", "True", "NoConflicts", "no conflicts found", now);
-            set(&mut status, "Established", "True", "InitialNamesAccepted", "the initial names have been accepted", now);
+            set(
+                &mut status,
+                "Established",
+                "True",
+                "InitialNamesAccepted",
+                "the initial names have been accepted",
+                now,
+            );
         }
         Some((reason, message)) => {
             set(&mut status, "NamesAccepted", "False", reason, message, now);

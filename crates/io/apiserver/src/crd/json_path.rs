@@ -132,7 +132,7 @@ fn walk<'a>(value: &'a Value, steps: &[Step]) -> Option<&'a Value> {
         Step::Where(path, wanted) => {
             let holds = |item: &&Value| match walk(item, path) {
                 Some(Value::String(text)) => text == wanted,
-                Some(other) => other.to_string() == *wanted,
+                Some(other) => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *other),
                 None => false,
             };
             value.as_array()?.iter().filter(holds).find_map(|item| walk(item, rest))

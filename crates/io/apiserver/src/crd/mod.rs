@@ -5,5 +5,5 @@ mod definition;
 mod json_path;
 mod version;
 
-pub use version::CustomVersion;
 pub(crate) use definition::set as set_condition;
+pub use version::CustomVersion;

@@ -2,8 +2,8 @@
 //!
 //! Upstream: `endpoints/handlers/create.go`, `registry/rest/create.go`.
 
-use super::write::{Put, meta_mut, meta_text, name_of, namespace_of, now_text};
 use super::fields::{self, Way};
+use super::write::{Put, meta_mut, meta_text, name_of, namespace_of, now_text};
 use super::{Call, Written, check};
 use crate::admission::Operation;
 use crate::server::Server;
@@ -81,8 +81,7 @@ impl Server {
         self.cache.wait_fresh().await?;
         let holder = self.cache.shelf(&call.resource.place).get(&call.resource.key(namespace, name));
         if holder.is_some_and(|object| object.head.is_deleting()) {
-            let message =
-                format!("object is being deleted: {} {name:?} already exists", call.resource.gvr.qualified());
+            let message = format!("object is being deleted: {} {name:?} already exists", call.resource.gvr.qualified());
             return Err(ApiError::new(Reason::AlreadyExists, message));
         }
         Err(ApiError::already_exists(&call.resource.gvr, name))

@@ -137,14 +137,16 @@ impl Server {
     fn collector_finalizers(&self, call: &Call<'_>, params: &DeleteParams, old: &Value) -> Vec<String> {
         let before = finalizers(old);
         let has = |name: &str| before.iter().any(|own| own == name);
-        let default = || self.special.habit(&call.resource).map_or(Propagation::Background, |h| h.default_propagation());
+        let default =
+            || self.special.habit(&call.resource).map_or(Propagation::Background, |h| h.default_propagation());
         let wish = match params.propagation {
             Some(wish) => wish,
             None if has(ORPHAN) => Propagation::Orphan,
             None if has(FOREGROUND) => Propagation::Foreground,
             None => default(),
         };
-        let mut after: Vec<String> = before.iter().filter(|own| *own != ORPHAN && *own != FOREGROUND).cloned().collect();
+        let mut after: Vec<String> =
+            before.iter().filter(|own| *own != ORPHAN && *own != FOREGROUND).cloned().collect();
         match wish {
             Propagation::Background => {}
             Propagation::Foreground => after.push(FOREGROUND.to_owned()),
@@ -160,7 +162,8 @@ impl Server {
         if self.special.habit(&call.resource).is_some_and(|habit| habit.returns_deleted()) {
             return Deleted::Object { object: call.resource.shown(object), accepted: false };
         }
-        let mut details = json!({"name": object.head.name, "kind": call.resource.gvr.resource, "uid": meta_text(old, "uid")});
+        let mut details =
+            json!({"name": object.head.name, "kind": call.resource.gvr.resource, "uid": meta_text(old, "uid")});
         if !call.resource.gvr.group.is_empty() {
             details["group"] = call.resource.gvr.group.to_string().into();
         }

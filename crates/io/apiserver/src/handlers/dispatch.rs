@@ -37,7 +37,9 @@ impl Server {
             ("", _) if call.resource.allows("get") => self.get(call, revision).await,
             (_, Some(Sub::Scale(paths))) => self.get_scale(call, &paths).await,
             (_, Some(Sub::Status)) => self.get(call, revision).await,
-            (name, Some(Sub::Special)) if self.special.is_generic(&call.resource, name) => self.get(call, revision).await,
+            (name, Some(Sub::Special)) if self.special.is_generic(&call.resource, name) => {
+                self.get(call, revision).await
+            }
             _ => Err(no_such(call, "get")),
         }
     }

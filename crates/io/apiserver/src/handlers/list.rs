@@ -171,9 +171,7 @@ fn gone(error: &ReadError, continued: bool) -> ApiError {
             "The provided continue parameter is too old to display a consistent list result. You can start a new list \
              without the continue parameter.",
         ),
-        ReadError::Compacted { .. } => ApiError::expired(
-            "The resourceVersion for the provided list is too old.",
-        ),
+        ReadError::Compacted { .. } => ApiError::expired("The resourceVersion for the provided list is too old."),
         ReadError::Future { asked, newest } => ApiError::new(
             apimachinery::Reason::Timeout,
             format!("Timeout: Too large resource version: {asked}, current: {newest}"),

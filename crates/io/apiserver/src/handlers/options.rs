@@ -166,7 +166,8 @@ impl WriteParams {
         let manager = given.map_or_else(|| manager_of_agent(agent), str::to_owned);
         validate_manager(&manager, &mut problems);
         let manager_given = given.is_some();
-        let params = Self { dry_run, manager, manager_given, force: flag(query, "force"), field_validation, odd: Vec::new() };
+        let params =
+            Self { dry_run, manager, manager_given, force: flag(query, "force"), field_validation, odd: Vec::new() };
         if problems.is_empty() { Ok(params) } else { Err(invalid_options(options, problems)) }
     }
 }
@@ -187,7 +188,9 @@ impl DeleteParams {
         };
         if let Value::Object(_) = body {
             if let Some(kind) = body["kind"].as_str().filter(|kind| *kind != "DeleteOptions") {
-                return Err(ApiError::bad_request(format!("decoded object cannot be converted to DeleteOptions: {kind}")));
+                return Err(ApiError::bad_request(format!(
+                    "decoded object cannot be converted to DeleteOptions: {kind}"
+                )));
             }
             params.uid = body["preconditions"]["uid"].as_str().map(str::to_owned);
             params.revision = body["preconditions"]["resourceVersion"].as_str().map(str::to_owned);
@@ -254,10 +257,6 @@ fn not_a_number(text: &str) -> ApiError {
 }
 
 fn invalid_options(kind: &str, problems: Problems) -> ApiError {
-    let kind = GroupVersionKind {
-        group: "meta.k8s.io".into(),
-        version: "v1".into(),
-        kind: kind.to_owned().into(),
-    };
+    let kind = GroupVersionKind { group: "meta.k8s.io".into(), version: "v1".into(), kind: kind.to_owned().into() };
     ApiError::invalid(&kind, "", problems.list())
 }

@@ -67,7 +67,8 @@ impl Server {
     fn preconditions(&self, call: &Call<'_>, new: &Value, current: &Object) -> ApiResult<bool> {
         let uid = meta_text(new, "uid");
         if !uid.is_empty() && uid != current.head.uid {
-            let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", current.head.uid);
+            let why =
+                format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", current.head.uid);
             return Err(ApiError::conflict(&call.resource.gvr, call.name, &why));
         }
         match meta_text(new, "resourceVersion") {

@@ -33,9 +33,15 @@ pub struct Watching {
 /// One thing to send.
 #[derive(Debug, Clone)]
 pub enum Item {
-    Event { kind: EventType, object: Arc<Object> },
+    Event {
+        kind: EventType,
+        object: Arc<Object>,
+    },
     /// `initial_end` marks the end of the initial state.
-    Bookmark { revision: u64, initial_end: bool },
+    Bookmark {
+        revision: u64,
+        initial_end: bool,
+    },
     /// The last item.
     Error(ApiError),
 }
@@ -62,8 +68,8 @@ impl Server {
         } else if params.revision.is_none_or(|revision| revision == 0) {
             start = shelf.snapshot(complete).revision;
         }
-        let watcher = Watcher::new(self.cache.clone(), shelf, selection, start)
-            .map_err(|oldest| too_old(start, oldest))?;
+        let watcher =
+            Watcher::new(self.cache.clone(), shelf, selection, start).map_err(|oldest| too_old(start, oldest))?;
         let now = Instant::now();
         Ok(Watching {
             watcher,
@@ -112,10 +118,9 @@ impl Watching {
 
     fn items(&self, deliveries: Result<Vec<Delivery>, Cut>) -> Vec<Item> {
         match deliveries {
-            Ok(list) => list
-                .iter()
-                .filter_map(|delivery| Some(self.event(delivery.kind, delivery.object()?)))
-                .collect(),
+            Ok(list) => {
+                list.iter().filter_map(|delivery| Some(self.event(delivery.kind, delivery.object()?))).collect()
+            }
             Err(Cut) => vec![Item::Error(ApiError::expired(
                 "too old resource version: the reader was slower than the changes came; list again",
             ))],

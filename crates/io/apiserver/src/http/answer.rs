@@ -71,12 +71,7 @@ pub fn document(status: StatusCode, value: &Value, form: Option<&Form>) -> Answe
 ///
 /// # Errors
 /// If the object cannot be written in that form.
-pub fn object(
-    status: StatusCode,
-    resource: &Resource,
-    object: &Arc<Object>,
-    form: &Form,
-) -> Result<Answer, ApiError> {
+pub fn object(status: StatusCode, resource: &Resource, object: &Arc<Object>, form: &Form) -> Result<Answer, ApiError> {
     let body = form.object(resource, object)?;
     Ok(finished(status, form, body))
 }

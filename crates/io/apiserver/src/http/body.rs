@@ -110,12 +110,10 @@ pub fn decode(headers: &HeaderMap, bytes: &[u8], kind: &str) -> ApiResult<Decode
     match encoding {
         Encoding::Json => codec::json::decode(bytes)
             .map_err(|why| unreadable(format!("couldn't get version/kind; json parse error: {why}"))),
-        Encoding::Yaml => {
-            codec::yaml::decode(bytes).map_err(|why| unreadable(format!("yaml: {why}")))
+        Encoding::Yaml => codec::yaml::decode(bytes).map_err(|why| unreadable(format!("yaml: {why}"))),
+        Encoding::Protobuf => {
+            super::protobuf::decode(bytes).map(|value| Decoded { value, duplicates: Vec::new() }).map_err(unreadable)
         }
-        Encoding::Protobuf => super::protobuf::decode(bytes)
-            .map(|value| Decoded { value, duplicates: Vec::new() })
-            .map_err(unreadable),
     }
 }
 

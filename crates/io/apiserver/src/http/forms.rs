@@ -49,8 +49,8 @@ impl Form {
             Shape::PartialObjectMetadataList => collection,
             Shape::ApiGroupDiscoveryList(_) => false,
         })?;
-        let include = IncludeObject::parse(info.value("includeObject").unwrap_or_default())
-            .map_err(ApiError::bad_request)?;
+        let include =
+            IncludeObject::parse(info.value("includeObject").unwrap_or_default()).map_err(ApiError::bad_request)?;
         let packing = text(ACCEPT_ENCODING).is_some_and(|text| text.contains("gzip"));
         Ok(Self {
             pretty: pretty(info, text(USER_AGENT).unwrap_or_default()) || accepted.pretty,

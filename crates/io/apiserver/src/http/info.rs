@@ -92,7 +92,8 @@ impl RequestInfo {
 
     fn verb_of(&self, method: &Method, watch: bool) -> String {
         let many = self.name.is_empty();
-        let wants_watch = || self.value("watch").is_some_and(|text| text.is_empty() || (text != "false" && text != "0"));
+        let wants_watch =
+            || self.value("watch").is_some_and(|text| text.is_empty() || (text != "false" && text != "0"));
         let verb = match *method {
             Method::GET | Method::HEAD if watch || (many && wants_watch()) => "watch",
             Method::GET | Method::HEAD if many => "list",

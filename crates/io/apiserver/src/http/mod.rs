@@ -70,7 +70,8 @@ pub(crate) async fn serve(
     tls: Option<Arc<rustls::ServerConfig>>,
     stop: CancellationToken,
 ) {
-    let front = Arc::new(Front { metrics: server.metrics.clone(), server, limits: Limits::default(), stop: stop.clone() });
+    let front =
+        Arc::new(Front { metrics: server.metrics.clone(), server, limits: Limits::default(), stop: stop.clone() });
     let acceptor = tls.map(TlsAcceptor::from);
     let connections = TaskTracker::new();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {

@@ -67,13 +67,7 @@ async fn openapi_v2(front: &Front, parts: &Parts) -> ApiResult<Answer> {
     Ok(document_answer(parts, &document, media_type))
 }
 
-async fn openapi_v3(
-    front: &Front,
-    info: &RequestInfo,
-    parts: &Parts,
-    group: &str,
-    version: &str,
-) -> ApiResult<Answer> {
+async fn openapi_v3(front: &Front, info: &RequestInfo, parts: &Parts, group: &str, version: &str) -> ApiResult<Answer> {
     let which = Which::V3 { group: group.to_owned(), version: version.to_owned() };
     let document = front.server.documents.get(&front.server.registry.table(), which).await?;
     let document = document.ok_or_else(no_such_path)?;
@@ -178,7 +172,8 @@ fn packing(parts: &Parts) -> Packing {
 /// `/`: the paths there are.
 fn root(front: &Front) -> Value {
     let table = front.server.registry.table();
-    let mut paths: Vec<String> = ["/.well-known/openid-configuration", "/api", "/api/v1", "/apis"].map(String::from).into();
+    let mut paths: Vec<String> =
+        ["/.well-known/openid-configuration", "/api", "/api/v1", "/apis"].map(String::from).into();
     for group in table.groups().filter(|group| !group.is_empty()) {
         paths.push(format!("/apis/{group}"));
         paths.extend(table.versions(group).iter().map(|version| format!("/apis/{group}/{version}")));

@@ -236,7 +236,8 @@ fn patch_document(call: &mut Call<'_>, kind: PatchType, bytes: &[u8]) -> ApiResu
 
 async fn delete_params(info: &RequestInfo, parts: &Parts, body: Incoming) -> ApiResult<DeleteParams> {
     let bytes = body::read(&parts.headers, body).await?;
-    let options = if bytes.is_empty() { Value::Null } else { body::decode(&parts.headers, &bytes, "DeleteOptions")?.value };
+    let options =
+        if bytes.is_empty() { Value::Null } else { body::decode(&parts.headers, &bytes, "DeleteOptions")?.value };
     DeleteParams::parse(&info.query, &options)
 }
 

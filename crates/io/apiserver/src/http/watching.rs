@@ -100,7 +100,8 @@ impl Writer {
             _ => ("PartialObjectMetadata".to_owned(), "meta.k8s.io/v1".to_owned()),
         };
         let marks = if initial_end { ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" } else { "" };
-        let rows = if self.form.accepted.shape == Shape::Table { ",\"columnDefinitions\":null,\"rows\":[]" } else { "" };
+        let rows =
+            if self.form.accepted.shape == Shape::Table { ",\"columnDefinitions\":null,\"rows\":[]" } else { "" };
         format!(
             "{{\"kind\":\"{kind}\",\"apiVersion\":\"{version}\",\"metadata\":{{\"resourceVersion\":\"{revision}\",\
              \"creationTimestamp\":null{marks}}}{rows}}}"

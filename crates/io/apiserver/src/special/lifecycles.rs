@@ -3,8 +3,8 @@
 use super::Habit;
 use crate::crd::controller::FINALIZER;
 use crate::crd::set_condition as condition;
-use crate::handlers::write::now_text;
 use crate::handlers::options::Propagation;
+use crate::handlers::write::now_text;
 use apimachinery::{Value, meta};
 use serde_json::json;
 

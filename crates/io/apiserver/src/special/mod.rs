@@ -64,7 +64,12 @@ pub trait Habit: Send + Sync {
     ///
     /// # Errors
     /// If what it asks for cannot be had.
-    fn begin_create(&self, _server: &Server, _object: &mut Value, _dry_run: bool) -> ApiResult<Option<Box<dyn Ticket>>> {
+    fn begin_create(
+        &self,
+        _server: &Server,
+        _object: &mut Value,
+        _dry_run: bool,
+    ) -> ApiResult<Option<Box<dyn Ticket>>> {
         Ok(None)
     }
 
@@ -99,10 +104,13 @@ const STREAMS: [(&str, &str, &str); 4] =
 /// Subresources that are another way to the whole object.
 const GENERIC: [(&str, &str, &str); 1] = [("", "pods", "ephemeralcontainers")];
 
+/// A line of a table.
+type Row<K, T> = (K, Box<T>);
+
 /// The two tables. Keys: `(group, resource)` and `(group, resource, subresource)`.
 pub struct Special {
-    habits: Vec<((&'static str, &'static str), Box<dyn Habit>)>,
-    handlers: Vec<((&'static str, &'static str, &'static str), Box<dyn Handler>)>,
+    habits: Vec<Row<(&'static str, &'static str), dyn Habit>>,
+    handlers: Vec<Row<(&'static str, &'static str, &'static str), dyn Handler>>,
 }
 
 impl Special {
@@ -110,7 +118,7 @@ impl Special {
     pub fn builtin(config: &Config) -> Self {
         const AUTHENTICATION: &str = "authentication.k8s.io";
         const AUTHORIZATION: &str = "authorization.k8s.io";
-        let habits: Vec<((&str, &str), Box<dyn Habit>)> = vec![
+        let habits: Vec<Row<(&str, &str), dyn Habit>> = vec![
             (("", "namespaces"), Box::new(lifecycles::Namespaces)),
             (("", "pods"), Box::new(lifecycles::Pods)),
             (("", "services"), Box::new(services::Services::new(config))),
@@ -120,7 +128,7 @@ impl Special {
             (("apiextensions.k8s.io", "customresourcedefinitions"), Box::new(lifecycles::Definitions)),
             (("batch", "jobs"), Box::new(lifecycles::Jobs)),
         ];
-        let handlers: Vec<((&str, &str, &str), Box<dyn Handler>)> = vec![
+        let handlers: Vec<Row<(&str, &str, &str), dyn Handler>> = vec![
             (("", "pods", "binding"), Box::new(binding::Binding)),
             (("", "pods", "eviction"), Box::new(eviction::Eviction)),
             (("", "namespaces", "finalize"), Box::new(finalize::Finalize)),

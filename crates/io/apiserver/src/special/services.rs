@@ -123,8 +123,7 @@ impl Books {
 
     fn reserve(self: &Arc<Self>, new: &mut Value, old: &Value) -> ApiResult<Option<Box<dyn Ticket>>> {
         let before = held(old);
-        let mut reserved =
-            Reserved { books: self.clone(), taken: Held::default(), left: Held::default(), kept: false };
+        let mut reserved = Reserved { books: self.clone(), taken: Held::default(), left: Held::default(), kept: false };
         let mut problems = Problems::default();
         self.address(new, &before, &mut reserved.taken, &mut problems);
         self.node_ports(new, &before, &mut reserved.taken, &mut problems);
@@ -198,11 +197,13 @@ impl Books {
                 }
             }
         }
-        if balanced && spec["externalTrafficPolicy"] == "Local" && spec["healthCheckNodePort"].as_u64().unwrap_or(0) == 0 {
-            if let Ok(number) = lock(&self.ports).take_any(rand::random()) {
-                taken.ports.push(number);
-                spec["healthCheckNodePort"] = number.into();
-            }
+        let checked = balanced && spec["externalTrafficPolicy"] == "Local";
+        if checked
+            && spec["healthCheckNodePort"].as_u64().unwrap_or(0) == 0
+            && let Ok(number) = lock(&self.ports).take_any(rand::random())
+        {
+            taken.ports.push(number);
+            spec["healthCheckNodePort"] = number.into();
         }
     }
 

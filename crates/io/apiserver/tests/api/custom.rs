@@ -59,7 +59,8 @@ async fn a_custom_kind_lives_and_ends() {
         }
     }
     // kubectl shows the whole patch before the error.
-    let kept: Vec<&str> = said.lines().filter(|line| !line.starts_with('{') && !line.starts_with("Resource:")).collect();
+    let kept: Vec<&str> =
+        said.lines().filter(|line| !line.starts_with('{') && !line.starts_with("Resource:")).collect();
     expect![[r#"
         customresourcedefinition.apiextensions.k8s.io/crontabs.example.com created
         customresourcedefinition.apiextensions.k8s.io/crontabs.example.com condition met

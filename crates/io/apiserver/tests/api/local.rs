@@ -1,11 +1,10 @@
 //! Objects of any kind through the API in process.
 
-
+use crate::world::{config_map, next, world};
 use apimachinery::EventType;
 use client::resources::{CONFIG_MAPS, NAMESPACES, PODS, SERVICES};
 use client::{Api, DeleteOptions, ListOptions, PatchKind, Scope, WriteOptions};
 use serde_json::json;
-use crate::world::{config_map, next, world};
 
 #[tokio::test]
 async fn create_get_update_delete() {
@@ -59,8 +58,7 @@ async fn a_watch_sees_objects_enter_and_leave_its_selection() {
     let world = world().await;
     let options = ListOptions { label_selector: "app=web".to_owned(), ..ListOptions::default() };
     let list = world.api.list(&CONFIG_MAPS, Scope::Namespace("default"), &options).await.unwrap();
-    let mut watch =
-        world.api.watch(&CONFIG_MAPS, Scope::Namespace("default"), &options, list.revision).await.unwrap();
+    let mut watch = world.api.watch(&CONFIG_MAPS, Scope::Namespace("default"), &options, list.revision).await.unwrap();
     let mut body = config_map("a", json!({}));
     world.create(&CONFIG_MAPS, "default", body.clone()).await.unwrap();
     body["metadata"]["labels"] = json!({"app": "web"});

@@ -5,4 +5,5 @@ mod lists;
 mod local;
 mod watches;
 mod wire;
+#[path = "../world/mod.rs"]
 mod world;

@@ -21,7 +21,16 @@ async fn bad_bodies_are_refused_and_the_server_goes_on() {
     let large = format!("{{\"data\":{{\"x\":\"{}\"}}}}", "x".repeat(4 << 20));
     check(&served, "POST", maps, json, large.as_bytes(), 413, "Request body is too large: limit is 3145728").await;
     let wrong = br#"{"metadata":{"name":"a"},"data":{"x":1}}"#;
-    check(&served, "POST", maps, json, wrong, 400, "cannot unmarshal number into Go struct field ConfigMap.data of type string").await;
+    check(
+        &served,
+        "POST",
+        maps,
+        json,
+        wrong,
+        400,
+        "cannot unmarshal number into Go struct field ConfigMap.data of type string",
+    )
+    .await;
     let double = br#"{"metadata":{"name":"a"},"data":{},"data":{},"foo":1}"#;
     let strict = format!("{maps}?fieldValidation=Strict");
     let said = "strict decoding error: duplicate field \\\"data\\\", unknown field \\\"foo\\\"";

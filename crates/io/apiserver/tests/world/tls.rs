@@ -39,7 +39,12 @@ pub fn pki() -> Pki {
     Pki { server: Arc::new(config), ca_pem: ca.pem(), admin_cert, admin_key }
 }
 
-fn leaf(ca: &CertifiedIssuer<'_, KeyPair>, name: &str, group: &str, usage: ExtendedKeyUsagePurpose) -> (String, String) {
+fn leaf(
+    ca: &CertifiedIssuer<'_, KeyPair>,
+    name: &str,
+    group: &str,
+    usage: ExtendedKeyUsagePurpose,
+) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let mut params = CertificateParams::new(names).unwrap();
