@@ -1,31 +1,26 @@
 //! A pod's sandbox: its shim, and the containers in it. All calls are safe to repeat.
 
-use crate::container::oci;
+mod bundle;
+mod sessions;
+
 use crate::error::{Error, Result};
 use crate::images::{self, Image};
 use crate::logs::{self, LogOptions, LogStream};
 use crate::runtime::Shared;
-use crate::shim::LaunchFile;
-use crate::shim::client::{CallError, Client, Session};
-use crate::shim::protocol::{Call, Create, Record, Reply};
-use crate::spec::{ContainerSpec, ExecSpec, PidMode, Resources, SandboxSpec};
+use crate::shim::client::{CallError, Client};
+use crate::shim::protocol::{Call, Record, Reply};
+use crate::spec::{ContainerSpec, Resources, SandboxSpec};
 use crate::stats::PodStats;
 use crate::status::{ContainerKey, ContainerState, ContainerStatus, Event, Exit, SandboxStatus};
-use crate::streams::{ExecResult, StreamControl, Streams, Terminal};
 use jiff::Timestamp;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Output of probes and hooks kept, bytes. Upstream: 10 KiB for probes, 16 KiB for exec sync.
-const MAX_SYNC_OUTPUT: usize = 16 << 10;
 /// A killed container is gone in milliseconds, unless the kernel holds it (dead network storage).
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -176,117 +171,6 @@ impl Sandbox {
         Err(problem)
     }
 
-    fn new_status(&self, key: &ContainerKey, spec: &ContainerSpec, image: &Image) -> ContainerStatus {
-        let id: String = (0..4).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
-        let stop = &image.config.stop_signal;
-        ContainerStatus {
-            key: key.clone(),
-            id,
-            image: spec.image.clone(),
-            image_id: image.repo_digests.first().unwrap_or(&image.id).clone(),
-            state: ContainerState::Created,
-            pid: None,
-            created_at: Timestamp::now(),
-            started_at: None,
-            exit: None,
-            log_path: spec.log_path.clone(),
-            stop_signal: if stop.is_empty() { "SIGTERM".into() } else { stop.clone() },
-            annotations: spec.annotations.clone(),
-        }
-    }
-
-    /// Writes everything the shim needs. On errors the caller cleans up.
-    fn write_bundle(
-        &self,
-        key: &ContainerKey,
-        spec: &ContainerSpec,
-        image: &Image,
-        status: &ContainerStatus,
-    ) -> std::result::Result<Create, String> {
-        let (shared, folder) = (self.shared(), self.container_folder(key));
-        let cgroup = self.inner.cgroup.join(key.dir());
-        let unified = shared.tree.is_unified();
-        let data = shared.container_data(&self.inner.spec.uid, key);
-        let make = |path: PathBuf| -> std::result::Result<PathBuf, String> {
-            std::fs::create_dir_all(&path).map_err(|e| format!("cannot make {}: {e}", path.display()))?;
-            Ok(path)
-        };
-        make(folder.join("bundle/rootfs"))?;
-        if let Some(parent) = spec.log_path.as_ref().and_then(|path| path.parent()) {
-            make(parent.to_path_buf())?;
-        }
-        let write = |name: &str, bytes: &[u8]| {
-            let path = folder.join(name);
-            std::fs::write(&path, bytes).map_err(|e| format!("cannot write {}: {e}", path.display()))
-        };
-        let place = oci::Place {
-            cgroup: &cgroup,
-            shm: &self.inner.folder.join("shm"),
-            shared_pid: match self.inner.spec.pid {
-                PidMode::Container => None,
-                PidMode::Host => Some(None),
-                PidMode::Pod => Some(self.inner.pod_pid_ns.map(|pid| format!("/proc/{pid}/ns/pid"))),
-            },
-        };
-        let config = oci::config(spec, &place)?;
-        let (mut launch, user) = oci::launch(spec, &image.config, unified)?;
-        if let Some(filter) = oci::filter(spec, launch.capabilities)? {
-            write("seccomp.bpf", &filter)?;
-            launch.seccomp_path = Some(folder.join("seccomp.bpf").display().to_string());
-        }
-        let mut lower = shared.images().lower_dirs(image);
-        if lower.is_empty() {
-            lower.push(make(data.join("empty"))?);
-        }
-        let overlay = crate::container::overlay::Overlay {
-            lower,
-            upper: make(data.join("upper"))?,
-            work: make(data.join("work"))?,
-        };
-        let json = |e: serde_json::Error| e.to_string();
-        write("bundle/config.json", &serde_json::to_vec(&config).map_err(json)?)?;
-        write("launch.json", &serde_json::to_vec(&LaunchFile { launch, user, overlay }).map_err(json)?)?;
-        let stored = Stored { status: status.clone(), layers: image.layers.clone() };
-        write("container.json", &serde_json::to_vec(&stored).map_err(json)?)?;
-        Ok(Create {
-            key: key.clone(),
-            folder,
-            log_path: spec.log_path.clone(),
-            log_max_bytes: shared.config.log_max_bytes.max(4096),
-            log_max_files: shared.config.log_max_files,
-            stdin: spec.stdin,
-            stdin_once: spec.stdin_once,
-            tty: spec.tty,
-            own_pid_ns: self.inner.spec.pid == PidMode::Container,
-            procs_file: shared.tree.procs_file(&cgroup),
-            oom_file: shared.tree.oom_file(&cgroup),
-        })
-    }
-
-    /// Upstream: `verifyRunAsNonRoot` in `pkg/kubelet/kuberuntime/security_context.go`, with its words.
-    fn check_non_root(&self, spec: &ContainerSpec, image: &Image) -> Result<()> {
-        let security = &spec.security;
-        if !security.run_as_non_root {
-            return Ok(());
-        }
-        let SandboxSpec { namespace, name, uid, .. } = &self.inner.spec;
-        let place = format!("(pod: \"{name}_{namespace}({uid})\", container: {})", spec.name);
-        let user = image.config.user.split(':').next().unwrap_or_default();
-        let problem = match (security.run_as_user, user.parse::<i64>()) {
-            (Some(0), _) => "container's runAsUser breaks non-root policy".to_string(),
-            (Some(_), _) => return Ok(()),
-            (None, Ok(0)) => "container has runAsNonRoot and image will run as root".to_string(),
-            (None, Ok(_)) => return Ok(()),
-            (None, Err(_)) if user.is_empty() => "container has runAsNonRoot and image will run as root".to_string(),
-            (None, Err(_)) => {
-                format!(
-                    "container has runAsNonRoot and image has non-numeric user ({user}), cannot verify user is non-root"
-                )
-            }
-        };
-        Err(Error::CreateContainerConfig(format!("{problem} {place}")))
-    }
-
     /// Lets the command run. A command that cannot be executed is [`Error::StartContainer`]; the container is then
     /// exited with code 128, as containerd has it.
     pub async fn start(&self, key: &ContainerKey) -> Result<()> {
@@ -365,136 +249,6 @@ impl Sandbox {
         self.clean_files(key).await;
         self.containers().remove(key);
         Ok(())
-    }
-
-    /// Runs a process in a running container. A command that cannot be started is [`Error::Exec`].
-    pub async fn exec(&self, key: &ContainerKey, spec: ExecSpec) -> Result<Streams> {
-        let (status, _) = self.known(key)?;
-        if status.state != ContainerState::Running {
-            return Err(Error::NotRunning { name: key.name.clone() });
-        }
-        let failed = Error::io("cannot make a pipe");
-        let mut ends: Vec<OwnedFd> = Vec::new();
-        let (mut stdin, mut stdout, mut stderr) = (None, None, None);
-        let mut pipes = || -> std::io::Result<()> {
-            if spec.stdin && !spec.tty {
-                let (sender, receiver) = pipe::pipe()?;
-                ends.push(receiver.into_blocking_fd()?);
-                stdin = Some(sender);
-            }
-            for (wanted, slot) in [(spec.stdout, &mut stdout), (spec.stderr, &mut stderr)] {
-                if wanted && !spec.tty {
-                    let (sender, receiver) = pipe::pipe()?;
-                    ends.push(sender.into_blocking_fd()?);
-                    *slot = Some(receiver);
-                }
-            }
-            Ok(())
-        };
-        pipes().map_err(failed)?;
-        let call = Call::Exec {
-            key: key.clone(),
-            args: spec.command.clone(),
-            tty: spec.tty,
-            stdin: spec.stdin,
-            stdout: spec.stdout,
-            stderr: spec.stderr,
-        };
-        let fds: Vec<BorrowedFd<'_>> = ends.iter().map(AsFd::as_fd).collect();
-        let (session, _, fd) = self.session(key, call, &fds).await?;
-        drop(ends);
-        let terminal = fd.map(Terminal::new).transpose().map_err(Error::io("cannot use the terminal"))?;
-        let control = StreamControl { session, terminal: terminal.clone(), code: None };
-        if let Some(terminal) = terminal {
-            let stdin = spec.stdin.then(|| Box::new(terminal.clone()) as _);
-            return Ok(Streams { stdin, stdout: Some(Box::new(terminal)), stderr: None, control });
-        }
-        Ok(Streams {
-            stdin: stdin.map(|s| Box::new(s) as _),
-            stdout: stdout.map(|s| Box::new(s) as _),
-            stderr: stderr.map(|s| Box::new(s) as _),
-            control,
-        })
-    }
-
-    /// For probes and hooks: runs the command, collects its output, kills it after `timeout`
-    /// ([`Error::ExecTimeout`]).
-    pub async fn exec_sync(&self, key: &ContainerKey, command: &[String], timeout: Duration) -> Result<ExecResult> {
-        let spec = ExecSpec { command: command.to_vec(), stdout: true, stderr: true, ..Default::default() };
-        let run = async {
-            let mut streams = self.exec(key, spec).await?;
-            let mut output = Vec::new();
-            let exit_code = {
-                let (Some(out), Some(err)) = (&mut streams.stdout, &mut streams.stderr) else {
-                    return Err(Error::Other("exec without streams".into()));
-                };
-                let mut joined = (vec![0u8; 4096], vec![0u8; 4096]);
-                let (mut out_open, mut err_open, mut code) = (true, true, None);
-                // Ends with the process: what it left running in the background may hold the pipes for ever.
-                while code.is_none() && (out_open || err_open) {
-                    tokio::select! {
-                        biased;
-                        count = out.read(&mut joined.0), if out_open => {
-                            out_open = keep(&mut output, &joined.0, count);
-                        }
-                        count = err.read(&mut joined.1), if err_open => {
-                            err_open = keep(&mut output, &joined.1, count);
-                        }
-                        ended = streams.control.wait() => code = Some(ended?),
-                    }
-                }
-                match code {
-                    Some(code) => code,
-                    None => streams.control.wait().await?,
-                }
-            };
-            Ok(ExecResult { exit_code, output })
-        };
-        match tokio::time::timeout(timeout, run).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::ExecTimeout { seconds: timeout.as_secs() }),
-        }
-    }
-
-    /// Connects to the container's own standard streams, from now on.
-    pub async fn attach(&self, key: &ContainerKey) -> Result<Streams> {
-        let (status, _) = self.known(key)?;
-        if status.state == ContainerState::Exited {
-            return Err(Error::NotRunning { name: key.name.clone() });
-        }
-        let failed = || Error::io("cannot make a pipe");
-        let (out_sender, stdout) = pipe::pipe().map_err(failed())?;
-        let (err_sender, stderr) = pipe::pipe().map_err(failed())?;
-        let ends = [out_sender.into_blocking_fd().map_err(failed())?, err_sender.into_blocking_fd().map_err(failed())?];
-        let fds: Vec<BorrowedFd<'_>> = ends.iter().map(AsFd::as_fd).collect();
-        let (session, reply, input) = self.session(key, Call::Attach { key: key.clone() }, &fds).await?;
-        let wants_input = matches!(reply, Reply::Attached { input: true });
-        drop(ends);
-        let is_terminal = input.as_ref().is_some_and(|fd| rustix::termios::isatty(fd));
-        let mut terminal = None;
-        let mut stdin: Option<crate::streams::InputStream> = None;
-        if let Some(fd) = input {
-            if is_terminal {
-                let opened = Terminal::new(fd).map_err(Error::io("cannot use the terminal"))?;
-                stdin = wants_input.then(|| Box::new(opened.clone()) as _);
-                terminal = Some(opened);
-            } else {
-                let sender = pipe::Sender::from_owned_fd(fd).map_err(Error::io("cannot use the container's stdin"))?;
-                stdin = Some(Box::new(sender));
-            }
-        }
-        let control = StreamControl { session, terminal, code: None };
-        Ok(Streams { stdin, stdout: Some(Box::new(stdout)), stderr: Some(Box::new(stderr)), control })
-    }
-
-    /// A TCP connection to `127.0.0.1:port` inside the pod's network namespace (port-forward).
-    pub async fn dial(&self, port: u16) -> Result<tokio::net::TcpStream> {
-        let path = format!("/proc/{}/ns/net", self.inner.shim_pid);
-        let stream = tokio::task::spawn_blocking(move || crate::container::netns::dial(Path::new(&path), port))
-            .await
-            .map_err(|e| Error::Other(e.to_string()))?
-            .map_err(Error::io(format!("cannot connect to port {port} in the pod")))?;
-        tokio::net::TcpStream::from_std(stream).map_err(Error::io("cannot use the connection"))
     }
 
     /// Opens the container's log. With `follow` the stream ends when the container has exited and all is read.
@@ -607,28 +361,6 @@ impl Sandbox {
         })
     }
 
-    async fn session(
-        &self,
-        key: &ContainerKey,
-        call: Call,
-        fds: &[BorrowedFd<'_>],
-    ) -> Result<(Session, Reply, Option<OwnedFd>)> {
-        Session::open(&self.socket(), call, fds).await.map_err(|error| match error {
-            CallError::Refused(failure) if failure.code != 0 => Error::Exec {
-                message: format!(
-                    "OCI runtime exec failed: exec failed: unable to start container process: {}: unknown",
-                    failure.message
-                ),
-                exit_code: failure.code,
-            },
-            CallError::Refused(failure) if failure.message.contains("is not running") => {
-                Error::NotRunning { name: key.name.clone() }
-            }
-            CallError::Refused(failure) => Error::Other(failure.message),
-            CallError::Gone(problem) => self.shim_gone(problem),
-        })
-    }
-
     /// Files, mounts and cgroup of one container whose processes have ended.
     pub(crate) async fn clean_files(&self, key: &ContainerKey) {
         let (folder, group) = (self.container_folder(key), self.inner.cgroup.join(key.dir()));
@@ -723,13 +455,6 @@ async fn watch_exits(sandbox: Sandbox, mut exits: mpsc::UnboundedReceiver<Record
         sandbox.record_losses();
     }
     sandbox.inner.gone.cancel();
-}
-
-fn keep(output: &mut Vec<u8>, chunk: &[u8], count: std::io::Result<usize>) -> bool {
-    let count = count.unwrap_or(0);
-    let room = MAX_SYNC_OUTPUT.saturating_sub(output.len());
-    output.extend_from_slice(&chunk[..count.min(room)]);
-    count > 0
 }
 
 fn valid_name(name: &str) -> bool {

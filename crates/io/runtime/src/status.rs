@@ -97,6 +97,7 @@ pub struct SandboxStatus {
 
 /// What happened, as it happens; sent to all of [`crate::Runtime::events`].
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // nearly all events are of the large kind
 pub enum Event {
     /// A container ended (or its start failed). The record is on disk already.
     ContainerExited { pod_uid: String, status: ContainerStatus },

@@ -366,7 +366,7 @@ mod tests {
 
     /// A tiny interpreter of the instructions used here.
     fn verdict(program: &[u8], number: u32, args: [u64; 6]) -> u32 {
-        let mut data = vec![0u8; 64];
+        let mut data = [0u8; 64];
         data[0..4].copy_from_slice(&number.to_ne_bytes());
         data[4..8].copy_from_slice(&NATIVE.to_ne_bytes());
         for (i, arg) in args.iter().enumerate() {

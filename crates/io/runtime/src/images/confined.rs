@@ -96,8 +96,7 @@ impl Root {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let inner = rustix::fs::openat(folder, name, flags, Mode::empty())?;
-        let mut entries = rustix::fs::Dir::read_from(&inner)?;
-        while let Some(entry) = entries.next() {
+        for entry in rustix::fs::Dir::read_from(&inner)? {
             let entry = entry?;
             let entry_name = OsStr::from_bytes(entry.file_name().to_bytes());
             if entry_name != "." && entry_name != ".." {

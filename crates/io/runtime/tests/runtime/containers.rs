@@ -433,3 +433,37 @@ pub fn timings_and_memory() {
         assert!(status.contains("Threads:\t1"));
     });
 }
+
+pub fn many_at_once() {
+    place::with(async |place| {
+        let image = place.busybox().await;
+        let pods = (0..8).map(|n| place.runtime.sandbox(place.pod_spec(&format!("pod-{n}"))));
+        let pods: Vec<_> = futures_util::future::join_all(pods).await.into_iter().map(Result::unwrap).collect();
+        let lives = pods.iter().flat_map(|pod| (0..3).map(move |n| (pod, n))).map(|(pod, n)| {
+            let mut spec = place.container(&image, &format!("c{n}"), &format!("exit {}", 40 + n));
+            spec.log_path = None;
+            async move {
+                let key = run(pod, spec).await;
+                assert_eq!(pod.wait(&key).await.unwrap().exit.unwrap().code, 40 + n);
+            }
+        });
+        futures_util::future::join_all(lives).await;
+        let key = run(&pods[0], place.container(&image, "long", "sleep 1000")).await;
+        let command = ["sh".to_string(), "-c".into(), "exit 6".into()];
+        let execs = (0..60).map(|_| pods[0].exec_sync(&key, &command, Duration::from_secs(30)));
+        for outcome in futures_util::future::join_all(execs).await {
+            assert_eq!(outcome.unwrap().exit_code, 6);
+        }
+        // The same pod twice is one pod; two makers at once do not hurt each other.
+        let (a, b) = tokio::join!(
+            place.runtime.sandbox(place.pod_spec("twice")),
+            place.runtime.sandbox(place.pod_spec("twice"))
+        );
+        assert!(a.is_ok() || b.is_ok());
+        let again = place.runtime.sandbox(place.pod_spec("twice")).await.unwrap();
+        assert!(again.is_alive());
+        for outcome in futures_util::future::join_all(pods.iter().map(|pod| pod.remove())).await {
+            outcome.unwrap();
+        }
+    });
+}

@@ -169,7 +169,7 @@ pub fn pulls_from_a_registry() {
         let all = futures_util::future::join_all((0..10).map(|_| images.pull(&name, &auth))).await;
         let image =
             all.into_iter().map(Result::unwrap).reduce(|a, b| if a == b { a } else { panic!("{a:?} {b:?}") }).unwrap();
-        assert_eq!(image.repo_tags, [name.clone()]);
+        assert_eq!(image.repo_tags, std::slice::from_ref(&name));
         assert_eq!(image.repo_digests, [format!("{host}/library/busybox@{}", archive::digest(&busybox.manifest))]);
         assert_eq!(images.pull(&image.repo_digests[0], &auth).await.unwrap().id, image.id);
         let pod = place.pod().await;

@@ -28,6 +28,7 @@ tests!(
     containers::mounts_and_shared_namespaces,
     containers::limits_and_stats,
     containers::logs_follow_and_tail,
+    containers::many_at_once,
     containers::timings_and_memory,
     images::imports_and_removes,
     images::refuses_hostile_layers,

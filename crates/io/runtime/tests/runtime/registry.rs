@@ -42,6 +42,7 @@ impl Registry {
         }
         std::fs::write(folder.join("config.yml"), config).unwrap();
         let log = std::fs::File::create(folder.join("log")).unwrap();
+        // From here on its owner ends it, also when the start fails.
         let process = Command::new("docker-registry")
             .args(["serve", &format!("{place}/config.yml")])
             .stdout(Stdio::null())
