@@ -1,8 +1,12 @@
 //! Chores of the repository: `cargo xtask CHORE`.
 
+mod packages;
 mod schema;
+mod steps;
+mod test;
 
 use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -14,13 +18,40 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Checks the code and runs all tests, installing what they need.
+    Test(test::Args),
     /// Writes the schema facts of all built-in types from the sources of k8s-pb and k8s-openapi.
     Schema(schema::Args),
 }
 
+/// Why a chore was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot run {0}: {1}")]
+    Start(String, std::io::Error),
+    #[error("{0}: {1}")]
+    Failed(String, String),
+    #[error("{0}")]
+    Lacking(String),
+    #[error("{0}: run it as root (sudo --preserve-env=PATH,HOME cargo xtask ...)")]
+    NotRoot(&'static str),
+    #[error("failed: {0}")]
+    Steps(String),
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    #[error(transparent)]
+    Schema(#[from] schema::Error),
+}
+
+/// The repository's folder.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
+}
+
 fn main() -> ExitCode {
     let result = match Cli::parse().chore {
-        Chore::Schema(args) => schema::run(&args),
+        Chore::Test(args) => test::run(args),
+        Chore::Schema(args) => schema::run(&args).map_err(Error::from),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,3 +1,5 @@
+//! The documents as a whole, and the parts clients read.
+
 use super::*;
 use crate::protobuf::wire::{Payload, Reader};
 

@@ -1,3 +1,5 @@
+//! Structural schemas: parsing, pruning, defaulting, validation.
+
 use super::*;
 use crate::Finding;
 use expect_test::{Expect, expect};

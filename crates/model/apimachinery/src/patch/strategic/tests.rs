@@ -1,3 +1,5 @@
+//! Strategic merge patches, case by case.
+
 use super::*;
 use expect_test::{Expect, expect};
 use serde_json::json;

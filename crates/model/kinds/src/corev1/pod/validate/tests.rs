@@ -1,3 +1,5 @@
+//! What a pod may not say, and upstream's words for it.
+
 use super::*;
 use crate::corev1::pod::KIND;
 use serde_json::json;

@@ -1,0 +1,52 @@
+//! `cargo xtask test`: every check and every test, on a machine that may lack all they need.
+//!
+//! One profile (dev) for everything that is compiled: the dependency tree is built once for tests and the binary under
+//! test, and a second time without code for clippy.
+
+use crate::Error;
+use crate::packages::{self, Need};
+use crate::steps::{Steps, cargo};
+use std::process::Command;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only steps whose names begin so: format, clippy, unit, end-to-end, fuzz
+    #[arg(value_name = "STEP")]
+    only: Vec<String>,
+    /// Seconds for each fuzz target
+    #[arg(long, default_value_t = 60)]
+    fuzz_seconds: u32,
+}
+
+pub fn run(args: Args) -> Result<(), Error> {
+    if !packages::is_root() {
+        return Err(Error::NotRoot("the tests make network namespaces, mounts and containers"));
+    }
+    let mut steps = Steps::only(args.only);
+    let ready = steps.must("system packages", || packages::ensure(&[Need::Build, Need::Run, Need::Test]));
+    if !ready {
+        return steps.finish();
+    }
+    steps.program("format", cargo(&["fmt", "--all", "--check"]));
+    steps.program("clippy", clippy());
+    let built = steps.program("build", cargo(&["build", "--locked", "--workspace", "--all-targets"]));
+    if built {
+        steps.tests("unit tests", tests("not package(testbed)", &["--workspace", "--exclude", "testbed"], &[]));
+        steps.tests("end-to-end tests", tests("package(testbed)", &["-p", "testbed"], &["--test-threads=1"]));
+    }
+    steps.finish()
+}
+
+fn clippy() -> Command {
+    cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+/// nextest where it is installed, else cargo's own; both use what the build step built.
+fn tests(filter: &str, packages: &[&str], arguments: &[&str]) -> Command {
+    if packages::program("cargo-nextest").is_some() {
+        return cargo(&["nextest", "run", "--locked", "--workspace", "--no-tests=pass", "-E", filter]);
+    }
+    let mut command = cargo(&["test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+    command.args(packages).arg("--").args(arguments);
+    command
+}
