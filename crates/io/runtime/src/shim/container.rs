@@ -83,6 +83,12 @@ impl Container {
             // A terminal whose last user is gone gives EIO.
             Ok(0) | Err(Errno::IO) => {
                 self.outputs[source] = None;
+                // The rest may come after the container's end, when a full disk held it up.
+                if self.outputs.iter().all(Option::is_none)
+                    && let Some(log) = &mut self.log
+                {
+                    log.finish(Timestamp::now());
+                }
                 false
             }
             Ok(count) => {

@@ -155,3 +155,26 @@ pub fn busybox() -> Built {
 pub fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
 }
+
+/// Writes a gzipped `docker save` archive with one layer.
+pub fn write_docker(path: &Path, layer: &[u8], tag: &str) {
+    let config = serde_json::json!({
+        "architecture": architecture(), "os": "linux", "config": {"Cmd": ["sh"]},
+        "rootfs": {"type": "layers", "diff_ids": [digest(layer)]},
+    });
+    let manifest = serde_json::json!([{"Config": "config.json", "RepoTags": [tag], "Layers": ["abc/layer.tar"]}]);
+    let encoder = flate2::write::GzEncoder::new(std::fs::File::create(path).unwrap(), flate2::Compression::fast());
+    let mut builder = tar::Builder::new(encoder);
+    let files = [
+        ("abc/layer.tar", layer.to_vec()),
+        ("config.json", serde_json::to_vec(&config).unwrap()),
+        ("manifest.json", serde_json::to_vec(&manifest).unwrap()),
+    ];
+    for (name, data) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(data.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, data.as_slice()).unwrap();
+    }
+    builder.into_inner().unwrap().finish().unwrap();
+}

@@ -51,12 +51,19 @@ pub fn imports_and_removes() {
         if let Ok(output) = opaque {
             assert_eq!(output.stdout, b"y");
         }
-        // docker save's form of the same, by skopeo's rules: manifest.json, config and layers as files.
         assert!(images.usage() > 0);
         images.remove("test.example/x:1").await.unwrap();
         assert!(images.list().is_empty() && !layer(0).exists());
         assert!(matches!(images.remove("test.example/x:1").await, Err(Error::ImageNotFound(_))));
         assert!(matches!(images.get("Bad Name"), Err(Error::InvalidImageName { .. })));
+        // What `docker save` writes, gzipped as people keep it. Garbage collection takes it when nobody uses it.
+        archive::write_docker(&path, &archive::busybox_layer(), "other.example/saved:2");
+        let saved = images.import(&path, None).await.unwrap().remove(0);
+        assert_eq!(saved.repo_tags, ["other.example/saved:2"]);
+        assert!(images.collect_garbage(&[], 101, 100).await.unwrap().is_empty());
+        assert!(images.collect_garbage(std::slice::from_ref(&saved.id), 0, 0).await.unwrap().is_empty());
+        assert_eq!(images.collect_garbage(&[], 0, 0).await.unwrap().len(), 1);
+        assert_eq!((images.list().len(), images.usage()), (0, 0));
         let foreign = archive::image(&[(Layer::new().bytes(), Compression::Plain)], serde_json::json!({}), "s390x");
         archive::write(&path, &foreign, IMAGE);
         let error = images.import(&path, None).await.unwrap_err();

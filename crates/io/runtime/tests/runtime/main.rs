@@ -36,6 +36,7 @@ tests!(
     images::pulls_with_password_tls_and_mirror,
     survival::agent_killed_and_restarted,
     survival::shim_killed,
+    survival::full_disk_loses_no_line,
     survival::purge_leaves_nothing,
 );
 

@@ -110,3 +110,50 @@ pub fn purge_leaves_nothing() {
         assert!(!String::from_utf8_lossy(&ps.stdout).contains("sleep 1001"));
     });
 }
+
+pub fn full_disk_loses_no_line() {
+    place::with(async |place| {
+        let image = place.busybox().await;
+        let pod = place.pod().await;
+        let small = place.config.data_dir.join("logs");
+        std::fs::create_dir_all(&small).unwrap();
+        assert!(
+            Command::new("mount")
+                .args(["-t", "tmpfs", "-o", "size=2m", "small"])
+                .arg(&small)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let filler = small.join("filler");
+        std::fs::write(&filler, vec![0; 1_900_000]).unwrap();
+        // Far more than disk and pipe hold together: the container has to wait.
+        let pad = "x".repeat(40);
+        let script = format!("i=0; while [ $i -lt 10000 ]; do echo line $i {pad}; i=$((i+1)); done; exit 5");
+        let key = run(&pod, place.container(&image, "a", &script)).await;
+        until("the disk to be full", || rustix::fs::statvfs(&small).unwrap().f_bfree == 0).await;
+        // The pod goes on answering meanwhile.
+        let answer = pod.exec_sync(&key, &["true".into()], Duration::from_secs(10)).await;
+        assert_eq!(answer.unwrap().exit_code, 0);
+        std::fs::remove_file(&filler).unwrap();
+        assert_eq!(pod.wait(&key).await.unwrap().exit.unwrap().code, 5);
+        let mut seen = 0;
+        for _ in 0..500 {
+            let mut stream = pod.logs(&key, Default::default()).await.unwrap();
+            let mut all = Vec::new();
+            while let Some(chunk) = stream.recv().await {
+                all.extend_from_slice(&chunk.unwrap());
+            }
+            let text = String::from_utf8(all).unwrap();
+            assert!(text.lines().enumerate().all(|(i, line)| line == format!("line {i} {pad}")));
+            seen = text.lines().count();
+            if seen == 10_000 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(seen, 10_000);
+        pod.remove().await.unwrap();
+        assert!(Command::new("umount").arg(&small).status().unwrap().success());
+    });
+}
