@@ -1,1 +1,26 @@
-//! node
+//! The node agent: makes the pods that the API binds to this node run, and says how they are.
+//!
+//! `pods` decides; this crate acts on runtime, network and volumes. One task per pod; nothing polls.
+//!
+//! Invariants
+//! - Containers outlive the agent: a new one takes over what runs, by the pod's uid.
+//! - What fails or hangs (a volume driver, a registry) delays its own pod only.
+//! - Everything on disk lies under [`Config::data_dir`] and [`Config::log_dir`]; a folder is never removed while
+//!   something is mounted below it.
+
+mod agent;
+mod config;
+mod container;
+mod door;
+mod follow;
+mod hooks;
+mod mounts;
+mod node_object;
+mod pod;
+mod probes;
+mod stats;
+mod volumes;
+
+pub use agent::{Node, StartError};
+pub use config::{Config, EvictionHard};
+pub use stats::{ContainerUsage, PodUsage, UsageSnapshot};

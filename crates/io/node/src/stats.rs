@@ -1,0 +1,188 @@
+//! What pods and the node use: `stats/summary`, and numbers for `metrics.k8s.io`. Sampled only when somebody asks.
+
+use crate::agent::{Agent, Node};
+use crate::node_object::{disk, meminfo};
+use apimachinery::Value;
+use runtime::Usage;
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use stdx::Timestamp;
+
+/// Rates are taken over at least this long.
+const SHORTEST: Duration = Duration::from_millis(500);
+/// An older sample says nothing about now.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// The sample before the last one: rates are differences.
+#[derive(Default)]
+pub(crate) struct Sampler(Mutex<Option<Sample>>);
+
+#[derive(Clone)]
+struct Sample {
+    at: Timestamp,
+    node_cpu_ns: u64,
+    /// By the pod's uid and the container's name; the pod itself has an empty name.
+    cpu_ns: HashMap<(String, String), u64>,
+}
+
+/// One look at the node.
+#[derive(Debug, Clone, Default)]
+pub struct UsageSnapshot {
+    pub at: Timestamp,
+    /// What the CPU rates are averages over.
+    pub window: Duration,
+    /// Billionths of a core.
+    pub node_cpu_nano_cores: u64,
+    pub node_cpu_ns: u64,
+    /// Bytes.
+    pub node_memory_working_set: u64,
+    pub pods: Vec<PodUsage>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct PodUsage {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    pub cpu_nano_cores: u64,
+    pub usage: Usage,
+    pub containers: Vec<ContainerUsage>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct ContainerUsage {
+    pub name: String,
+    /// Billionths of a core.
+    pub cpu_nano_cores: u64,
+    pub usage: Usage,
+}
+
+impl Node {
+    /// Usage of the node, its pods and containers now. Waits half a second when there is no recent sample to compare to.
+    pub async fn usage(&self) -> UsageSnapshot {
+        let agent = &self.agent;
+        let known = || agent.usage.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let age = |sample: &Sample| agent.clock.now().since(sample.at);
+        let before = match known().filter(|sample| age(sample) <= LONGEST) {
+            Some(sample) => sample,
+            None => sample(agent).0,
+        };
+        if let Some(wait) = SHORTEST.checked_sub(age(&before)) {
+            tokio::time::sleep(wait).await;
+        }
+        let (now, mut snapshot) = sample(agent);
+        snapshot.window = now.at.since(before.at);
+        let rate = |key: &(String, String)| {
+            let (new, old) = (now.cpu_ns.get(key).copied().unwrap_or(0), before.cpu_ns.get(key).copied().unwrap_or(0));
+            per_second(new.saturating_sub(old), snapshot.window)
+        };
+        for pod in &mut snapshot.pods {
+            pod.cpu_nano_cores = rate(&(pod.uid.clone(), String::new()));
+            for container in &mut pod.containers {
+                container.cpu_nano_cores = rate(&(pod.uid.clone(), container.name.clone()));
+            }
+        }
+        let spent = now.node_cpu_ns.saturating_sub(before.node_cpu_ns);
+        snapshot.node_cpu_nano_cores = per_second(spent, snapshot.window);
+        *agent.usage.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        snapshot
+    }
+
+    /// The kubelet's `/stats/summary`.
+    pub(crate) async fn summary(&self) -> Value {
+        let snapshot = self.usage().await;
+        let at = apimachinery::time::format_seconds(snapshot.at.secs());
+        let (capacity, available) = disk(&self.agent.config.data_dir);
+        let pods: Vec<Value> = snapshot.pods.iter().map(|pod| pod_summary(pod, &at)).collect();
+        json!({
+            "node": {
+                "nodeName": self.agent.config.node_name,
+                "cpu": {"time": at, "usageNanoCores": snapshot.node_cpu_nano_cores, "usageCoreNanoSeconds": snapshot.node_cpu_ns},
+                "memory": {
+                    "time": at,
+                    "availableBytes": meminfo("MemAvailable"),
+                    "usageBytes": self.agent.machine.memory.saturating_sub(meminfo("MemFree")),
+                    "workingSetBytes": snapshot.node_memory_working_set,
+                },
+                "fs": {"time": at, "availableBytes": available, "capacityBytes": capacity, "usedBytes": capacity - available},
+                "runtime": {"imageFs": {"time": at, "usedBytes": self.agent.runtime.images().usage()}},
+            },
+            "pods": pods,
+        })
+    }
+}
+
+fn pod_summary(pod: &PodUsage, at: &str) -> Value {
+    let containers: Vec<Value> = pod
+        .containers
+        .iter()
+        .map(|container| {
+            let mut value = usage_summary(&container.usage, container.cpu_nano_cores, at);
+            value["name"] = container.name.as_str().into();
+            value
+        })
+        .collect();
+    let mut value = usage_summary(&pod.usage, pod.cpu_nano_cores, at);
+    value["podRef"] = json!({"name": pod.name, "namespace": pod.namespace, "uid": pod.uid});
+    value["containers"] = containers.into();
+    value["process_stats"] = json!({"process_count": pod.usage.pids});
+    value
+}
+
+fn usage_summary(usage: &Usage, nano_cores: u64, at: &str) -> Value {
+    json!({
+        "cpu": {"time": at, "usageNanoCores": nano_cores, "usageCoreNanoSeconds": usage.cpu_ns},
+        "memory": {
+            "time": at,
+            "usageBytes": usage.memory_usage,
+            "workingSetBytes": usage.memory_working_set,
+            "rssBytes": usage.memory_rss,
+            "pageFaults": usage.page_faults,
+            "majorPageFaults": usage.major_page_faults,
+        },
+    })
+}
+
+fn per_second(spent: u64, window: Duration) -> u64 {
+    let nanos = window.as_nanos().max(1);
+    u64::try_from(u128::from(spent) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
+}
+
+fn sample(agent: &Agent) -> (Sample, UsageSnapshot) {
+    let at = agent.clock.now();
+    let node_cpu_ns = node_cpu();
+    let mut cpu_ns = HashMap::new();
+    let mut pods = Vec::new();
+    for sandbox in agent.runtime.list() {
+        let Ok(stats) = sandbox.stats() else { continue };
+        let spec = sandbox.spec();
+        cpu_ns.insert((spec.uid.clone(), String::new()), stats.pod.cpu_ns);
+        let containers = stats.containers.into_iter().map(|(key, usage)| {
+            cpu_ns.insert((spec.uid.clone(), key.name.clone()), usage.cpu_ns);
+            ContainerUsage { name: key.name, cpu_nano_cores: 0, usage }
+        });
+        pods.push(PodUsage {
+            containers: containers.collect(),
+            namespace: spec.namespace.clone(),
+            name: spec.name.clone(),
+            uid: spec.uid.clone(),
+            cpu_nano_cores: 0,
+            usage: stats.pod,
+        });
+    }
+    let node_memory_working_set = agent.machine.memory.saturating_sub(meminfo("MemAvailable"));
+    let snapshot = UsageSnapshot { at, node_cpu_ns, node_memory_working_set, pods, ..UsageSnapshot::default() };
+    (Sample { at, node_cpu_ns, cpu_ns }, snapshot)
+}
+
+/// Busy time of all processors since boot. /proc/stat counts hundredths of a second.
+fn node_cpu() -> u64 {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let first = text.lines().next().unwrap_or_default();
+    let ticks: Vec<u64> = first.split_whitespace().skip(1).filter_map(|tick| tick.parse().ok()).collect();
+    // user nice system, not idle iowait, then irq softirq steal
+    let busy = ticks.iter().take(3).chain(ticks.iter().skip(5).take(3)).sum::<u64>();
+    busy * 10_000_000
+}
