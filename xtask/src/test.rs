@@ -23,7 +23,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         return Err(Error::NotRoot("the tests make network namespaces, mounts and containers"));
     }
     let mut steps = Steps::only(args.only);
-    let ready = steps.must("system packages", || packages::ensure(&[Need::Build, Need::Run, Need::Test]));
+    let ready = steps.must("system packages", || packages::ensure(&Need::ALL));
     if !ready {
         return steps.finish();
     }

@@ -25,9 +25,7 @@ pub fn cache() -> PathBuf {
 
 /// The target folder of this build; the binary under test lies in it.
 pub fn target() -> PathBuf {
-    let exe = std::env::current_exe().expect("the path of the running test");
-    let profile = exe.ancestors().find(|folder| folder.ends_with("deps")).and_then(|deps| deps.parent());
-    profile.and_then(|profile| profile.parent()).expect("tests run from target/<profile>/deps").to_path_buf()
+    profile().parent().expect("the profile's folder lies in the target folder").to_path_buf()
 }
 
 /// The `barque` binary: `BARQUE_BIN`, or the one built beside this test.
@@ -35,9 +33,14 @@ pub fn barque() -> PathBuf {
     if let Some(given) = std::env::var_os("BARQUE_BIN") {
         return given.into();
     }
-    let exe = std::env::current_exe().expect("the path of the running test");
-    let profile = exe.ancestors().find(|folder| folder.ends_with("deps")).and_then(|deps| deps.parent());
-    let binary = profile.expect("tests run from target/<profile>/deps").join("barque");
+    let binary = profile().join("barque");
     assert!(binary.exists(), "{} is missing: run `cargo xtask test`, or `cargo build -p cli` first", binary.display());
     binary
+}
+
+/// `target/<profile>`: tests run from `deps` in it, xtask from the folder itself.
+fn profile() -> PathBuf {
+    let exe = std::env::current_exe().expect("the path of the running program");
+    let deps = exe.ancestors().find(|folder| folder.ends_with("deps")).unwrap_or(&exe);
+    deps.parent().expect("it lies in target/<profile>").to_path_buf()
 }
