@@ -10,6 +10,7 @@ mod exec;
 pub(crate) mod protocol;
 mod server;
 mod setup;
+mod trim;
 
 pub(crate) use create::LaunchFile;
 pub(crate) use setup::ShimFile;

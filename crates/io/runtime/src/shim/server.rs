@@ -6,6 +6,7 @@ mod helpers;
 
 use super::container::{Container, State};
 use super::protocol::{self, Message, Reply, Request};
+use super::trim;
 use nix::libc;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -21,6 +22,8 @@ const BUFFER: usize = 16 << 10;
 const MAX_UNSENT: usize = 1 << 20;
 /// Ends kept for helpers that have not reported yet: a helper reports within milliseconds.
 const MAX_UNCLAIMED: usize = 1024;
+/// Quiet for so long, the shim gives memory back, once.
+const IDLE_MS: i32 = 2000;
 /// How long to wait before a full disk is tried again.
 const DISK_RETRY_MS: i32 = 1000;
 
@@ -36,6 +39,8 @@ pub struct Server {
     sessions: HashMap<i32, u64>,
     /// Ends of processes whose helper has not told of them yet: pid, code, signal. Empty when no helper works.
     unclaimed: Vec<(i32, i32, Option<i32>)>,
+    /// Memory has been given back since something happened.
+    trimmed: bool,
     stopping: bool,
     buffer: Vec<u8>,
 }
@@ -112,6 +117,7 @@ impl Server {
             helpers: Vec::new(),
             sessions: HashMap::new(),
             unclaimed: Vec::new(),
+            trimmed: false,
             stopping: false,
             buffer: vec![0; BUFFER],
         })
@@ -138,15 +144,24 @@ impl Server {
     fn step(&mut self) {
         let (mut polls, sources) = self.interests();
         let blocked = self.containers.values().any(Container::blocked);
-        let timeout = if blocked { DISK_RETRY_MS } else { -1 };
+        let timeout = match (blocked, self.trimmed) {
+            (true, _) => DISK_RETRY_MS,
+            (false, false) => IDLE_MS,
+            (false, true) => -1,
+        };
         // SAFETY: a valid array of that length.
         let count = unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as libc::nfds_t, timeout) };
         if blocked {
             self.containers.values_mut().for_each(Container::retry_log);
         }
+        if count == 0 && !blocked {
+            trim::trim();
+            self.trimmed = true;
+        }
         if count <= 0 {
             return;
         }
+        self.trimmed = false;
         let ready: Vec<Source> =
             polls.iter().zip(&sources).filter(|(p, _)| p.revents != 0).map(|(_, source)| *source).collect();
         // Containers and helpers are addressed by position: nothing may be removed before all are served.

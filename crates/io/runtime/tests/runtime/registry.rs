@@ -42,17 +42,16 @@ impl Registry {
         }
         std::fs::write(folder.join("config.yml"), config).unwrap();
         let log = std::fs::File::create(folder.join("log")).unwrap();
-        // From here on its owner ends it, also when the start fails.
         let process = Command::new("docker-registry")
             .args(["serve", &format!("{place}/config.yml")])
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .expect("install docker-registry");
-        let host = format!("127.0.0.1:{port}");
+        let registry = Self { process, host: format!("127.0.0.1:{port}"), ca_file };
         for _ in 0..500 {
-            if TcpStream::connect(&host).is_ok() {
-                return Self { process, host, ca_file };
+            if TcpStream::connect(&registry.host).is_ok() {
+                return registry;
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
