@@ -125,6 +125,8 @@ fn start_controllers(api: &ApiServer, pki: &Pki, stop: &CancellationToken) {
     let informers = Informers::new(Arc::clone(&manager), stop.clone());
     let settings = Settings { root_ca: pki.ca().to_owned() };
     reconciler::run_controllers(&settings, &manager, &informers, &clock, stop);
+    tokio::spawn(reconciler::run_garbage_collector(Arc::clone(&manager), informers.clone(), stop.clone()));
+    tokio::spawn(reconciler::run_namespaces(manager, informers.clone(), Arc::clone(&clock), stop.clone()));
     let scheduler: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-scheduler"));
     tokio::spawn(reconciler::run_scheduler(scheduler, informers, clock, stop.clone()));
 }

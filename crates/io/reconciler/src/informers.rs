@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Informers {
     api: Arc<dyn Api>,
     stop: CancellationToken,
-    started: Arc<Mutex<HashMap<GroupVersionResource, Informer>>>,
+    started: Arc<Mutex<HashMap<GroupVersionResource, (Informer, CancellationToken)>>>,
 }
 
 impl Informers {
@@ -22,9 +22,21 @@ impl Informers {
 
     pub fn of(&self, resource: &GroupVersionResource) -> Informer {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        let start =
-            || Informer::start(Arc::clone(&self.api), resource.clone(), ListOptions::default(), self.stop.clone());
-        started.entry(resource.clone()).or_insert_with(start).clone()
+        let start = || {
+            let stop = self.stop.child_token();
+            let informer =
+                Informer::start(Arc::clone(&self.api), resource.clone(), ListOptions::default(), stop.clone());
+            (informer, stop)
+        };
+        started.entry(resource.clone()).or_insert_with(start).0.clone()
+    }
+
+    /// Stops following a resource that is served no more.
+    pub fn forget(&self, resource: &GroupVersionResource) {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, stop)) = started.remove(resource) {
+            stop.cancel();
+        }
     }
 }
 

@@ -7,10 +7,14 @@
 
 pub mod driver;
 pub mod execute;
+pub mod garbage;
 pub mod informers;
+pub mod namespaces;
 pub mod queue;
 pub mod scheduling;
 
 pub use driver::run_controllers;
+pub use garbage::run_garbage_collector;
 pub use informers::Informers;
+pub use namespaces::run_namespaces;
 pub use scheduling::run_scheduler;
