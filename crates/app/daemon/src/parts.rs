@@ -2,6 +2,7 @@
 
 use crate::Config;
 use netplan::Cidr;
+use std::net::IpAddr;
 
 pub fn runtime_config(config: &Config) -> runtime::Config {
     runtime::Config {
@@ -28,6 +29,23 @@ pub fn network_config(config: &Config) -> network::Config {
         table: config.instance.clone(),
         state_dir: config.run_dir.join("network"),
         netns_dir: config.run_dir.join("netns"),
+        ..defaults
+    }
+}
+
+pub fn node_config(config: &Config) -> node::Config {
+    let defaults = node::Config::for_node(&config.node_name);
+    let own = network_config(config).pod_cidr;
+    node::Config {
+        addresses: vec![config.address()],
+        labels: [("node-role.kubernetes.io/control-plane".to_owned(), String::new())].into(),
+        pod_cidr: own.to_string(),
+        data_dir: config.data_dir.join("node"),
+        log_dir: config.data_dir.join("logs"),
+        cluster_dns: config.dns_address().map_or(defaults.cluster_dns, IpAddr::from),
+        cluster_domain: config.cluster_domain.clone(),
+        max_pods: config.max_pods,
+        flex_volume_dirs: config.flex_volume_dirs.clone(),
         ..defaults
     }
 }

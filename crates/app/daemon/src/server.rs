@@ -12,6 +12,7 @@ use client::Api;
 use cluster::{Pki, PkiError};
 use controllers::Settings;
 use network::{Network, NetworkError};
+use node::Node;
 use reconciler::Informers;
 use runtime::Runtime;
 use std::net::SocketAddr;
@@ -45,6 +46,8 @@ pub enum StartError {
     Network(#[from] NetworkError),
     #[error("the container runtime does not start")]
     Runtime(#[from] runtime::Error),
+    #[error("the node agent does not start")]
+    Node(#[from] node::StartError),
     #[error("cannot watch for signals")]
     Signal(#[source] std::io::Error),
 }
@@ -73,6 +76,8 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let runtime = Runtime::open(parts::runtime_config(&config)).await?;
     let door = Admin::listen(&config).map_err(|source| StartError::File { path: admin::socket(&config), source })?;
     tokio::spawn(Admin { runtime: runtime.clone(), health: health.clone() }.serve(door));
+    let node = start_node(&config, &api, runtime, network, &health, &stop).await?;
+    doors.open(&config.node_name, node);
     tracing::info!(address = %config.address(), port = config.port, "the API is served");
     // Fails only where nobody asked to be told.
     _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -117,6 +122,19 @@ async fn start_api(
 async fn start_network(config: &Config, api: &ApiServer, health: &Health) -> Result<Arc<Network>, StartError> {
     let proxy = Arc::new(as_system(api, "system:kube-proxy"));
     Ok(Network::start(parts::network_config(config), proxy, health).await?)
+}
+
+async fn start_node(
+    config: &Config,
+    api: &ApiServer,
+    runtime: Runtime,
+    network: Arc<Network>,
+    health: &Health,
+    stop: &CancellationToken,
+) -> Result<Arc<Node>, StartError> {
+    let agent: Arc<dyn Api> = Arc::new(as_system(api, &format!("system:node:{}", config.node_name)));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(Node::start(parts::node_config(config), agent, runtime, network, clock, health, stop.clone()).await?)
 }
 
 fn start_controllers(api: &ApiServer, pki: &Pki, stop: &CancellationToken) {
