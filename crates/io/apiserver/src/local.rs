@@ -65,13 +65,18 @@ impl Api for Local {
 
     async fn list(&self, of: &Gvr, scope: Scope<'_>, options: &ListOptions) -> ApiResult<ObjectList> {
         let call = self.read(of, namespace_of(scope), "", "list")?;
-        let listed = self.server.list(&call, &params(options)).await?;
+        let listed = self.server.do_list(&call, &params(options)).await?;
         Ok(ObjectList { items: listed.items, revision: listed.revision })
     }
 
     async fn watch(&self, of: &Gvr, scope: Scope<'_>, options: &ListOptions, revision: u64) -> ApiResult<WatchStream> {
         let call = self.read(of, namespace_of(scope), "", "watch")?;
-        let params = ListParams { revision: Some(revision), watch: true, bookmarks: true, ..params(options) };
+        let params = ListParams {
+            revision: (revision > 0).then_some(revision),
+            watch: true,
+            bookmarks: true,
+            ..params(options)
+        };
         let params = ListParams { send_initial_events: (revision == 0).then_some(true), ..params };
         let watching = self.server.watch(&call, &params).await?.without_end();
         let batches = stream::unfold(watching, |mut watching| async move {

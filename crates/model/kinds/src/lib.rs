@@ -22,6 +22,7 @@ pub mod coordination;
 pub mod corev1;
 pub mod discovery;
 pub mod events;
+pub mod metrics;
 pub mod rbac;
 pub mod scheduling;
 pub mod storage;

@@ -37,6 +37,8 @@ pub const ALL: &[&KindDef] = &[
     &authorization::self_subject_rules_review::KIND,
     &authorization::subject_access_review::KIND,
     &apiextensions::custom_resource_definition::KIND,
+    &metrics::node_metrics::KIND,
+    &metrics::pod_metrics::KIND,
 ];
 
 #[cfg(test)]

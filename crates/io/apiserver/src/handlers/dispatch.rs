@@ -1,5 +1,7 @@
 //! From a verb to its handler: special ones by the table, all others generic.
 
+use super::list::Listed;
+use super::options::ListParams;
 use super::{Call, Written};
 use crate::auth::{Attributes, Target};
 use crate::resource::Sub;
@@ -37,10 +39,19 @@ impl Server {
             ("", _) if call.resource.allows("get") => self.get(call, revision).await,
             (_, Some(Sub::Scale(paths))) => self.get_scale(call, &paths).await,
             (_, Some(Sub::Status)) => self.get(call, revision).await,
-            (name, Some(Sub::Special)) if self.special.is_generic(&call.resource, name) => {
-                self.get(call, revision).await
-            }
+            (name, Some(Sub::Special)) if call.resource.part(name).is_some() => self.get(call, revision).await,
             _ => Err(no_such(call, "get")),
+        }
+    }
+
+    /// GET of a collection.
+    ///
+    /// # Errors
+    /// As the handlers'.
+    pub async fn do_list(&self, call: &Call<'_>, params: &ListParams) -> ApiResult<Listed> {
+        match self.special.handler(&call.resource, "") {
+            Some(handler) => handler.list(self, call, params).await,
+            None => self.list(call, params).await,
         }
     }
 
@@ -83,7 +94,7 @@ impl Server {
         match (call.subresource, call.resource.subresource(call.subresource)) {
             ("", _) if call.resource.allows(verb) => Ok(()),
             (_, Some(Sub::Status | Sub::Scale(_))) => Ok(()),
-            (name, Some(Sub::Special)) if self.special.is_generic(&call.resource, name) => Ok(()),
+            (name, Some(Sub::Special)) if call.resource.part(name).is_some() => Ok(()),
             _ => Err(no_such(call, verb)),
         }
     }

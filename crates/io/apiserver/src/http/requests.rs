@@ -151,7 +151,7 @@ async fn serve(
         }
         "list" => {
             need(&resource, "list")?;
-            let listed = server.list(&call, &ListParams::parse(&info.query)?).await?;
+            let listed = server.do_list(&call, &ListParams::parse(&info.query)?).await?;
             answer::list(&resource, listed, form)?
         }
         "watch" => {

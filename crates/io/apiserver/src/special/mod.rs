@@ -7,16 +7,18 @@ mod binding;
 mod eviction;
 mod finalize;
 mod lifecycles;
+mod metrics;
 mod ranges;
 mod reviews;
 mod services;
 mod token;
 
-use crate::handlers::options::Propagation;
+use crate::handlers::list::Listed;
+use crate::handlers::options::{ListParams, Propagation};
 use crate::handlers::{Call, Written};
 use crate::resource::Resource;
 use crate::server::{Config, Server};
-use apimachinery::{ApiError, ApiResult, Object, Value};
+use apimachinery::{ApiError, ApiResult, Object, Reason, Value};
 use async_trait::async_trait;
 pub(crate) use ranges::addresses;
 use reviews::Review;
@@ -95,14 +97,19 @@ pub trait Habit: Send + Sync {
 #[async_trait]
 pub trait Handler: Send + Sync {
     async fn call(&self, server: &Server, call: &Call<'_>, verb: &str, body: Value) -> ApiResult<Written>;
+
+    /// All of them, for kinds that are made up when somebody asks.
+    ///
+    /// # Errors
+    /// 405 unless the kind is one of these.
+    async fn list(&self, _server: &Server, _call: &Call<'_>, _params: &ListParams) -> ApiResult<Listed> {
+        Err(ApiError::new(Reason::MethodNotAllowed, "the server does not allow this method on the requested resource"))
+    }
 }
 
 /// Answered by [`crate::streams`].
 const STREAMS: [(&str, &str, &str); 4] =
     [("", "pods", "log"), ("", "pods", "exec"), ("", "pods", "attach"), ("", "pods", "portforward")];
-
-/// Subresources that are another way to the whole object.
-const GENERIC: [(&str, &str, &str); 1] = [("", "pods", "ephemeralcontainers")];
 
 /// A line of a table.
 type Row<K, T> = (K, Box<T>);
@@ -133,6 +140,8 @@ impl Special {
             (("", "pods", "eviction"), Box::new(eviction::Eviction)),
             (("", "namespaces", "finalize"), Box::new(finalize::Finalize)),
             (("", "serviceaccounts", "token"), Box::new(token::Token)),
+            (("metrics.k8s.io", "nodes", ""), Box::new(metrics::Metrics::Nodes)),
+            (("metrics.k8s.io", "pods", ""), Box::new(metrics::Metrics::Pods)),
             ((AUTHENTICATION, "tokenreviews", ""), Box::new(Review::Token)),
             ((AUTHENTICATION, "selfsubjectreviews", ""), Box::new(Review::SelfSubject)),
             ((AUTHORIZATION, "subjectaccessreviews", ""), Box::new(Review::SubjectAccess)),
@@ -158,12 +167,6 @@ impl Special {
     pub fn is_stream(&self, resource: &Resource, subresource: &str) -> bool {
         let gvr = &resource.gvr;
         STREAMS.iter().any(|(group, plural, sub)| *group == gvr.group && *plural == gvr.resource && *sub == subresource)
-    }
-
-    /// Whether a special subresource is read and written by the generic handlers (its rules are the kind's own).
-    pub fn is_generic(&self, resource: &Resource, subresource: &str) -> bool {
-        let gvr = &resource.gvr;
-        GENERIC.iter().any(|(group, plural, sub)| *group == gvr.group && *plural == gvr.resource && *sub == subresource)
     }
 
     pub fn handler(&self, resource: &Resource, subresource: &str) -> Option<&dyn Handler> {

@@ -1,7 +1,7 @@
 //! What goes over the wire: codes, texts, forms, limits.
 
 use crate::world::{Served, config_map, served};
-use client::resources::CONFIG_MAPS;
+use client::resources::{CONFIG_MAPS, NODES, PODS};
 use expect_test::expect;
 use serde_json::{Value, json};
 
@@ -137,6 +137,25 @@ async fn kubectl_works() {
     
 
     "#]].assert_eq(&said);
+}
+
+#[tokio::test]
+async fn kubectl_top_asks_the_nodes() {
+    let served = served().await;
+    served.world.service_account().await;
+    let node = json!({
+        "metadata": {"name": "measured"},
+        "status": {"capacity": {"cpu": "1", "memory": "640Mi"}, "allocatable": {"cpu": "1", "memory": "640Mi"}},
+    });
+    served.world.create(&NODES, "", node).await.unwrap();
+    let pod = json!({
+        "metadata": {"name": "a"},
+        "spec": {"nodeName": "measured", "containers": [{"name": "c", "image": "i"}]},
+    });
+    served.world.create(&PODS, "default", pod).await.unwrap();
+    let said = served.kubectl("top nodes --no-headers", "").await + &served.kubectl("top pods --no-headers", "").await;
+    let words: Vec<&str> = said.split_whitespace().collect();
+    assert_eq!(words.join(" "), "measured 250m 25% 64Mi 10% a 250m 64Mi");
 }
 
 /// Sends a request with curl and compares code and text.

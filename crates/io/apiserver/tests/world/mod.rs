@@ -8,12 +8,14 @@ use apimachinery::{ApiError, ApiResult, EventType, GroupVersionResource as Gvr, 
 use apiserver::auth::{TokenIssuer, UserInfo};
 use apiserver::{ApiServer, Config, Local};
 use async_trait::async_trait;
-use client::door::{Doors, NodeDoor};
+use bytes::Bytes;
+use client::door::{Doors, ExecOptions, ExecSession, LogOptions, NodeDoor, PortStream, Target};
 use client::{Api, ListOptions, Scope, WatchStream, WriteOptions};
 use futures_util::StreamExt;
 use serde_json::json;
 use std::sync::Arc;
 use store::{Embedded, Options};
+use tokio::sync::mpsc;
 
 pub struct World {
     pub server: Arc<ApiServer>,
@@ -23,10 +25,40 @@ pub struct World {
 
 struct NoDoors;
 
+/// A node that knows nothing but its statistics.
+struct Measured;
+
 #[async_trait]
 impl Doors for NoDoors {
     async fn door(&self, node: &str) -> ApiResult<Arc<dyn NodeDoor>> {
-        Err(ApiError::internal(format!("there is no node {node} in this test")))
+        if node == "measured" {
+            Ok(Arc::new(Measured))
+        } else {
+            Err(ApiError::internal(format!("there is no node {node}")))
+        }
+    }
+}
+
+#[async_trait]
+impl NodeDoor for Measured {
+    async fn logs(&self, _: Target, _: LogOptions) -> ApiResult<mpsc::Receiver<Bytes>> {
+        Err(ApiError::internal("this node has no logs"))
+    }
+
+    async fn exec(&self, _: Target, _: ExecOptions) -> ApiResult<ExecSession> {
+        Err(ApiError::internal("this node runs nothing"))
+    }
+
+    async fn port_forward(&self, _: Target, _: u16) -> ApiResult<Box<dyn PortStream>> {
+        Err(ApiError::internal("this node has no ports"))
+    }
+
+    async fn stats(&self) -> ApiResult<Value> {
+        let usage = json!({"usageNanoCores": 250_000_000, "name": "c"});
+        let memory = json!({"workingSetBytes": 64 << 20});
+        let container = json!({"name": "c", "cpu": usage, "memory": memory});
+        let pod = json!({"podRef": {"name": "a", "namespace": "default"}, "containers": [container]});
+        Ok(json!({"node": {"cpu": usage, "memory": memory}, "pods": [pod]}))
     }
 }
 

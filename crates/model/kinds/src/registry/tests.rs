@@ -78,6 +78,8 @@ fn examples() -> Vec<Value> {
         json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": "a"}}),
         json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": question}),
         json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "spec": definition}),
+        json!({"apiVersion": "metrics.k8s.io/v1beta1", "kind": "NodeMetrics", "usage": {"cpu": "1n", "memory": "1Ki"}}),
+        json!({"apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics", "containers": [{"name": "c"}]}),
     ]
 }
 
