@@ -20,7 +20,9 @@ impl Host {
         run(Command::new("ip").args(["netns", "add", &host.name])).expect_ok();
         let set_up = [
             "ip link set lo up".to_owned(),
-            "ip link add eth0 type dummy".to_owned(),
+            // A cable to nowhere; not every kernel has dummy devices.
+            "ip link add eth0 type veth peer name nowhere".to_owned(),
+            "ip link set nowhere up".to_owned(),
             format!("ip addr add {ADDRESS}/24 dev eth0"),
             "ip link set eth0 up".to_owned(),
             "ip route add default via 10.0.42.254".to_owned(),

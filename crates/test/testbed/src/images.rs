@@ -70,6 +70,45 @@ pub const MATOMO: Recipe = Recipe {
     config: &["--config.cmd=/bin/bash"],
 };
 
+/// A stand-in for proxysql: busybox answering on its two ports with the configuration it was given.
+pub const PROXYSQL: Recipe = Recipe {
+    name: "proxysql",
+    packages: &[],
+    script: r#"
+        mkdir -p "$ROOT"/bin "$ROOT"/etc "$ROOT"/tmp "$ROOT"/proc "$ROOT"/sys "$ROOT"/dev
+        cp /bin/busybox "$ROOT"/bin/busybox
+        for name in $(/bin/busybox --list); do [ -e "$ROOT/bin/$name" ] || ln -s busybox "$ROOT/bin/$name"; done
+        printf 'root:x:0:0:root:/:/bin/sh\n' > "$ROOT"/etc/passwd
+        printf '#!/bin/sh\necho "admin of $(hostname)"\ncat /etc/proxysql.cnf\n' > "$ROOT"/admin
+        printf '#!/bin/sh\necho "mysql of $(hostname)"\n' > "$ROOT"/mysql
+        cat > "$ROOT"/proxysql <<'SH'
+#!/bin/sh
+nc -ll -p 6032 -e /admin & admin=$!
+nc -ll -p 6033 -e /mysql & mysql=$!
+trap 'kill $admin $mysql; exit 0' TERM
+wait
+SH
+        chmod 0755 "$ROOT"/admin "$ROOT"/mysql
+        chmod 0755 "$ROOT"/proxysql
+    "#,
+    config: &["--config.cmd=/proxysql", "--config.env=PATH=/bin"],
+};
+
+/// A recipe and the name it stands for.
+pub struct Image {
+    pub name: &'static str,
+    pub recipe: Recipe,
+}
+
+/// Every stand-in, as a registry serves it in place of docker.io.
+pub const ALL: &[Image] = &[
+    Image { name: "library/busybox:1", recipe: BUSYBOX },
+    Image { name: "library/nginx:1.15", recipe: NGINX },
+    Image { name: "library/nextcloud:14.0-fpm", recipe: NEXTCLOUD },
+    Image { name: "library/matomo:3.7", recipe: MATOMO },
+    Image { name: "severalnines/proxysql:1.4.12", recipe: PROXYSQL },
+];
+
 impl Recipe {
     /// The OCI layout with the image's tag, `<folder>:<name>`; built if this recipe was not built before.
     pub fn layout(&self) -> PathBuf {

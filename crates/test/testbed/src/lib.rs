@@ -3,6 +3,7 @@
 //! Everything a test makes lies below one folder and one namespace, and goes with the test.
 
 pub mod cluster;
+pub mod folder;
 pub mod host;
 pub mod images;
 pub mod registry;
@@ -10,6 +11,7 @@ pub mod run;
 pub mod tools;
 
 pub use cluster::Cluster;
+pub use folder::Folder;
 pub use host::Host;
 pub use registry::Registry;
 pub use run::{Output, wait_for};

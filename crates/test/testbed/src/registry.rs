@@ -37,11 +37,16 @@ impl Registry {
         registry
     }
 
-    /// Copies an image of an OCI layout into the registry as `name` (`library/nginx:1.15`).
-    pub fn push(&self, host: &Host, layout: &Path, name: &str) {
-        let from = format!("oci:{}", layout.display());
+    /// Copies an image, `<OCI layout>:<tag>`, into the registry as `name` (`library/nginx:1.15`).
+    pub fn push(&self, host: &Host, image: &str, name: &str) {
+        let from = format!("oci:{image}");
         let to = format!("docker://127.0.0.1:{PORT}/{name}");
         run(host.command("skopeo").args(["copy", "--quiet", "--dest-tls-verify=false", &from, &to])).expect_ok();
+    }
+
+    /// The body of a path of the registry.
+    pub fn get(&self, host: &Host, path: &str) -> String {
+        run(host.command("curl").args(["-sf", &format!("http://127.0.0.1:{PORT}{path}")])).expect_ok()
     }
 
     pub fn folder(&self) -> &Path {
