@@ -72,10 +72,23 @@ fn downward(pod: &Value) -> Value {
     json!([pod["metadata"]["labels"], pod["metadata"]["annotations"]])
 }
 
-/// Conditions merge by type: only those that differ, so that nobody else's is written.
+/// Conditions merge by type and field by field: only those that differ, so that nobody else's is written, and with
+/// null for what they no longer say.
 fn changed_conditions(wanted: &Value, written: Option<&Value>) -> Value {
     let written = written.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    wanted.as_array().into_iter().flatten().filter(|condition| !written.contains(condition)).cloned().collect()
+    let changed = wanted.as_array().into_iter().flatten().filter(|condition| !written.contains(condition));
+    changed
+        .map(|condition| {
+            let mut condition = condition.clone();
+            let before = written.iter().find(|old| old["type"] == condition["type"]).and_then(Value::as_object);
+            for field in before.into_iter().flat_map(Map::keys) {
+                if condition.get(field).is_none() {
+                    condition[field] = Value::Null;
+                }
+            }
+            condition
+        })
+        .collect()
 }
 
 impl Task {

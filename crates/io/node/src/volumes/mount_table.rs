@@ -34,7 +34,7 @@ pub(super) fn unmount_below(folder: &Path) -> Result<(), String> {
 
 /// Mount points below a folder, in the order they were mounted.
 fn below(folder: &Path) -> Vec<PathBuf> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let table = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap_or_default();
     let points = table.lines().filter_map(|line| line.split(' ').nth(4)).map(|text| PathBuf::from(unescape(text)));
     points.filter(|point| point.starts_with(folder)).collect()
 }
