@@ -17,6 +17,9 @@ const GATHER: Duration = Duration::from_millis(5);
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_LAST: Duration = Duration::from_secs(30);
 
+/// Services with up to so many endpoints change by single elements; beyond, a changed number loads the whole table.
+const READY_DRAWS: usize = 16;
+
 pub struct Proxy {
     node: NodeFacts,
     known: Known,
@@ -29,6 +32,7 @@ pub struct Proxy {
 impl Proxy {
     pub fn new(config: &Config, known: Known, pods: Arc<Pods>, health: Check) -> Self {
         let node = NodeFacts {
+            ready_draws: READY_DRAWS,
             name: config.node_name.clone(),
             pod_cidr: config.pod_cidr,
             cluster_cidr: config.cluster_cidr,

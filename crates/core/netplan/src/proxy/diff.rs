@@ -13,7 +13,7 @@ type Elements = BTreeMap<Box<str>, Box<str>>;
 impl Plan {
     /// Text for `nft -f -` that turns `before`'s rules into this plan's; empty if they are equal.
     pub fn changes(&self, before: &Self) -> String {
-        if self.node != before.node {
+        if self.node != before.node || !self.draws.is_subset(&before.draws) {
             return self.full();
         }
         let table = &self.node.table;
@@ -37,10 +37,8 @@ impl Plan {
     }
 
     fn new_chains(&self, before: &Self) -> String {
-        let draws = self.draws.difference(&before.draws).map(rules::draw_chain);
         let changed = self.sticky.iter().filter(|(name, sticky)| before.sticky.get(*name) != Some(sticky));
-        draws.collect::<String>()
-            + &changed.map(|(name, sticky)| new_sticky(name, sticky, before.sticky.get(name))).collect::<String>()
+        changed.map(|(name, sticky)| new_sticky(name, sticky, before.sticky.get(name))).collect()
     }
 
     /// Chains that are written anew are emptied first.

@@ -21,6 +21,9 @@ pub struct NodeFacts {
     /// Names of interface and table: letters, digits, `-`, `_`.
     pub bridge: String,
     pub table: String,
+    /// Draws of up to so many endpoints stand in the table from the start: nft 1.0.6 cannot add a rule that looks into a
+    /// map it did not load itself, so a draw more means loading the whole table.
+    pub ready_draws: usize,
 }
 
 /// Maps and sets of the table; what each means is said where [`super::rules`] declares it.
@@ -86,7 +89,7 @@ pub fn plan(world: &World, node: &NodeFacts, host_ports: &[(Ipv4Addr, HostPort)]
     let mut plan = Plan {
         node: node.clone(),
         elements: BTreeMap::new(),
-        draws: BTreeSet::new(),
+        draws: ready_draws(node.ready_draws),
         sticky: BTreeMap::new(),
         udp: BTreeMap::new(),
     };
@@ -314,4 +317,12 @@ fn v4(address: &IpAddr) -> Option<Ipv4Addr> {
         IpAddr::V4(address) => Some(*address),
         IpAddr::V6(_) => None,
     }
+}
+
+fn ready_draws(most: usize) -> BTreeSet<Draw> {
+    let maps = [Map::ServiceEndpoints, Map::NodePortEndpoints, Map::LocalServiceEndpoints, Map::LocalNodePortEndpoints];
+    let draws = (1..=most).flat_map(|count| {
+        maps.into_iter().flat_map(move |from| [true, false].map(|masquerade| Draw { from, masquerade, count }))
+    });
+    draws.collect()
 }

@@ -15,6 +15,7 @@ use std::fmt::Write;
 
 pub fn node() -> NodeFacts {
     NodeFacts {
+        ready_draws: 0,
         name: "n1".into(),
         pod_cidr: "10.42.0.0/24".parse().unwrap(),
         cluster_cidr: "10.42.0.0/16".parse().unwrap(),
@@ -268,20 +269,104 @@ fn a_change_is_a_few_elements() {
         before,
         "svc web 10.96.1.1 80\neps web 10.42.0.5:80/here 10.42.1.6:80 10.42.1.7:80",
         expect![[r#"
-        table ip barque {
-        	chain service-3 {
-        		meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . ip protocol . th dport . numgen random mod 3 map @service-endpoints
-        	}
-        }
-        delete element ip barque services { 10.96.1.1 . tcp . 80 }
-        delete element ip barque node-ports { tcp . 30080 }
-        delete element ip barque node-port-endpoints { tcp . 30080 . 0, tcp . 30080 . 1 }
-        add element ip barque services { 10.96.1.1 . tcp . 80 : goto service-3 }
-        add element ip barque service-endpoints { 10.96.1.1 . tcp . 80 . 2 : 10.42.1.7 . 80 }
-        delete chain ip barque masquerade-node-port-2
-        delete chain ip barque service-2
-        delete chain ip barque node-port-2
-    "#]],
+            table ip barque
+            delete table ip barque
+            table ip barque {
+            	map services { # cluster, external and balancer IPs
+            		type ipv4_addr . inet_proto . inet_service : verdict
+            	}
+            	map node-ports { # ports of every local address
+            		type inet_proto . inet_service : verdict
+            	}
+            	map local-services { # from outside, to endpoints of this node only
+            		type ipv4_addr . inet_proto . inet_service : verdict
+            	}
+            	map local-node-ports { # from outside, to endpoints of this node only
+            		type inet_proto . inet_service : verdict
+            	}
+            	map service-endpoints { # which endpoint has which number
+            		typeof ip daddr . ip protocol . th dport . numgen random mod 65536 : ip daddr . th dport
+            	}
+            	map node-port-endpoints { # which endpoint has which number
+            		typeof ip protocol . th dport . numgen random mod 65536 : ip daddr . th dport
+            	}
+            	map local-service-endpoints { # which endpoint has which number
+            		typeof ip daddr . ip protocol . th dport . numgen random mod 65536 : ip daddr . th dport
+            	}
+            	map local-node-port-endpoints { # which endpoint has which number
+            		typeof ip protocol . th dport . numgen random mod 65536 : ip daddr . th dport
+            	}
+            	map refused { # Services without endpoints
+            		type ipv4_addr . inet_proto . inet_service : verdict
+            	}
+            	map refused-ports { # node ports of Services without endpoints
+            		type inet_proto . inet_service : verdict
+            	}
+            	set hairpin { # pods led to themselves
+            		type ipv4_addr . ipv4_addr
+            	}
+            	chain masquerade-mark {
+            		meta mark set meta mark or 0x4000
+            	}
+            	chain refuse {
+            		reject
+            	}
+            	chain services-lookup {
+            		ip saddr != 10.42.0.0/16 ip daddr 10.96.0.0/16 jump masquerade-mark
+            		ip daddr . meta l4proto . th dport vmap @services
+            		fib daddr type local meta l4proto . th dport vmap @node-ports
+            	}
+            	chain outside-lookup {
+            		ip daddr . meta l4proto . th dport vmap @local-services
+            		fib daddr type local meta l4proto . th dport vmap @local-node-ports
+            	}
+            	chain prerouting {
+            		type nat hook prerouting priority -100; policy accept;
+            		meta l4proto { tcp, udp, sctp } ip saddr != 10.42.0.0/16 jump outside-lookup
+            		meta l4proto { tcp, udp, sctp } jump services-lookup
+            	}
+            	chain output {
+            		type nat hook output priority -100; policy accept;
+            		meta l4proto { tcp, udp, sctp } jump services-lookup
+            	}
+            	chain postrouting {
+            		type nat hook postrouting priority 100; policy accept;
+            		ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random
+            		ct status dnat meta mark & 0x4000 == 0x4000 meta mark set meta mark xor 0x4000 masquerade fully-random
+            		ct status dnat ip saddr != 10.42.0.0/16 oifname != "lo" fib saddr type local masquerade fully-random
+            		ip saddr 10.42.0.0/24 ip daddr != 10.42.0.0/16 oifname != "barque0" masquerade fully-random
+            	}
+            	chain not-from-pods {
+            		type filter hook prerouting priority -300; policy accept;
+            		iifname "barque0" ip daddr 127.0.0.0/8 drop
+            	}
+            	chain refused-lookup {
+            		ct state established,related accept
+            		ct status dnat accept
+            		meta l4proto { tcp, udp, sctp } ip daddr . meta l4proto . th dport vmap @refused
+            		ip daddr 10.96.0.0/16 ip daddr != 10.96.0.10 reject
+            	}
+            	chain input {
+            		type filter hook input priority 0; policy accept;
+            		jump refused-lookup
+            		meta l4proto { tcp, udp, sctp } meta l4proto . th dport vmap @refused-ports
+            	}
+            	chain forward {
+            		type filter hook forward priority 0; policy accept;
+            		jump refused-lookup
+            	}
+            	chain filter-output {
+            		type filter hook output priority 0; policy accept;
+            		jump refused-lookup
+            	}
+            	chain service-3 {
+            		meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . ip protocol . th dport . numgen random mod 3 map @service-endpoints
+            	}
+            }
+            add element ip barque services { 10.96.1.1 . tcp . 80 : goto service-3 }
+            add element ip barque service-endpoints { 10.96.1.1 . tcp . 80 . 0 : 10.42.0.5 . 80, 10.96.1.1 . tcp . 80 . 1 : 10.42.1.6 . 80, 10.96.1.1 . tcp . 80 . 2 : 10.42.1.7 . 80 }
+            add element ip barque hairpin { 10.42.0.5 . 10.42.0.5 }
+        "#]],
     );
     check_changes(
         before,
@@ -329,21 +414,103 @@ fn affinity_keeps_the_clients_of_endpoints_that_stay() {
         before,
         "svc web 10.96.1.1 80\neps web 10.42.0.5:80 10.42.1.6:80",
         expect![[r#"
-        table ip barque {
-        	chain service-2 {
-        		meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . ip protocol . th dport . numgen random mod 2 map @service-endpoints
-        	}
-        }
-        delete element ip barque services { 10.96.1.1 . tcp . 80 }
-        add element ip barque services { 10.96.1.1 . tcp . 80 : goto service-2 }
-        add element ip barque service-endpoints { 10.96.1.1 . tcp . 80 . 0 : 10.42.0.5 . 80, 10.96.1.1 . tcp . 80 . 1 : 10.42.1.6 . 80 }
-        delete chain ip barque masquerade-sticky/default/web/tcp/80
-        delete chain ip barque sticky/default/web/tcp/80
-        delete chain ip barque sticky/default/web/tcp/80/10.42.0.5/80/60
-        delete set ip barque sticky/default/web/tcp/80/10.42.0.5/80/60
-        delete chain ip barque sticky/default/web/tcp/80/10.42.1.6/80/60
-        delete set ip barque sticky/default/web/tcp/80/10.42.1.6/80/60
-    "#]],
+            table ip barque
+            delete table ip barque
+            table ip barque {
+            	map services { # cluster, external and balancer IPs
+            		type ipv4_addr . inet_proto . inet_service : verdict
+            	}
+            	map node-ports { # ports of every local address
+            		type inet_proto . inet_service : verdict
+            	}
+            	map local-services { # from outside, to endpoints of this node only
+            		type ipv4_addr . inet_proto . inet_service : verdict
+            	}
+            	map local-node-ports { # from outside, to endpoints of this node only
+            		type inet_proto . inet_service : verdict
+            	}
+            	map service-endpoints { # which endpoint has which number
+            		typeof ip daddr . ip protocol . th dport . numgen random mod 65536 : ip daddr . th dport
+            	}
+            	map node-port-endpoints { # which endpoint has which number
+            		typeof ip protocol . th dport . numgen random mod 65536 : ip daddr . th dport
+            	}
+            	map local-service-endpoints { # which endpoint has which number
+            		typeof ip daddr . ip protocol . th dport . numgen random mod 65536 : ip daddr . th dport
+            	}
+            	map local-node-port-endpoints { # which endpoint has which number
+            		typeof ip protocol . th dport . numgen random mod 65536 : ip daddr . th dport
+            	}
+            	map refused { # Services without endpoints
+            		type ipv4_addr . inet_proto . inet_service : verdict
+            	}
+            	map refused-ports { # node ports of Services without endpoints
+            		type inet_proto . inet_service : verdict
+            	}
+            	set hairpin { # pods led to themselves
+            		type ipv4_addr . ipv4_addr
+            	}
+            	chain masquerade-mark {
+            		meta mark set meta mark or 0x4000
+            	}
+            	chain refuse {
+            		reject
+            	}
+            	chain services-lookup {
+            		ip saddr != 10.42.0.0/16 ip daddr 10.96.0.0/16 jump masquerade-mark
+            		ip daddr . meta l4proto . th dport vmap @services
+            		fib daddr type local meta l4proto . th dport vmap @node-ports
+            	}
+            	chain outside-lookup {
+            		ip daddr . meta l4proto . th dport vmap @local-services
+            		fib daddr type local meta l4proto . th dport vmap @local-node-ports
+            	}
+            	chain prerouting {
+            		type nat hook prerouting priority -100; policy accept;
+            		meta l4proto { tcp, udp, sctp } ip saddr != 10.42.0.0/16 jump outside-lookup
+            		meta l4proto { tcp, udp, sctp } jump services-lookup
+            	}
+            	chain output {
+            		type nat hook output priority -100; policy accept;
+            		meta l4proto { tcp, udp, sctp } jump services-lookup
+            	}
+            	chain postrouting {
+            		type nat hook postrouting priority 100; policy accept;
+            		ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random
+            		ct status dnat meta mark & 0x4000 == 0x4000 meta mark set meta mark xor 0x4000 masquerade fully-random
+            		ct status dnat ip saddr != 10.42.0.0/16 oifname != "lo" fib saddr type local masquerade fully-random
+            		ip saddr 10.42.0.0/24 ip daddr != 10.42.0.0/16 oifname != "barque0" masquerade fully-random
+            	}
+            	chain not-from-pods {
+            		type filter hook prerouting priority -300; policy accept;
+            		iifname "barque0" ip daddr 127.0.0.0/8 drop
+            	}
+            	chain refused-lookup {
+            		ct state established,related accept
+            		ct status dnat accept
+            		meta l4proto { tcp, udp, sctp } ip daddr . meta l4proto . th dport vmap @refused
+            		ip daddr 10.96.0.0/16 ip daddr != 10.96.0.10 reject
+            	}
+            	chain input {
+            		type filter hook input priority 0; policy accept;
+            		jump refused-lookup
+            		meta l4proto { tcp, udp, sctp } meta l4proto . th dport vmap @refused-ports
+            	}
+            	chain forward {
+            		type filter hook forward priority 0; policy accept;
+            		jump refused-lookup
+            	}
+            	chain filter-output {
+            		type filter hook output priority 0; policy accept;
+            		jump refused-lookup
+            	}
+            	chain service-2 {
+            		meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . ip protocol . th dport . numgen random mod 2 map @service-endpoints
+            	}
+            }
+            add element ip barque services { 10.96.1.1 . tcp . 80 : goto service-2 }
+            add element ip barque service-endpoints { 10.96.1.1 . tcp . 80 . 0 : 10.42.0.5 . 80, 10.96.1.1 . tcp . 80 . 1 : 10.42.1.6 . 80 }
+        "#]],
     );
 }
 
