@@ -337,7 +337,7 @@ fn purge(config: &Config) -> Result<()> {
 
 /// Deepest first.
 fn mounts_below(folders: &[&PathBuf]) -> Vec<PathBuf> {
-    let text = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let text = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap_or_default();
     let path = |line: &str| Some(PathBuf::from(line.split(' ').nth(4)?.replace("\\040", " ")));
     let mut found: Vec<PathBuf> =
         text.lines().filter_map(path).filter(|p| folders.iter().any(|f| p.starts_with(f) && p != *f)).collect();

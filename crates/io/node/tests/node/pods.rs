@@ -203,7 +203,7 @@ pub fn environment_and_security() {
             "COLOR=blue",
             "S_size=9",
             "FROM_IMAGE=yes",
-            "uid=1000 gid=1001 groups=1001,7",
+            "uid=1000 gid=1001 groups=7,1001",
             "ship",
             "nameserver 10.96.0.10",
             "search default.svc.cluster.local svc.cluster.local cluster.local",

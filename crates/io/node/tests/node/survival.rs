@@ -31,7 +31,7 @@ pub fn agent_restarts() {
         let pods = std::fs::read_dir(world.folder.join("node/pods")).unwrap().count();
         assert_eq!(pods, 1, "folders of deleted pods are left");
         // It is still looked after: a crash is noticed, the volume is found again.
-        world.exec("stays", "kill -9 1 || kill -TERM 1").await;
+        world.exec("stays", "kill -TERM 1").await;
         let pod = world
             .until("stays", "restarted", |pod| {
                 container(pod, "main")["restartCount"] == 1 && container(pod, "main")["state"]["running"].is_object()
