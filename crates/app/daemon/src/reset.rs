@@ -12,6 +12,8 @@ pub enum ResetError {
     Running(PathBuf),
     #[error("the containers were not all removed")]
     Runtime(#[from] runtime::Error),
+    #[error("the pods' volumes were not all unmounted: {0}")]
+    Volumes(String),
     #[error("the pod network was not all removed")]
     Network(#[from] network::NetworkError),
     #[error("cannot remove {path}")]
@@ -27,6 +29,8 @@ pub async fn reset(config: &Config) -> Result<(), ResetError> {
         return Err(ResetError::Running(config.data_dir.clone()));
     }
     Runtime::purge(&parts::runtime_config(config)).await?;
+    // Files of a volume that stays mounted would be deleted as ours.
+    node::purge(&parts::node_config(config)).map_err(ResetError::Volumes)?;
     Network::purge_all(&parts::network_config(config)).await?;
     // The configuration file is the user's own and stays.
     let ours = [config.pki_dir(), config.kubeconfig(), config.config_dir.join("store.key")];

@@ -24,3 +24,11 @@ mod volumes;
 pub use agent::{Node, StartError};
 pub use config::{Config, EvictionHard};
 pub use stats::{ContainerUsage, PodUsage, UsageSnapshot};
+
+/// Unmounts what pods of this configuration had mounted, for `barque reset`. No agent may run.
+///
+/// # Errors
+/// Names what stays mounted: nothing below [`Config::data_dir`] may be removed then.
+pub fn purge(config: &Config) -> Result<(), String> {
+    volumes::unmount_all(&config.data_dir)
+}

@@ -1,22 +1,28 @@
 //! A cluster of one machine: the real binary on a [`Host`], its folders, its kubectl.
 
+use crate::folder::Folder;
 use crate::host::Host;
+use crate::images::Image;
+use crate::registry::Registry;
 use crate::run::{Output, run, run_with_input, wait_for};
-use crate::{barque, tools};
+use crate::{barque, example, tools};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-/// How long a state may take before a test gives up. Far above the usual, for busy machines.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a state may take before a test gives up. Far above the usual: unoptimised builds on busy machines take
+/// minutes to unpack an image.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Ends with everything it made when dropped.
 pub struct Cluster {
-    pub host: Host,
-    folder: PathBuf,
     server: Option<Child>,
+    /// The stand-in for docker.io, where a test asked for one.
+    pub registry: Option<Registry>,
     kubectl: PathBuf,
+    folder: Folder,
+    pub host: Host,
 }
 
 impl Cluster {
@@ -33,22 +39,36 @@ impl Cluster {
         cluster
     }
 
+    /// With a registry on the host's loopback that serves these images as docker.io, and his flexVolume driver.
+    pub fn start_with_images(name: &str, images: &[Image]) -> Self {
+        let mut cluster = Self::prepare(name, &Registry::as_mirror());
+        let registry = Registry::start(&cluster.host, cluster.folder());
+        for image in images {
+            registry.push(&cluster.host, &image.recipe.reference(), image.name);
+        }
+        cluster.registry = Some(registry);
+        cluster.install_rook();
+        cluster.serve();
+        cluster.wait_ready();
+        cluster
+    }
+
     /// A host with a configuration file and no server yet.
     pub fn prepare(name: &str, config: &str) -> Self {
-        let folder = PathBuf::from(format!("/tmp/bqt-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder in /tmp");
-        let place = folder.display();
+        let host = Host::new(name);
+        let folder = Folder::new(name);
+        let place = folder.path().display();
         let instance = format!("bq{}", std::process::id() % 100_000);
         let text = format!(
             "dataDir: {place}/data\nrunDir: {place}/run\nconfigDir: {place}/etc\ninstance: {instance}\nnodeName: node1\n\
              flexVolumeDirs: [{place}/flex]\n{config}"
         );
-        std::fs::write(folder.join("config.yaml"), text).expect("a configuration file");
-        Self { host: Host::new(name), folder, server: None, kubectl: tools::kubectl() }
+        std::fs::write(folder.path().join("config.yaml"), text).expect("a configuration file");
+        Self { host, folder, server: None, registry: None, kubectl: tools::kubectl() }
     }
 
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     /// The server's process id.
@@ -58,7 +78,7 @@ impl Cluster {
 
     /// Starts the server's process; its log is `server.log`.
     pub fn serve(&mut self) {
-        let log = File::options().append(true).create(true).open(self.folder.join("server.log")).expect("a log file");
+        let log = File::options().append(true).create(true).open(self.folder.path().join("server.log")).expect("a log file");
         let mut command = self.barque_command(&["server"]);
         command.stdout(log.try_clone().expect("a log file")).stderr(log);
         self.server = Some(command.spawn().expect("barque starts"));
@@ -87,14 +107,14 @@ impl Cluster {
 
     /// The end of the server's log, for failures.
     pub fn log(&self) -> String {
-        let log = std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default();
+        let log = std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
     pub fn barque_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.host.command(barque());
-        command.arg("--config").arg(self.folder.join("config.yaml")).args(arguments);
+        command.arg("--config").arg(self.folder.path().join("config.yaml")).args(arguments);
         command
     }
 
@@ -103,7 +123,7 @@ impl Cluster {
     }
 
     pub fn kubeconfig(&self) -> PathBuf {
-        self.folder.join("etc/admin.conf")
+        self.folder.path().join("etc/admin.conf")
     }
 
     pub fn kubectl_command(&self, arguments: &[&str]) -> Command {
@@ -113,12 +133,21 @@ impl Cluster {
     /// Any client program inside the host, with the kubeconfig set.
     pub fn client(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = self.host.command(program);
-        command.args(arguments).env("KUBECONFIG", self.kubeconfig()).env("HOME", &self.folder);
+        command.args(arguments).env("KUBECONFIG", self.kubeconfig()).env("HOME", self.folder.path());
         command
     }
 
     pub fn kubectl(&self, arguments: &[&str]) -> Output {
         run(&mut self.kubectl_command(arguments))
+    }
+
+    /// `kubectl apply -f` of files of the examples folder.
+    pub fn apply_examples(&self, names: &[&str]) -> Output {
+        let mut command = self.kubectl_command(&["apply"]);
+        for name in names {
+            command.arg("-f").arg(example(name));
+        }
+        run(&mut command)
     }
 
     /// `kubectl apply -f -`
@@ -163,9 +192,7 @@ impl Drop for Cluster {
             eprintln!("barque reset failed: {reset}");
         }
         if std::thread::panicking() {
-            eprintln!("the server's log is kept: {}/server.log", self.folder.display());
-        } else if let Err(error) = std::fs::remove_dir_all(&self.folder) {
-            eprintln!("{} stays: {error}", self.folder.display());
+            eprintln!("the server's log ended with:\n{}", self.log());
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Everything a test makes lies below one folder and one namespace, and goes with the test.
 
 pub mod cluster;
+mod flex;
 pub mod folder;
 pub mod host;
 pub mod images;
@@ -23,6 +24,20 @@ pub fn cache() -> PathBuf {
     let folder = target().join("testbed");
     std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("cannot make {}: {error}", folder.display()));
     folder
+}
+
+/// A file of the repository's `examples` folder.
+pub fn example(name: &str) -> PathBuf {
+    let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let file = repository.join("examples").join(name);
+    assert!(file.exists(), "{} is missing", file.display());
+    file
+}
+
+/// The text of a file of the repository's `examples` folder.
+pub fn example_text(name: &str) -> String {
+    let file = example(name);
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 /// The target folder of this build; the binary under test lies in it.

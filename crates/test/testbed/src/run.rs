@@ -66,11 +66,14 @@ pub fn run_with_input(command: &mut Command, input: &str) -> Output {
 #[track_caller]
 pub fn wait_for<T>(what: &str, limit: Duration, mut state: impl FnMut() -> Result<T, String>) -> T {
     let end = Instant::now() + limit;
+    let mut pause = Duration::from_millis(20);
     loop {
         match state() {
             Ok(reached) => return reached,
             Err(why) if Instant::now() > end => panic!("after {limit:?} not yet {what}: {why}"),
-            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            // Asking starts a program each time: seldom enough not to slow down what is waited for.
+            Err(_) => std::thread::sleep(pause),
         }
+        pause = (pause * 2).min(Duration::from_millis(500));
     }
 }

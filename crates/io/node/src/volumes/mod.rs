@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use stdx::Timestamp;
 
 pub(crate) use flex::FlexDrivers;
+pub(crate) use mount_table::unmount_below as unmount_all;
 pub(crate) use projected::Tokens;
 
 /// Every type of volume. The first that handles a volume has it.

@@ -2,14 +2,11 @@
 
 use rustix::mount::{MountFlags, UnmountFlags};
 use std::ffi::CString;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Whether something is mounted exactly here. A bind from the same file system is not seen; ours are not of that kind.
+/// Whether something is mounted exactly here, be it a folder of the same file system, as drivers bind them.
 pub(super) fn is_mount_point(path: &Path) -> bool {
-    let of = |path: &Path| std::fs::symlink_metadata(path).ok().map(|meta| meta.dev());
-    let parent = path.parent().and_then(of);
-    parent.is_some() && of(path).is_some_and(|device| Some(device) != parent)
+    below(path).iter().any(|point| point == path)
 }
 
 /// Mounts a tmpfs over an empty folder.
@@ -21,7 +18,7 @@ pub(super) fn mount_tmpfs(at: &Path, options: &str) -> Result<(), String> {
 }
 
 /// Unmounts all below a folder, the deepest first. An error if something stays: the folder must not be removed then.
-pub(super) fn unmount_below(folder: &Path) -> Result<(), String> {
+pub(crate) fn unmount_below(folder: &Path) -> Result<(), String> {
     for path in below(folder).iter().rev() {
         rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
             .map_err(|error| format!("cannot unmount {}: {error}", path.display()))?;
