@@ -13,7 +13,7 @@ use cluster::{Pki, PkiError};
 use controllers::Settings;
 use network::{Network, NetworkError};
 use node::Node;
-use reconciler::Informers;
+use reconciler::{Informers, LocalPath};
 use runtime::Runtime;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -70,7 +70,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let api = start_api(&config, &pki, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&doors), &health).await?;
     let listener = listen(SocketAddr::new(config.bind_address, config.port)).await?;
     let serving = api.serve(listener);
-    start_controllers(&api, &pki, &stop);
+    start_controllers(&config, &api, &pki, &stop);
     tokio::spawn(identity::keep(pki, config.clone(), stop.clone()));
     let network = start_network(&config, &api, &health).await?;
     let runtime = Runtime::open(parts::runtime_config(&config)).await?;
@@ -137,14 +137,16 @@ async fn start_node(
     Ok(Node::start(parts::node_config(config), agent, runtime, network, clock, health, stop.clone()).await?)
 }
 
-fn start_controllers(api: &ApiServer, pki: &Pki, stop: &CancellationToken) {
+fn start_controllers(config: &Config, api: &ApiServer, pki: &Pki, stop: &CancellationToken) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let manager: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-controller-manager"));
     let informers = Informers::new(Arc::clone(&manager), stop.clone());
     let settings = Settings { root_ca: pki.ca().to_owned() };
     reconciler::run_controllers(&settings, &manager, &informers, &clock, stop);
     tokio::spawn(reconciler::run_garbage_collector(Arc::clone(&manager), informers.clone(), stop.clone()));
-    tokio::spawn(reconciler::run_namespaces(manager, informers.clone(), Arc::clone(&clock), stop.clone()));
+    tokio::spawn(reconciler::run_namespaces(Arc::clone(&manager), informers.clone(), Arc::clone(&clock), stop.clone()));
+    let volumes = LocalPath { folder: config.data_dir.join("volumes"), node: config.node_name.clone() };
+    tokio::spawn(reconciler::run_local_path(volumes, manager, informers.clone(), stop.clone()));
     let scheduler: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-scheduler"));
     tokio::spawn(reconciler::run_scheduler(scheduler, informers, clock, stop.clone()));
 }

@@ -15,6 +15,7 @@ pub mod owned;
 pub mod replica_set;
 pub mod service_account;
 pub mod view;
+pub mod volume_binding;
 #[cfg(test)]
 mod world;
 
@@ -40,5 +41,9 @@ pub fn all(settings: &Settings) -> Vec<Box<dyn Controller>> {
         Box::new(replica_set::ReplicaSets),
         Box::new(service_account::RootCa(settings.root_ca.clone())),
         Box::new(service_account::ServiceAccounts),
+        Box::new(volume_binding::ClaimProtection),
+        Box::new(volume_binding::Claims),
+        Box::new(volume_binding::VolumeProtection),
+        Box::new(volume_binding::Volumes),
     ]
 }

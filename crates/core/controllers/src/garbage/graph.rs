@@ -70,6 +70,13 @@ impl Graph {
     /// Takes in an object as it is now. `owners_known`: its owners are all seen to be there, in its namespace.
     pub fn put(&mut self, of: &Arc<GroupVersionResource>, object: &Object, owners_known: bool) -> BTreeSet<Attempt> {
         let mut attempts = BTreeSet::new();
+        if object.head.owner_references.is_empty()
+            && !object.head.is_deleting()
+            && !self.nodes.contains_key(object.head.uid.as_str())
+        {
+            // Most objects.
+            return attempts;
+        }
         let node = node(of, object);
         let uid = Arc::clone(&node.identity.uid);
         let old = self.nodes.remove(&uid);

@@ -1,0 +1,80 @@
+//! Volumes and claims: who is bound to whom, what becomes of a volume without its claim, and what may not be deleted.
+//!
+//! Upstream: `pkg/controller/volume/persistentvolume`, `pkg/controller/volume/pvcprotection`, `.../pvprotection`.
+//!
+//! Invariants
+//! - A volume is bound to one claim at most: the volume names its claim (`spec.claimRef`) before the claim names it, and
+//!   that write fails if the volume changed since it was looked at.
+//! - A claim that was bound once is never bound to another volume.
+
+mod claims;
+mod matching;
+mod protection;
+#[cfg(test)]
+mod tests;
+mod volumes;
+
+pub use claims::Claims;
+pub use protection::{ClaimProtection, VolumeProtection};
+pub use volumes::Volumes;
+
+use crate::{Action, Regarding};
+use apimachinery::{GroupVersionResource, Object, Value};
+use serde_json::json;
+
+pub const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
+pub const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
+/// On a volume: who made it, and who deletes it.
+pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
+/// On a claim: who is to make a volume for it; the second for older provisioners.
+pub const PROVISIONER: [&str; 2] =
+    ["volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner"];
+/// On a claim: the node of its first consumer.
+pub const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
+
+const WAIT_FOR_CONSUMER: &str = "WaitForFirstConsumer";
+
+/// Who the claim of a volume is: `claimRef` names it, and means this very one or nobody in particular yet.
+fn is_claimed_by(volume: &Value, claim: &Object) -> bool {
+    let reference = &volume["spec"]["claimRef"];
+    let is = |field: &str, wanted: &str| reference[field].as_str() == Some(wanted);
+    let any_uid = text(&reference["uid"]).is_empty();
+    is("name", &claim.head.name) && is("namespace", &claim.head.namespace) && (any_uid || is("uid", &claim.head.uid))
+}
+
+fn annotation<'a>(object: &'a Value, name: &str) -> &'a str {
+    text(&object["metadata"]["annotations"][name])
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn regarding(object: &Object, kind: &'static str) -> Regarding {
+    Regarding {
+        api_version: "v1".to_owned(),
+        kind,
+        namespace: object.head.namespace.clone(),
+        name: object.head.name.clone(),
+        uid: object.head.uid.clone(),
+    }
+}
+
+/// A merge patch of this very object; `exact` also of this very state of it.
+fn patch(
+    of: &'static GroupVersionResource,
+    object: &Object,
+    exact: bool,
+    subresource: &'static str,
+    mut body: Value,
+) -> Action {
+    let head = &object.head;
+    if !body["metadata"].is_object() {
+        body["metadata"] = json!({});
+    }
+    body["metadata"]["uid"] = head.uid.as_str().into();
+    if exact {
+        body["metadata"]["resourceVersion"] = head.revision.to_string().into();
+    }
+    Action::Patch { of, namespace: head.namespace.clone(), name: head.name.clone(), subresource, body }
+}

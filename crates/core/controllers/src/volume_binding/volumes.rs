@@ -1,0 +1,109 @@
+//! The phase of volumes, and what becomes of one whose claim is gone.
+//!
+//! Deleting is the provisioner's: it sees a `Released` volume of its own that is to be deleted.
+//!
+//! Upstream: `syncVolume`, `reclaimVolume` in `pv_controller.go`.
+
+use super::{BOUND_BY_CONTROLLER, PROVISIONED_BY, annotation, patch, regarding, text};
+use crate::{Action, Change, Controller, Plan, View, Wanted};
+use apimachinery::{Object, Value};
+use kinds::resources::{PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES};
+use serde_json::json;
+use stdx::Timestamp;
+
+pub struct Volumes;
+
+impl Controller for Volumes {
+    fn name(&self) -> &'static str {
+        "persistentvolume-controller"
+    }
+
+    fn reads(&self) -> &'static [Wanted] {
+        const { &[&PERSISTENT_VOLUMES, &PERSISTENT_VOLUME_CLAIMS] }
+    }
+
+    /// Those that name the claim, and the one it names.
+    fn affected(&self, change: Change<'_>, view: &dyn View) -> Vec<String> {
+        let Some(claim) = change.object().filter(|_| *change.of == PERSISTENT_VOLUME_CLAIMS) else { return Vec::new() };
+        let volumes = view.list(&PERSISTENT_VOLUMES, "");
+        let names_claim = |volume: &Object| {
+            let reference = &volume.to_value()["spec"]["claimRef"];
+            reference["name"] == *claim.head.name && reference["namespace"] == *claim.head.namespace
+        };
+        volumes.iter().filter(|volume| names_claim(volume)).map(|volume| volume.key()).collect()
+    }
+
+    fn reconcile(&self, key: &str, view: &dyn View, _: Timestamp) -> Plan {
+        let Some(volume) = view.get(&PERSISTENT_VOLUMES, key).filter(|volume| !volume.head.is_deleting()) else {
+            return Plan::rest();
+        };
+        let value = volume.to_value();
+        let reference = &value["spec"]["claimRef"];
+        if !reference.is_object() || text(&reference["uid"]).is_empty() {
+            return Plan::of(phase(&volume, &value, "Available", None));
+        }
+        let claim = view
+            .get(&PERSISTENT_VOLUME_CLAIMS, &format!("{}/{}", text(&reference["namespace"]), text(&reference["name"])));
+        let Some(claim) = claim.filter(|claim| reference["uid"] == *claim.head.uid) else {
+            return Plan::of(release(&volume, &value));
+        };
+        let claim = claim.to_value();
+        match text(&claim["spec"]["volumeName"]) {
+            // The claim's own round goes on.
+            "" => Plan::rest(),
+            name if name == volume.head.name => Plan::of(phase(&volume, &value, "Bound", None)),
+            _ => Plan::of(give_up(&volume, &value)),
+        }
+    }
+}
+
+fn phase(volume: &Object, value: &Value, phase: &str, message: Option<&str>) -> Vec<Action> {
+    if value["status"]["phase"] == phase && value["status"]["message"].as_str() == message {
+        return Vec::new();
+    }
+    let body = json!({"status": {"phase": phase, "message": message}});
+    vec![patch(&PERSISTENT_VOLUMES, volume, false, "status", body)]
+}
+
+/// The claim is gone.
+fn release(volume: &Object, value: &Value) -> Vec<Action> {
+    if value["status"]["phase"] == "Failed" {
+        return Vec::new();
+    }
+    let made_by_provisioner = !annotation(value, PROVISIONED_BY).is_empty();
+    match text(&value["spec"]["persistentVolumeReclaimPolicy"]) {
+        "Delete" if !made_by_provisioner => {
+            let message = format!(
+                "error getting deleter volume plugin for volume {:?}: no deletable volume plugin matched",
+                volume.head.name
+            );
+            fail(volume, value, "VolumeFailedDelete", message)
+        }
+        "Recycle" => {
+            let message = "recycling is not supported: take the claimRef off to use the volume again, or set \
+                           persistentVolumeReclaimPolicy to Delete or Retain";
+            fail(volume, value, "VolumeFailedRecycle", message.to_owned())
+        }
+        _ => phase(volume, value, "Released", None),
+    }
+}
+
+fn fail(volume: &Object, value: &Value, reason: &'static str, message: String) -> Vec<Action> {
+    let mut actions = phase(volume, value, "Failed", Some(&message));
+    actions.push(Action::Event { about: regarding(volume, "PersistentVolume"), warning: true, reason, message });
+    actions
+}
+
+/// The claim took another volume.
+fn give_up(volume: &Object, value: &Value) -> Vec<Action> {
+    let deletes = value["spec"]["persistentVolumeReclaimPolicy"] == "Delete";
+    if deletes && !annotation(value, PROVISIONED_BY).is_empty() {
+        return phase(volume, value, "Released", None);
+    }
+    let body = if annotation(value, BOUND_BY_CONTROLLER).is_empty() {
+        json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}}})
+    } else {
+        json!({"metadata": {"annotations": {BOUND_BY_CONTROLLER: null}}, "spec": {"claimRef": null}})
+    };
+    vec![patch(&PERSISTENT_VOLUMES, volume, true, "", body)]
+}
