@@ -7,11 +7,14 @@ pub mod action;
 pub mod controller;
 pub mod cron_job;
 pub mod deployment;
+pub mod endpoint_slice_mirroring;
 pub mod endpoints;
 pub mod garbage;
 pub mod job;
 pub mod namespace;
+pub mod node_lifecycle;
 pub mod owned;
+pub mod pod_gc;
 pub mod replica_set;
 pub mod service_account;
 pub mod view;
@@ -35,9 +38,13 @@ pub fn all(settings: &Settings) -> Vec<Box<dyn Controller>> {
     vec![
         Box::new(cron_job::CronJobs),
         Box::new(deployment::Deployments),
+        Box::new(endpoint_slice_mirroring::EndpointSliceMirroring),
         Box::new(endpoints::EndpointSlices),
         Box::new(endpoints::Endpoints),
         Box::new(job::Jobs),
+        Box::new(node_lifecycle::NodeLifecycle::default()),
+        Box::new(node_lifecycle::TaintEviction),
+        Box::new(pod_gc::PodGc::default()),
         Box::new(replica_set::ReplicaSets),
         Box::new(service_account::RootCa(settings.root_ca.clone())),
         Box::new(service_account::ServiceAccounts),

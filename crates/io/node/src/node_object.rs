@@ -86,6 +86,7 @@ pub(crate) async fn run(agent: Arc<Agent>, health: Check) {
 
 async fn heartbeats(agent: &Agent, health: &Check) {
     let mut told: Option<(Timestamp, Pressure)> = None;
+    let mut renewed: Option<Timestamp> = None;
     let mut is_registered = false;
     let mut ticks = tokio::time::interval(RENEW);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -93,7 +94,9 @@ async fn heartbeats(agent: &Agent, health: &Check) {
         ticks.tick().await;
         let now = agent.clock.now();
         let pressure = Pressure::read(&agent.config);
-        let is_due = told.is_none_or(|(at, old)| old != pressure || now.since(at) >= REPORT);
+        // After a silence this long we have been called Unknown, and have to say otherwise.
+        let was_silent = renewed.is_some_and(|at| now.since(at) >= Duration::from_secs(LEASE_SECONDS));
+        let is_due = was_silent || told.is_none_or(|(at, old)| old != pressure || now.since(at) >= REPORT);
         let round = async {
             if !is_registered {
                 register(agent).await?;
@@ -106,7 +109,10 @@ async fn heartbeats(agent: &Agent, health: &Check) {
             renew(agent, now).await
         };
         match round.await {
-            Ok(()) => health.well(),
+            Ok(()) => {
+                renewed = Some(now);
+                health.well();
+            }
             Err(error) => {
                 is_registered &= !error.is_not_found();
                 tracing::warn!(%error, "the node could not report to the API; will retry");
