@@ -1,5 +1,6 @@
 //! Chores of the repository: `cargo xtask CHORE`.
 
+mod bench;
 mod packages;
 mod schema;
 mod steps;
@@ -25,6 +26,8 @@ enum Chore {
     Down(up::down::Args),
     /// Checks the code and runs all tests, installing what they need.
     Test(test::Args),
+    /// Measures a release build: the figures of docs/PERFORMANCE.md.
+    Bench(bench::Args),
     /// Writes the schema facts of all built-in types from the sources of k8s-pb and k8s-openapi.
     Schema(schema::Args),
 }
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Chore::Up(args) => up::run(&args),
         Chore::Down(args) => up::down::run(&args),
         Chore::Test(args) => test::run(args),
+        Chore::Bench(args) => bench::run_bench(&args),
         Chore::Schema(args) => schema::run(&args).map_err(Error::from),
     };
     match result {
