@@ -52,7 +52,7 @@ impl Controller for ReplicaSets {
             return Vec::new();
         }
         let pods = [change.old, change.new].into_iter().flatten();
-        let mut keys: Vec<String> = pods.filter_map(|pod| owner_key(pod)).collect();
+        let mut keys: Vec<String> = pods.filter_map(owner_key).collect();
         if let Some(orphan) = change.new.filter(|pod| pod.head.controller().is_none()) {
             keys.extend(sets_matching(orphan, view));
         }

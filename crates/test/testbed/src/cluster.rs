@@ -78,7 +78,8 @@ impl Cluster {
 
     /// Starts the server's process; its log is `server.log`.
     pub fn serve(&mut self) {
-        let log = File::options().append(true).create(true).open(self.folder.path().join("server.log")).expect("a log file");
+        let log =
+            File::options().append(true).create(true).open(self.folder.path().join("server.log")).expect("a log file");
         let mut command = self.barque_command(&["server"]);
         command.stdout(log.try_clone().expect("a log file")).stderr(log);
         self.server = Some(command.spawn().expect("barque starts"));

@@ -43,7 +43,8 @@ fn his_nextcloud_serves_its_site() {
         if pods.stdout.is_empty() { Ok(()) } else { Err(pods.to_string()) }
     });
     let mounts = std::fs::read_to_string("/proc/mounts").expect("this process's mounts");
-    let left = mounts.lines().find(|line| line.contains("/pods/") && line.contains(&*cluster.folder().to_string_lossy()));
+    let left =
+        mounts.lines().find(|line| line.contains("/pods/") && line.contains(&*cluster.folder().to_string_lossy()));
     assert_eq!(left, None, "volumes are unmounted with their pod");
 }
 

@@ -158,9 +158,9 @@ fn progressed(old: &DeploymentStatus, new: &DeploymentStatus) -> bool {
 
 /// Time left before the deadline passes; None where no clock runs.
 fn left(current: &DeploymentCondition, deadline: Duration, now: Timestamp) -> Option<Duration> {
-    match current.reason.as_deref() {
-        Some("NewReplicaSetAvailable" | "ProgressDeadlineExceeded" | "DeploymentPaused") => return None,
-        _ => {}
+    let standing = ["NewReplicaSetAvailable", "ProgressDeadlineExceeded", "DeploymentPaused"];
+    if standing.contains(&current.reason.as_deref().unwrap_or_default()) {
+        return None;
     }
     let since = current.last_update_time.as_ref()?.0.as_second();
     Some(deadline.saturating_sub(now.since(Timestamp::from_secs(u64::try_from(since).unwrap_or(0)))))

@@ -66,7 +66,7 @@ fn subsets(service: &Service, backends: &[Backend]) -> Vec<Value> {
     let ports = service.spec.as_ref().and_then(|spec| spec.ports.clone()).unwrap_or_default();
     let name = service.metadata.name.as_deref().unwrap_or_default();
     let unready_too = publishes_unready(service);
-    let mut groups: BTreeMap<String, (Vec<Value>, Vec<Value>, Vec<Value>)> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Subset> = BTreeMap::new();
     let live = backends.iter().filter(|backend| unready_too || !backend.terminating);
     for backend in live.take(CAPACITY) {
         let numbers: Vec<Value> = ports.iter().filter_map(|port| port_value(port, backend)).collect();
@@ -74,20 +74,31 @@ fn subsets(service: &Service, backends: &[Backend]) -> Vec<Value> {
             continue;
         }
         let group = groups.entry(Value::from(numbers.clone()).to_string()).or_default();
-        group.2 = numbers;
-        let addresses = if backend.ready || unready_too { &mut group.0 } else { &mut group.1 };
+        group.ports = numbers;
+        let addresses = if backend.ready || unready_too { &mut group.ready } else { &mut group.unready };
         addresses.push(address(backend, name));
     }
-    let subset = |(ready, unready, ports): (Vec<Value>, Vec<Value>, Vec<Value>)| {
+    groups.into_values().map(Subset::value).collect()
+}
+
+/// Addresses that share their ports.
+#[derive(Default)]
+struct Subset {
+    ready: Vec<Value>,
+    unready: Vec<Value>,
+    ports: Vec<Value>,
+}
+
+impl Subset {
+    fn value(self) -> Value {
         let mut subset = json!({});
-        for (field, list) in [("addresses", ready), ("notReadyAddresses", unready), ("ports", ports)] {
+        for (field, list) in [("addresses", self.ready), ("notReadyAddresses", self.unready), ("ports", self.ports)] {
             if !list.is_empty() {
                 subset[field] = list.into();
             }
         }
         subset
-    };
-    groups.into_values().map(subset).collect()
+    }
 }
 
 fn port_value(port: &ServicePort, backend: &Backend) -> Option<Value> {
