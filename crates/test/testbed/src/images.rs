@@ -85,7 +85,8 @@ pub const PROXYSQL: Recipe = Recipe {
 #!/bin/sh
 nc -ll -p 6032 -e /admin & admin=$!
 nc -ll -p 6033 -e /mysql & mysql=$!
-trap 'kill $admin $mysql; exit 0' TERM
+# Ends as a good server does: serves on until nobody is sent here any more.
+trap 'sleep 2; kill $admin $mysql; exit 0' TERM
 wait
 SH
         chmod 0755 "$ROOT"/admin "$ROOT"/mysql
