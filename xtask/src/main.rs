@@ -1,6 +1,7 @@
 //! Chores of the repository: `cargo xtask CHORE`.
 
 mod bench;
+mod fuzz;
 mod packages;
 mod schema;
 mod steps;
@@ -26,6 +27,8 @@ enum Chore {
     Down(up::down::Args),
     /// Checks the code and runs all tests, installing what they need.
     Test(test::Args),
+    /// Throws made-up input at what reads from strangers.
+    Fuzz(fuzz::Args),
     /// Measures a release build: the figures of docs/PERFORMANCE.md.
     Bench(bench::Args),
     /// Writes the schema facts of all built-in types from the sources of k8s-pb and k8s-openapi.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Chore::Up(args) => up::run(&args),
         Chore::Down(args) => up::down::run(&args),
         Chore::Test(args) => test::run(args),
+        Chore::Fuzz(args) => fuzz::run_targets(&args),
         Chore::Bench(args) => bench::run_bench(&args),
         Chore::Schema(args) => schema::run(&args).map_err(Error::from),
     };

@@ -34,6 +34,7 @@ use Need::{Build, Images, Kubectl, Run, Test};
 /// Package, need, proof (a program in PATH, or a file where it starts with `/`), and what it is for.
 const PACKAGES: &[(&str, Need, &str, &str)] = &[
     ("gcc", Build, "cc", "compiles SQLite and the cryptography, links"),
+    ("g++", Test, "c++", "compiles libFuzzer"),
     ("libc6-dev", Build, "/usr/include/stdlib.h", "headers of the C library"),
     ("mold", Build, "ld.mold", "links in a second instead of ten"),
     ("libseccomp-dev", Build, "/usr/include/seccomp.h", "the runtime's system call filter"),

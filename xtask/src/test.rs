@@ -3,9 +3,9 @@
 //! One profile (dev) for everything that is compiled: the dependency tree is built once for tests and the binary under
 //! test, and a second time without code for clippy.
 
-use crate::Error;
 use crate::packages::{self, Need};
 use crate::steps::{Steps, cargo};
+use crate::{Error, fuzz};
 use std::process::Command;
 
 #[derive(clap::Args)]
@@ -33,6 +33,9 @@ pub fn run(args: Args) -> Result<(), Error> {
     if built {
         steps.tests("unit tests", tests("not package(testbed)", &["--workspace", "--exclude", "testbed"], &[]));
         steps.tests("end-to-end tests", tests("package(testbed)", &["-p", "testbed"], &["--test-threads=1"]));
+    }
+    if steps.wants("fuzz") && steps.must("fuzz: build", fuzz::build) {
+        fuzz::add_steps(&mut steps, args.fuzz_seconds);
     }
     steps.finish()
 }

@@ -19,6 +19,7 @@ const SIBLINGS: &[(&str, &str, &str)] = &[
     ("node", "client", "follows its pods, reports their status"),
     ("node", "runtime", "starts containers"),
     ("node", "network", "plugs pods in"),
+    ("bench", "testbed", "measures the clusters that tests start"),
     ("cli", "daemon", "`server` starts it, the others ask it"),
 ];
 
