@@ -21,6 +21,7 @@ const SIBLINGS: &[(&str, &str, &str)] = &[
     ("node", "network", "plugs pods in"),
     ("bench", "testbed", "measures the clusters that tests start"),
     ("cli", "daemon", "`server` starts it, the others ask it"),
+    ("bench", "testbed", "measures the clusters that the tests start"),
 ];
 
 /// What `model` and `core` must not reach, however indirectly: they decide, others act.

@@ -39,8 +39,11 @@ fn kill_nine_loses_nothing() {
         cluster.serve();
         cluster.wait_ready();
     }
-    let there: BTreeSet<String> =
-        cluster.jsonpath(&["cm", "-l", "test=kill"], "{.items[*].metadata.name}").split(' ').map(str::to_owned).collect();
+    let there: BTreeSet<String> = cluster
+        .jsonpath(&["cm", "-l", "test=kill"], "{.items[*].metadata.name}")
+        .split(' ')
+        .map(str::to_owned)
+        .collect();
     let acknowledged = acknowledged.into_inner().expect("no writer panicked");
     assert!(acknowledged.len() >= KILLS as usize * 10, "enough was written: {}", acknowledged.len());
     let missing: Vec<&String> = acknowledged.difference(&there).collect();
@@ -61,7 +64,16 @@ fn killed_while_creating(cluster: &mut Cluster, round: u32, acknowledged: &Mutex
     let count = AtomicU32::new(0);
     // One curl for all: 200 connections at once, an answer a line as it comes.
     let mut command = cluster.host.command("curl");
-    command.args(["--parallel", "--parallel-immediate", "--parallel-max", "200", "--silent", "--insecure", "--max-time", "30"]);
+    command.args([
+        "--parallel",
+        "--parallel-immediate",
+        "--parallel-max",
+        "200",
+        "--silent",
+        "--insecure",
+        "--max-time",
+        "30",
+    ]);
     command.arg("--config").arg(&requests).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
     let mut curl = command.spawn().expect("curl starts");
     let answers = std::io::BufReader::new(curl.stdout.take().expect("stdout is piped"));
@@ -111,7 +123,8 @@ struct SmallDisk<'a>(&'a Path);
 impl<'a> SmallDisk<'a> {
     fn mount(place: &'a Path) -> Self {
         std::fs::create_dir_all(place).expect("a folder of the test");
-        run(std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(place)).expect_ok();
+        run(std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(place))
+            .expect_ok();
         Self(place)
     }
 }

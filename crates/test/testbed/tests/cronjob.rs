@@ -1,9 +1,9 @@
 //! His matomo CronJob, unchanged and every minute: columns, names, history of three, restarts in place.
 
+use std::time::Duration;
 use testbed::cluster::PATIENCE;
 use testbed::images::{Image, MATOMO};
 use testbed::{Cluster, example_text, wait_for};
-use std::time::Duration;
 
 const IMAGES: &[Image] = &[Image { name: "library/matomo:3.7", recipe: MATOMO }];
 

@@ -28,10 +28,7 @@ fn his_proxysql_runs_once_mended() {
     let made = cluster.kubectl(&["create", "configmap", "proxysql-configmap", &from_file]).expect_ok();
     assert_eq!(made, "configmap/proxysql-configmap created\n");
     let mended = example_text("seed/proxysql.yaml").replacen("apiVersion: v1\n", "apiVersion: apps/v1\n", 1);
-    assert_eq!(
-        cluster.apply(&mended).expect_ok(),
-        "deployment.apps/proxysql created\nservice/proxysql unchanged\n"
-    );
+    assert_eq!(cluster.apply(&mended).expect_ok(), "deployment.apps/proxysql created\nservice/proxysql unchanged\n");
     let rolled = ["rollout", "status", "deployment/proxysql", "--timeout=300s"];
     let said = cluster.kubectl(&rolled).expect_ok();
     assert!(said.ends_with("deployment \"proxysql\" successfully rolled out\n"), "{said}");
@@ -65,7 +62,14 @@ fn connect(cluster: &Cluster, port: u16) -> String {
 /// With two replicas and upstream's 25 %, none may be missing at any time, for watchers and for those who connect.
 fn a_rolling_update_keeps_its_promise(cluster: &Cluster) {
     let mut watch = cluster
-        .kubectl_command(&["get", "deployment", "proxysql", "--watch", "-o", "jsonpath={.status.availableReplicas}{\"\\n\"}"])
+        .kubectl_command(&[
+            "get",
+            "deployment",
+            "proxysql",
+            "--watch",
+            "-o",
+            "jsonpath={.status.availableReplicas}{\"\\n\"}",
+        ])
         .stdout(Stdio::piped())
         .spawn()
         .expect("kubectl starts");
@@ -94,6 +98,7 @@ fn a_rolling_update_keeps_its_promise(cluster: &Cluster) {
     assert!(asked > 3, "the update was watched by connecting, too");
     // His pods have no readiness probe: a new one counts as ready a moment before it listens.
     assert!(failed * 10 <= asked, "{failed} of {asked} connections failed");
-    let images = cluster.jsonpath(&["pods", "-l", "app=proxysql"], "{.items[?(@.status.phase==\"Running\")].spec.containers[0].image}");
+    let images = cluster
+        .jsonpath(&["pods", "-l", "app=proxysql"], "{.items[?(@.status.phase==\"Running\")].spec.containers[0].image}");
     assert!(images.contains("1.4.13"), "{images}");
 }

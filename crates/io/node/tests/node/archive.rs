@@ -73,22 +73,10 @@ pub fn busybox_layer() -> Vec<u8> {
         .bytes()
 }
 
-pub enum Compression {
-    Plain,
-    Gzip,
-    Zstd,
-}
-
-fn compress(layer: &[u8], how: &Compression) -> (Vec<u8>, &'static str) {
-    match how {
-        Compression::Plain => (layer.to_vec(), "application/vnd.oci.image.layer.v1.tar"),
-        Compression::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            encoder.write_all(layer).unwrap();
-            (encoder.finish().unwrap(), "application/vnd.oci.image.layer.v1.tar+gzip")
-        }
-        Compression::Zstd => (zstd::encode_all(layer, 1).unwrap(), "application/vnd.oci.image.layer.v1.tar+zstd"),
-    }
+fn gzip(layer: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(layer).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// An image as blobs by digest, and its manifest.
@@ -97,11 +85,11 @@ pub struct Built {
     pub manifest: Vec<u8>,
 }
 
-pub fn image(layers: &[(Vec<u8>, Compression)], config: serde_json::Value, architecture: &str) -> Built {
+pub fn image(layers: &[Vec<u8>], config: serde_json::Value, architecture: &str) -> Built {
     let mut blobs = BTreeMap::new();
     let (mut descriptors, mut diff_ids) = (Vec::new(), Vec::new());
-    for (layer, compression) in layers {
-        let (bytes, media_type) = compress(layer, compression);
+    for layer in layers {
+        let (bytes, media_type) = (gzip(layer), "application/vnd.oci.image.layer.v1.tar+gzip");
         descriptors.push(serde_json::json!({"mediaType": media_type, "digest": digest(&bytes), "size": bytes.len()}));
         diff_ids.push(digest(layer));
         blobs.insert(digest(&bytes), bytes);
@@ -149,32 +137,9 @@ pub fn write(path: &Path, image: &Built, name: &str) {
 
 pub fn busybox() -> Built {
     let config = serde_json::json!({"Cmd": ["sh"], "Env": ["PATH=/bin", "FROM_IMAGE=yes"], "StopSignal": "SIGTERM"});
-    image(&[(busybox_layer(), Compression::Gzip)], config, architecture())
+    image(&[busybox_layer()], config, architecture())
 }
 
 pub fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
-}
-
-/// Writes a gzipped `docker save` archive with one layer.
-pub fn write_docker(path: &Path, layer: &[u8], tag: &str) {
-    let config = serde_json::json!({
-        "architecture": architecture(), "os": "linux", "config": {"Cmd": ["sh"]},
-        "rootfs": {"type": "layers", "diff_ids": [digest(layer)]},
-    });
-    let manifest = serde_json::json!([{"Config": "config.json", "RepoTags": [tag], "Layers": ["abc/layer.tar"]}]);
-    let encoder = flate2::write::GzEncoder::new(std::fs::File::create(path).unwrap(), flate2::Compression::fast());
-    let mut builder = tar::Builder::new(encoder);
-    let files = [
-        ("abc/layer.tar", layer.to_vec()),
-        ("config.json", serde_json::to_vec(&config).unwrap()),
-        ("manifest.json", serde_json::to_vec(&manifest).unwrap()),
-    ];
-    for (name, data) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(data.len() as u64);
-        header.set_mode(0o644);
-        builder.append_data(&mut header, name, data.as_slice()).unwrap();
-    }
-    builder.into_inner().unwrap().finish().unwrap();
 }

@@ -373,8 +373,11 @@ pub fn logs_follow_and_tail() {
         // Rotation took place in between; nothing is missing or double.
         let text = String::from_utf8(all).unwrap();
         let mut expected: Vec<String> = (0..10000).map(|i| format!("line {i}")).collect();
-        expected.extend(["err".into(), "late".into()]);
-        assert!(text.lines().eq(expected.iter().map(String::as_str)), "{} lines", text.lines().count());
+        expected.push("late".into());
+        // Two pipes: where the one line of stderr falls among those of stdout is nobody's promise.
+        let (errors, lines): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| *line == "err");
+        assert_eq!(errors.len(), 1);
+        assert!(lines.iter().eq(expected.iter()), "{} lines", lines.len());
         let read = async |options: runtime::logs::LogOptions| {
             let mut stream = pod.logs(&key, options).await.unwrap();
             let mut all = Vec::new();

@@ -1,8 +1,8 @@
 //! Helm, the Python client with a watch, and a client that speaks protobuf.
 
+use testbed::cluster::PATIENCE;
 use testbed::run::run;
 use testbed::{Cluster, example, tools, wait_for};
-use testbed::cluster::PATIENCE;
 
 pub fn helm(cluster: &Cluster) {
     let chart = example("chart").display().to_string();
@@ -64,10 +64,17 @@ pub fn python(cluster: &Cluster) {
 pub fn protobuf(cluster: &Cluster) {
     let (body, got) = (cluster.folder().join("body.pb"), cluster.folder().join("got.pb"));
     std::fs::write(&body, config_map("pb", "key", "value")).expect("a file of the test");
-    let address = cluster.kubectl(&["config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}"]).expect_ok();
+    let address =
+        cluster.kubectl(&["config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}"]).expect_ok();
     let token = cluster.kubectl(&["create", "token", "default", "-n", "kube-system"]).expect_ok();
     cluster
-        .kubectl(&["create", "clusterrolebinding", "pb", "--clusterrole=cluster-admin", "--serviceaccount=kube-system:default"])
+        .kubectl(&[
+            "create",
+            "clusterrolebinding",
+            "pb",
+            "--clusterrole=cluster-admin",
+            "--serviceaccount=kube-system:default",
+        ])
         .expect_ok();
     let authorization = format!("Authorization: Bearer {}", token.trim());
     let protobuf = "application/vnd.kubernetes.protobuf";

@@ -75,7 +75,10 @@ fn applying(tour: &Tour) {
     let words = ["apply", "--server-side", "--field-manager=other", "-f", "-"];
     let conflict = run_with_input(&mut tour.cluster.client(tour.kubectl, &words), &MAP.replace("'1'", "'3'"));
     assert!(conflict.clone().expect_failure().contains("conflict with \"kubectl\""), "{conflict}");
-    assert_eq!(tour.apply("--dry-run=server", &MAP.replace("'1'", "'9'")), "configmap/map configured (server dry run)\n");
+    assert_eq!(
+        tour.apply("--dry-run=server", &MAP.replace("'1'", "'9'")),
+        "configmap/map configured (server dry run)\n"
+    );
     assert_eq!(tour.ok("get cm map -o jsonpath={.data.a}"), "2");
     assert_eq!(tour.apply("", DEPLOYMENT), "deployment.apps/idle created\n");
     wait_for("two pending pods", PATIENCE, || {
@@ -146,7 +149,10 @@ fn changing(tour: &Tour) {
 
 fn asking(tour: &Tour) {
     let explained = tour.ok("explain deployment.spec.strategy");
-    assert!(explained.contains("rollingUpdate") && explained.contains("RECREATE") | explained.contains("Recreate"), "{explained}");
+    assert!(
+        explained.contains("rollingUpdate") && explained.contains("RECREATE") | explained.contains("Recreate"),
+        "{explained}"
+    );
     let resources = tour.ok("api-resources");
     for kind in ["configmaps", "deployments", "cronjobs", "customresourcedefinitions", "rolebindings", "leases"] {
         assert!(resources.contains(kind), "no {kind} in\n{resources}");
@@ -167,7 +173,10 @@ fn asking(tour: &Tour) {
 
 fn history(tour: &Tour) {
     let history = tour.ok("rollout history deploy/idle");
-    assert!(history.starts_with("deployment.apps/idle \nREVISION  CHANGE-CAUSE\n1         <none>\n2         <none>\n"), "{history}");
+    assert!(
+        history.starts_with("deployment.apps/idle \nREVISION  CHANGE-CAUSE\n1         <none>\n2         <none>\n"),
+        "{history}"
+    );
     assert_eq!(tour.ok("rollout undo deploy/idle"), "deployment.apps/idle rolled back\n");
     assert_eq!(tour.ok("get deploy idle -o jsonpath={.spec.template.spec.containers[*].name}"), "c");
     assert_eq!(tour.ok("rollout pause deploy/idle"), "deployment.apps/idle paused\n");

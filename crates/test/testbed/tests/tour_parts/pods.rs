@@ -118,14 +118,22 @@ pub fn drain(cluster: &Cluster) {
     assert_eq!(cluster.kubectl(&["cordon", "node1"]).expect_ok(), "node/node1 cordoned\n");
     let nodes = cluster.kubectl(&["get", "nodes"]).expect_ok();
     assert!(nodes.contains("Ready,SchedulingDisabled"), "{nodes}");
-    let drained = cluster.kubectl(&["drain", "node1", "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s"]);
+    let drained = cluster.kubectl(&[
+        "drain",
+        "node1",
+        "--ignore-daemonsets",
+        "--delete-emptydir-data",
+        "--force",
+        "--timeout=120s",
+    ]);
     assert!(drained.clone().expect_ok().contains("node/node1 drained"), "{drained}");
     let running = cluster.jsonpath(&["pods", "-A"], "{.items[?(@.status.phase==\"Running\")].metadata.name}");
     assert_eq!(running, "", "nothing runs on a drained node");
     cluster.kubectl(&["uncordon", "node1"]).expect_ok();
     wait_for("running again", Duration::from_secs(120), || {
         let left = cluster.kubectl(&["get", "deploy", "-A", "--no-headers"]).stdout;
-        let ready = |line: &str| line.split_whitespace().nth(2).and_then(|r| r.split_once('/')).is_some_and(|(a, b)| a == b);
+        let ready =
+            |line: &str| line.split_whitespace().nth(2).and_then(|r| r.split_once('/')).is_some_and(|(a, b)| a == b);
         if !left.is_empty() && left.lines().all(ready) { Ok(()) } else { Err(left) }
     });
 }
