@@ -57,6 +57,11 @@ fn killed_while_creating(cluster: &mut Cluster, round: u32, acknowledged: &Mutex
     if round == 0 {
         let account = "--serviceaccount=kube-system:default";
         cluster.kubectl(&["create", "clusterrolebinding", "w", "--clusterrole=cluster-admin", account]).expect_ok();
+        let words = ["auth", "can-i", "create", "configmaps", "--as=system:serviceaccount:kube-system:default"];
+        wait_for("allowed", PATIENCE, || {
+            let said = cluster.kubectl(&words);
+            if said.ok { Ok(()) } else { Err(said.to_string()) }
+        });
     }
     let url = format!("https://{}:6443/api/v1/namespaces/default/configmaps", testbed::host::ADDRESS);
     let requests = cluster.folder().join("requests");
@@ -100,7 +105,7 @@ fn requests_file(round: u32, token: &str, url: &str) -> String {
             "{{\\\"kind\\\":\\\"ConfigMap\\\",\\\"apiVersion\\\":\\\"v1\\\",\\\"metadata\\\":{{\\\"name\\\":\\\"{name}\\\",\\\"labels\\\":{{\\\"test\\\":\\\"kill\\\"}}}},\\\"data\\\":{{\\\"a\\\":\\\"{number}\\\"}}}}"
         );
         format!(
-            "url = \"{url}\"\nheader = \"Authorization: Bearer {token}\"\nheader = \"Content-Type: application/json\"\n\
+            "url = \"{url}\"\ninsecure\nsilent\nmax-time = 30\nheader = \"Authorization: Bearer {token}\"\nheader = \"Content-Type: application/json\"\n\
              data = \"{body}\"\noutput = \"/dev/null\"\nwrite-out = \"%{{http_code}} {name}\\n\"\n"
         )
     };
