@@ -1,3 +1,5 @@
+//! Nodes that fall silent, come back, and the pods on them.
+
 use super::*;
 use crate::world::World;
 use crate::{Controller, View};

@@ -1,3 +1,5 @@
+//! Claims and volumes that find each other, wait, and part.
+
 use super::*;
 use crate::Controller;
 use crate::world::World;
