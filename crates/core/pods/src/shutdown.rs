@@ -6,6 +6,9 @@ use crate::wanted::{Item, Role, grace};
 use std::time::Duration;
 use stdx::Timestamp;
 
+/// What containers of a pod get that was deleted by force. Upstream: `calculateEffectiveGracePeriod`.
+const FORCED_GRACE: Duration = Duration::from_secs(1);
+
 /// What a sidecar is given at least, however long the others took. Upstream: `minimumGracePeriodInSeconds`.
 const MIN_SIDECAR_GRACE: Duration = Duration::from_secs(2);
 
@@ -13,8 +16,10 @@ impl Round<'_> {
     pub fn shut_down(&mut self) {
         let items = std::mem::take(&mut self.items);
         let mut is_still = true;
+        // A pod that is no longer in the API was deleted by force.
+        let grace = if self.seen.is_gone { FORCED_GRACE } else { grace(self.pod) };
         for item in items.iter().filter(|item| item.role != Role::Sidecar) {
-            is_still &= !self.stop_if_alive(item, grace(self.pod));
+            is_still &= !self.stop_if_alive(item, grace);
         }
         if is_still {
             is_still = self.stop_sidecars(&items);

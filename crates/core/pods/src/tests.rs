@@ -466,7 +466,7 @@ fn a_forced_deletion_cleans_up_without_a_word() {
         0s Pending [sandbox init] main=ContainerCreating
           start main #0
         0s Running [sandbox init ready] main=running+
-          stop main in 30s: Stopping container main
+          stop main in 1s: Stopping container main
         0s Failed [sandbox init] main=Error
           teardown
     "#]]);

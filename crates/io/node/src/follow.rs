@@ -21,6 +21,8 @@ async fn follow(agent: Arc<Agent>) {
     let mut secrets = agent.secrets.subscribe();
     let mut exits = agent.runtime.events();
     agent.pods.wait_for(1).await;
+    // Containers get the variables of Services: the first one as well.
+    agent.services.wait_for(1).await;
     remove_orphans(&agent).await;
     read_all(&agent);
     loop {

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use stdx::{Backoff, Timestamp};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use start::log_path;
@@ -59,7 +60,8 @@ struct Task {
     sandbox_busy: bool,
     /// Containers being started, and how to break that off.
     starting: BTreeMap<String, CancellationToken>,
-    stopping: BTreeSet<String>,
+    /// Containers being stopped, and by when.
+    stopping: BTreeMap<String, watch::Sender<Instant>>,
     forgetting: BTreeSet<(String, u32)>,
     /// Termination messages of ended attempts, read once.
     messages: BTreeMap<(String, u32), String>,
@@ -93,7 +95,7 @@ impl Task {
             has_remains,
             sandbox_busy: false,
             starting: BTreeMap::new(),
-            stopping: BTreeSet::new(),
+            stopping: BTreeMap::new(),
             forgetting: BTreeSet::new(),
             messages: BTreeMap::new(),
             is_deleting: false,
@@ -263,7 +265,7 @@ impl Task {
         let Some(object) = self.agent.pods.get(&format!("{}/{}", self.key.namespace, self.key.name)) else { return };
         let Ok(pod) = object.decode::<Pod>() else { return };
         // The container may have ended because it was asked: that is no illness.
-        let is_stopping = self.stopping.contains(container);
+        let is_stopping = self.stopping.contains_key(container);
         if let Some(note) = self.life.probed(&pod, container, attempt, kind, outcome, now).filter(|_| !is_stopping) {
             self.tell(&pod, &note);
         }

@@ -4,14 +4,16 @@ use super::{Done, Task};
 use client::{Object, PatchKind, WriteOptions, resources};
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use serde_json::{Map, Value, json};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub(super) struct Reporter {
-    wanted: Value,
-    /// What we know the API to have.
-    written: Value,
+    /// Absent while the API has it: most pods do not change.
+    wanted: Option<Value>,
+    /// What we know the API to have, as bytes: a document in memory is many times as large.
+    written: Box<[u8]>,
     is_writing: bool,
     /// For downward API volumes: labels and annotations as last seen.
-    metadata: Value,
+    metadata: u64,
 }
 
 /// A finished write.
@@ -23,12 +25,12 @@ pub(super) struct Written {
 impl Reporter {
     pub fn new(object: &Object) -> Self {
         let value = object.to_value();
-        let written = value["status"].clone();
-        Self { wanted: written.clone(), written, is_writing: false, metadata: downward(&value) }
+        Self { wanted: None, written: bytes(&value["status"]), is_writing: false, metadata: downward(&value) }
     }
 
     pub fn want(&mut self, status: &PodStatus) {
-        self.wanted = serde_json::to_value(status).unwrap_or(Value::Null);
+        let wanted = serde_json::to_value(status).unwrap_or(Value::Null);
+        self.wanted = (bytes(&wanted) != self.written).then_some(wanted);
     }
 
     pub fn is_settled(&self) -> bool {
@@ -38,20 +40,21 @@ impl Reporter {
     /// Whether labels or annotations have changed since the last call.
     pub fn labels_changed(&mut self, object: &Object) -> bool {
         let now = downward(&object.to_value());
-        std::mem::replace(&mut self.metadata, now.clone()) != now
+        std::mem::replace(&mut self.metadata, now) != now
     }
 
     pub fn written(&mut self, written: Written) -> Result<(), String> {
         self.is_writing = false;
         written.result?;
-        self.written = written.status;
+        self.written = bytes(&written.status);
+        self.wanted = self.wanted.take().filter(|wanted| *wanted != written.status);
         Ok(())
     }
 
     /// The fields of a patch that makes the API's status the wanted one.
     fn change(&self) -> Option<Map<String, Value>> {
-        let (Value::Object(wanted), empty) = (&self.wanted, Map::new()) else { return None };
-        let written = self.written.as_object().unwrap_or(&empty);
+        let wanted = self.wanted.as_ref()?.as_object()?;
+        let written: Map<String, Value> = serde_json::from_slice(&self.written).unwrap_or_default();
         let mut change = Map::new();
         for (field, value) in wanted {
             if written.get(field) == Some(value) {
@@ -68,8 +71,14 @@ impl Reporter {
     }
 }
 
-fn downward(pod: &Value) -> Value {
-    json!([pod["metadata"]["labels"], pod["metadata"]["annotations"]])
+fn bytes(value: &Value) -> Box<[u8]> {
+    serde_json::to_vec(value).unwrap_or_default().into()
+}
+
+fn downward(pod: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes(&json!([pod["metadata"]["labels"], pod["metadata"]["annotations"]])).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Conditions merge by type and field by field: only those that differ, so that nobody else's is written, and with
@@ -99,7 +108,7 @@ impl Task {
         }
         let Some(change) = self.report.change() else { return };
         self.report.is_writing = true;
-        let status = self.report.wanted.clone();
+        let status = self.report.wanted.clone().unwrap_or_default();
         let (api, key) = (self.agent.api.clone(), self.key.clone());
         self.jobs.push(Box::pin(async move {
             let patch = json!({"metadata": {"uid": key.uid}, "status": change});

@@ -35,7 +35,7 @@ impl Task {
             host_ips: self.agent.config.addresses.iter().map(ToString::to_string).collect(),
             containers: attempts.into_iter().map(|status| seen(status, &mut self.messages)).collect(),
             starting: self.starting.keys().cloned().collect(),
-            stopping: self.stopping.clone(),
+            stopping: self.stopping.keys().cloned().collect(),
             is_gone,
         }
     }

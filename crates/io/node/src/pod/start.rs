@@ -40,7 +40,7 @@ pub(super) fn remove_log(path: &Path) {
 impl Task {
     pub(super) fn start(&mut self, pod: &Arc<Pod>, container: String, attempt: u32) {
         let Some(surroundings) = self.surroundings.clone() else { return };
-        if self.starting.contains_key(&container) || self.stopping.contains(&container) {
+        if self.starting.contains_key(&container) || self.stopping.contains_key(&container) {
             return;
         }
         let cancel = CancellationToken::new();

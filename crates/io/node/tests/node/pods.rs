@@ -2,7 +2,7 @@
 
 use crate::world::{IMAGE, SLEEP, container, is_ready, on_a_node, script};
 use client::door::{ExecOptions, ExitStatus, NodeDoor};
-use client::{Api, ListOptions, Scope, resources};
+use client::{Api, DeleteOptions, ListOptions, Scope, resources};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -92,6 +92,14 @@ pub fn crashes_and_completes() {
         world.pod("late", json!({"activeDeadlineSeconds": 1, "containers": [script("main", SLEEP)]})).await;
         let pod = world.until_phase("late", "Failed").await;
         assert_eq!(pod["status"]["reason"], "DeadlineExceeded");
+        // A second deletion with less patience counts.
+        world.pod("deaf", json!({"terminationGracePeriodSeconds": 60, "containers": [script("main", "trap '' TERM; while :; do sleep 1; done")]})).await;
+        world.until_phase("deaf", "Running").await;
+        world.delete("deaf").await;
+        world.until_event("deaf", "Killing").await;
+        let soon = DeleteOptions { grace_seconds: Some(1), ..Default::default() };
+        world.api.delete(&resources::PODS, "default", "deaf", &soon).await.unwrap();
+        world.until_gone("deaf").await;
         for name in ["crash", "job", "late"] {
             world.delete(name).await;
             world.until_gone(name).await;
