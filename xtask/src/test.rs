@@ -6,6 +6,8 @@
 use crate::packages::{self, Need};
 use crate::steps::{Steps, cargo};
 use crate::{Error, fuzz};
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::Command;
 
 #[derive(clap::Args)]
@@ -40,6 +42,18 @@ pub fn run(args: Args) -> Result<(), Error> {
     steps.finish()
 }
 
+/// Where programs are found; kubectl too, which Debian's package of the same files would collide with.
+fn path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if packages::program("kubectl").is_some() {
+        return path;
+    }
+    let fetched = testbed::tools::kubectl();
+    let folder = fetched.parent().map(Path::to_path_buf);
+    let folders = folder.into_iter().chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).unwrap_or(path)
+}
+
 fn clippy() -> Command {
     cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])
 }
@@ -47,9 +61,11 @@ fn clippy() -> Command {
 /// nextest where it is installed, else cargo's own; both use what the build step built.
 fn tests(filter: &str, packages: &[&str], arguments: &[&str]) -> Command {
     if packages::program("cargo-nextest").is_some() {
-        return cargo(&["nextest", "run", "--locked", "--workspace", "--no-tests=pass", "-E", filter]);
+        let mut command = cargo(&["nextest", "run", "--locked", "--workspace", "--no-tests=pass", "-E", filter]);
+        command.env("PATH", path());
+        return command;
     }
     let mut command = cargo(&["test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
-    command.args(packages).arg("--").args(arguments);
+    command.env("PATH", path()).args(packages).arg("--").args(arguments);
     command
 }
