@@ -48,17 +48,15 @@ pub async fn read(headers: &HeaderMap, mut body: Incoming) -> ApiResult<Bytes> {
         if first.len() + rest.len() + data.len() > MAX_BODY {
             return refuse(body).await;
         }
-        if first.is_empty() {
+        if first.is_empty() && rest.is_empty() {
+            // Most bodies come in one piece, which is kept as it is.
             first = data;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&first);
-                first = Bytes::new();
-                rest.extend_from_slice(&data);
-                continue;
-            }
-            rest.extend_from_slice(&data);
+            continue;
         }
+        if rest.is_empty() {
+            rest.extend_from_slice(&std::mem::take(&mut first));
+        }
+        rest.extend_from_slice(&data);
     }
     let bytes = if rest.is_empty() { first } else { rest.freeze() };
     match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes()) {
