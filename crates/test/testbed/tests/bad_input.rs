@@ -26,7 +26,10 @@ fn manifests(cluster: &Cluster) {
         (format!("{map}data: [\n"), "error parsing STDIN"),
         (format!("{map}date: {{a: b}}\n"), "unknown field \"date\""),
         (format!("{map}data: {{a: {{b: c}}}}\n"), "data"),
-        (map.replace("name: m", "name: M_M"), "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters"),
+        (
+            map.replace("name: m", "name: M_M"),
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters",
+        ),
         (map.replace("v1", "v7"), "no matches for kind \"ConfigMap\" in version \"v7\""),
     ] {
         let said = cluster.apply(&manifest).expect_failure();
@@ -48,9 +51,13 @@ fn bodies(cluster: &Cluster) {
             file.display().to_string()
         };
         let (cert, key) = (certificate("client-certificate-data"), certificate("client-key-data"));
-        let url = format!("https://{}:6443/api/v1/namespaces/default/configmaps?fieldValidation=Strict", testbed::host::ADDRESS);
+        let url = format!(
+            "https://{}:6443/api/v1/namespaces/default/configmaps?fieldValidation=Strict",
+            testbed::host::ADDRESS
+        );
         let (kind, data) = (format!("Content-Type: {kind}"), format!("@{}", file.display()));
-        let words = ["-k", "--cert", &cert, "--key", &key, "-H", &kind, "--data-binary", &data, "-w", "\n%{http_code}", &url];
+        let words =
+            ["-k", "--cert", &cert, "--key", &key, "-H", &kind, "--data-binary", &data, "-w", "\n%{http_code}", &url];
         let answer = cluster.curl(&words).stdout;
         let (body, code) = answer.rsplit_once('\n').expect("a code");
         assert!(body.contains("\"kind\":\"Status\"") || body.contains("\"kind\": \"Status\""), "a Status: {body}");
@@ -66,19 +73,22 @@ fn bodies(cluster: &Cluster) {
     assert_eq!(post("text/plain", b"x").0, "415");
     let deep = format!("{}1{}", "{\"a\":".repeat(200_000), "}".repeat(200_000));
     assert_eq!(post("application/json", deep.as_bytes()).0, "400");
-    let huge = format!("{{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{{\"name\":\"h\"}},\"data\":{{\"a\":\"{}\"}}}}", "x".repeat(4 << 20));
+    let huge = format!(
+        "{{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{{\"name\":\"h\"}},\"data\":{{\"a\":\"{}\"}}}}",
+        "x".repeat(4 << 20)
+    );
     let (code, said) = post("application/json", huge.as_bytes());
     assert!(code == "413" || code == "422", "{code} {said}");
 }
 
 fn pod(name: &str, image: &str, more: &str) -> String {
-    format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  containers: [{{name: c, image: '{image}', command: [sleep, '1000']}}]\n{more}")
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  containers: [{{name: c, image: '{image}', command: [sleep, '1000']}}]\n{more}"
+    )
 }
 
 fn pods_that_cannot_start(cluster: &Cluster) {
-    let volume = |text: &str| {
-        format!("  volumes: [{{name: v, {text}}}]\n")
-    };
+    let volume = |text: &str| format!("  volumes: [{{name: v, {text}}}]\n");
     let cases = [
         pod("name", "Not A Name", ""),
         pod("registry", "127.0.0.1:9/nobody:1", ""),

@@ -1,8 +1,8 @@
 //! `barque reset` takes away everything: processes, mounts, namespaces, interfaces, rules, cgroups, files.
 
+use testbed::Cluster;
 use testbed::images::{BUSYBOX, Image};
 use testbed::run::run;
-use testbed::Cluster;
 
 const IMAGES: &[Image] = &[Image { name: "library/busybox:1", recipe: BUSYBOX }];
 

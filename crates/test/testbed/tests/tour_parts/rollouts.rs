@@ -1,6 +1,7 @@
 //! Rollouts of pods that run.
 
-use testbed::Cluster;
+use testbed::cluster::PATIENCE;
+use testbed::{Cluster, wait_for};
 
 const DEPLOYMENT: &str = "
 apiVersion: apps/v1
@@ -39,8 +40,12 @@ pub fn tour(cluster: &Cluster) {
     let before = cluster.jsonpath(&["pods", "-l", "app=roll"], "{.items[*].metadata.name}");
     cluster.kubectl(&["rollout", "restart", "deploy/roll"]).expect_ok();
     wait();
-    let after = cluster.jsonpath(&["pods", "-l", "app=roll"], "{.items[?(@.status.phase==\"Running\")].metadata.name}");
-    assert!(!after.is_empty() && before.split(' ').all(|old| !after.contains(old)), "{before} then {after}");
+    // The old ones are still ending when the rollout is complete.
+    wait_for("two new pods", PATIENCE, || {
+        let after = cluster.jsonpath(&["pods", "-l", "app=roll"], "{.items[*].metadata.name}");
+        let new = after.split(' ').count() == 2 && before.split(' ').all(|old| !after.contains(old));
+        if new { Ok(()) } else { Err(format!("{before} then {after}")) }
+    });
     cluster.kubectl(&["scale", "deploy/roll", "--replicas=3"]).expect_ok();
     wait();
     cluster.wait_jsonpath(&["deploy", "roll"], "{.status.readyReplicas}", "3");
