@@ -45,9 +45,15 @@ pub async fn reset(config: &Config) -> Result<(), ResetError> {
 fn remove(path: &Path) -> Result<(), ResetError> {
     let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     match removed {
+        // A file system of its own, mounted here by the user, is emptied and stays.
+        Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy && is_empty(path) => Ok(()),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(ResetError::File { path: path.to_owned(), source: error })
         }
         _ => Ok(()),
     }
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
