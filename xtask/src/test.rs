@@ -15,9 +15,6 @@ pub struct Args {
     /// Only steps whose names begin so: format, clippy, unit, end-to-end, fuzz
     #[arg(value_name = "STEP")]
     only: Vec<String>,
-    /// Also what is not yet proven: the fuzz targets, and the end-to-end tests named in LEFT_OUT
-    #[arg(long)]
-    all: bool,
     /// Seconds for each fuzz target
     #[arg(long, default_value_t = 60)]
     fuzz_seconds: u32,
@@ -40,31 +37,16 @@ pub fn run(args: Args) -> Result<(), Error> {
             "unit tests",
             tests("not package(testbed)", &["--workspace", "--exclude", "testbed", "--lib", "--bins", "--tests"], &[]),
         );
-        steps.tests("end-to-end tests", end_to_end(args.all));
+        let one_at_a_time = ["--test-threads=1"];
+        steps.tests(
+            "end-to-end tests",
+            tests("package(testbed)", &["-p", "testbed", "--lib", "--tests"], &one_at_a_time),
+        );
     }
-    if args.all && steps.wants("fuzz") && steps.must("fuzz: build", fuzz::build) {
+    if steps.wants("fuzz") && steps.must("fuzz: build", fuzz::build) {
         fuzz::add_steps(&mut steps, args.fuzz_seconds);
     }
-    if !args.all {
-        println!("left out (run them with --all): {} and the fuzz targets. {WHY_LEFT_OUT}", LEFT_OUT.join(", "));
-    }
     steps.finish()
-}
-
-/// End-to-end tests that have not yet passed from beginning to end on a quiet machine. The list has to become empty.
-const LEFT_OUT: [&str; 4] = ["nextcloud", "cronjob", "tour", "a_full_disk_is_said_and_survived"];
-const WHY_LEFT_OUT: &str =
-    "They are written but not yet proven from beginning to end, so they cannot yet say that a change is bad";
-
-fn end_to_end(all: bool) -> Command {
-    if all {
-        return tests("package(testbed)", &["-p", "testbed", "--lib", "--tests"], &["--test-threads=1"]);
-    }
-    tests(
-        "package(testbed) and not (binary(nextcloud) or binary(cronjob) or binary(tour) or test(a_full_disk))",
-        &["-p", "testbed", "--lib", "--test", "images", "--test", "proxysql", "--test", "reset", "--test", "bad_input"],
-        &["--test-threads=1"],
-    )
 }
 
 /// Where programs are found; kubectl too, which Debian's package of the same files would collide with.

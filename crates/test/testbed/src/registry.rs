@@ -18,6 +18,7 @@ pub struct Registry {
 impl Registry {
     /// Starts it on the host, plain HTTP on 127.0.0.1.
     pub fn start(host: &Host, folder: &Path) -> Self {
+        require(&["docker-registry", "skopeo", "curl"]);
         let folder = folder.join("registry");
         std::fs::create_dir_all(&folder).expect("a folder for the registry");
         let config = folder.join("config.yml");

@@ -114,5 +114,9 @@ mod tests {
     fn numbers_keep_their_kind() {
         let text = r#"[1,-1,1.5,1e3,18446744073709551615,"\u00e4"]"#;
         assert_eq!(decode(text.as_bytes()).unwrap().value.to_string(), r#"[1,-1,1.5,1000.0,18446744073709551615,"ä"]"#);
+        // Found by fuzzing: a parser that rounds twice gives the neighbouring number.
+        let read = decode(b"444444544444444444444").unwrap().value;
+        assert_eq!(read.as_f64(), Some(444_444_544_444_444_444_444.0));
+        assert_eq!(decode(read.to_string().as_bytes()).unwrap().value, read);
     }
 }

@@ -55,9 +55,43 @@ except client.ApiException as error:
 print(seen)
 "#;
 
+/// The client's shared informer: its cache follows what is there, over relists too.
+const INFORMER: &str = r#"
+import threading
+from kubernetes import client, config
+from kubernetes.informer import SharedInformer
+config.load_kube_config()
+core = client.CoreV1Api()
+def body(name):
+    return {"metadata": {"name": name, "labels": {"informed": "yes"}}, "data": {"a": "1"}}
+core.create_namespaced_config_map("default", body("inf-0"))
+informer = SharedInformer(
+    core.list_namespaced_config_map, namespace="default", label_selector="informed=yes", resync_period=1)
+gone = threading.Event()
+informer.add_event_handler("DELETED", lambda object: gone.set() if object.metadata.name == "inf-1" else None)
+def wait(name, value):
+    for _ in range(3000):
+        found = informer.cache.get_by_key("default/" + name)
+        if found is not None and found.data["a"] == value:
+            return
+        gone.wait(0.02)
+    raise SystemExit("the informer never saw %s at %s: %s" % (name, value, informer.cache.list_keys()))
+informer.start()
+core.create_namespaced_config_map("default", body("inf-1"))
+core.patch_namespaced_config_map("inf-0", "default", {"data": {"a": "2"}})
+wait("inf-0", "2")
+wait("inf-1", "1")
+core.delete_namespaced_config_map("inf-1", "default")
+assert gone.wait(60), informer.cache.list_keys()
+print(informer.cache.list_keys())
+informer.stop()
+"#;
+
 pub fn python(cluster: &Cluster) {
     let said = run(&mut cluster.client(&tools::python(), &["-c", WATCHER])).expect_ok();
     assert_eq!(said, "[('ADDED', '1'), ('MODIFIED', '2'), ('DELETED', '2'), (404, 'Not Found')]\n");
+    let said = run(&mut cluster.client(&tools::python(), &["-c", INFORMER])).expect_ok();
+    assert_eq!(said, "['default/inf-0']\n");
 }
 
 /// Bodies as client-go sends and reads them: `k8s\0`, then `Unknown` around the message.

@@ -55,7 +55,9 @@ fn exec(cluster: &Cluster) {
     assert!(missing.contains("no-such-program"), "{missing}");
     // `script` gives kubectl a terminal, as a person has one.
     let kubectl = testbed::tools::kubectl();
-    let line = format!("stty rows 33 cols 77; {} exec -it web -- sh -c 'tty; stty size'", kubectl.display());
+    // The size follows the start, as upstream: a program sees it a moment later.
+    let inside = "tty; until stty size 2>/dev/null | grep 33; do sleep 0.05; done";
+    let line = format!("stty rows 33 cols 77; {} exec -it web -- sh -c '{inside}'", kubectl.display());
     let mut shell = cluster.client("script".as_ref(), &["-qec", &line, "/dev/null"]);
     let said = run(&mut shell).expect_ok();
     assert!(said.contains("/dev/pts/0") && said.contains("33 77"), "{said}");
