@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-/// Resident memory in MB (10^6), from `/proc/PID/smaps_rollup`'s Rss.
+/// Resident memory in MB (10^6), VmRSS in `/proc/PID/status`.
 pub fn rss_mb(pid: u32) -> f64 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));

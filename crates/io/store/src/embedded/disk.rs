@@ -86,8 +86,14 @@ pub(super) fn open(path: &Path) -> Result<Connection, DiskError> {
     Ok(connection)
 }
 
+/// SQLite's file layer for one process: the WAL's index lies in memory, not in a mapped file beside the database, which
+/// an idle store would write to the disk again and again; other processes are kept out. See
+/// <https://www.sqlite.org/vfs.html>.
+const ONE_PROCESS: &str = "unix-excl";
+
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags_and_vfs(path, flags, ONE_PROCESS)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection
         .execute_batch("PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;")?;

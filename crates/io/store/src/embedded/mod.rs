@@ -71,8 +71,7 @@ pub enum OpenError {
     #[error("the store {path} is in use by another process (it holds {lock}). Stop that one first")]
     Locked { path: PathBuf, lock: PathBuf },
     #[error(
-        "the store {path} is damaged: {detail}. Move it (with its -wal and -shm files) away and restore a snapshot in its \
-         place"
+        "the store {path} is damaged: {detail}. Move it (with its -wal file) away and restore a snapshot in its place"
     )]
     Corrupt { path: PathBuf, detail: String },
     #[error(
@@ -308,7 +307,7 @@ fn prepare(path: &Path) -> Result<std::fs::File, OpenError> {
         }
         Err(std::fs::TryLockError::Error(error)) => return Err(io(error)),
     }
-    // SQLite gives its -wal and -shm files the database's mode.
+    // SQLite gives its -wal file the database's mode.
     drop(private().create(true).truncate(false).open(path).map_err(io)?);
     Ok(lock)
 }
