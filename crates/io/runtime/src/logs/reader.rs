@@ -1,7 +1,9 @@
 //! Reads a log across its rotated files, oldest first, and turns CRI entries into what users see.
 //!
 //! Invariant: every entry once, in order, also when the log is rotated while it is read. Files are followed by inode:
-//! a file is left only when a newer one exists and the old one is read to its end after that was seen.
+//! a file is left only when a newer one exists and the old one is read to its end after that was seen. Names are looked up
+//! and opened in two steps, between which a rotation may give them to other files: what was opened is compared, and looked
+//! up again if it is another.
 
 use super::LogOptions;
 use super::writer::rotated;
@@ -17,6 +19,9 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 const BLOCK: usize = 64 << 10;
 /// Entries are at most 16 KiB and a little: a longer one is not from us.
 const MAX_ENTRY: usize = 1 << 20;
+/// Rotations that may come between looking a file up and opening it before a missing log is an error. A rotation takes a
+/// moment and is followed by megabytes of log: one is rare.
+const ROTATIONS_MET: u32 = 100;
 
 pub struct Reader {
     path: PathBuf,
@@ -33,14 +38,13 @@ pub struct Reader {
 
 impl Reader {
     pub async fn open(path: &Path, options: LogOptions) -> io::Result<Self> {
-        let (start, offset) = match options.tail {
-            Some(lines) => tail_start(path, lines).await?,
-            None => (rotated(path).into_iter().next().unwrap_or_else(|| path.into()), 0),
-        };
-        // The oldest may have been removed since it was listed.
-        let mut file = match File::open(&start).await {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(path).await?,
-            other => other?,
+        let mut tries = ROTATIONS_MET;
+        let (mut file, offset) = loop {
+            match start(path, options.tail).await? {
+                Some(found) => break found,
+                None if tries == 0 => return Err(io::ErrorKind::NotFound.into()),
+                None => tries -= 1,
+            }
         };
         file.seek(SeekFrom::Start(offset)).await?;
         let inode = file.metadata().await?.ino();
@@ -61,11 +65,15 @@ impl Reader {
         let mut block = vec![0; BLOCK];
         let mut count = self.file.read(&mut block).await?;
         if count == 0 {
-            let Some(newer) = self.newer()? else { return Ok(None) };
+            let newer = match self.newer().await? {
+                Newer::None => return Ok(None),
+                Newer::Unclear => return Ok(Some(Bytes::new())),
+                Newer::File(file) => file,
+            };
             count = self.file.read(&mut block).await?;
             if count == 0 {
-                self.file = File::open(newer).await?;
-                self.inode = self.file.metadata().await?.ino();
+                self.inode = newer.metadata().await?.ino();
+                self.file = newer;
                 self.rest.clear();
                 return Ok(Some(Bytes::new()));
             }
@@ -113,18 +121,60 @@ impl Reader {
         }
     }
 
-    /// The file after the one we read, if there is one.
-    fn newer(&self) -> io::Result<Option<PathBuf>> {
-        let mut files = rotated(&self.path);
-        files.push(self.path.clone());
-        let inode = |path: &PathBuf| std::fs::metadata(path).map(|m| m.ino()).ok();
-        let at = files.iter().position(|path| inode(path) == Some(self.inode));
-        Ok(match at {
-            Some(at) => files[at + 1..].iter().find(|path| inode(path).is_some()).cloned(),
+    /// The file after the one we read.
+    async fn newer(&self) -> io::Result<Newer> {
+        let Some(files) = Files::list(&self.path) else { return Ok(Newer::Unclear) };
+        let next = match files.0.iter().position(|(_, inode)| *inode == self.inode) {
+            Some(at) => files.0.get(at + 1),
             // Ours was old and has been removed: go on with the oldest that is left.
-            None => files.into_iter().find(|path| inode(path).is_some()),
-        })
+            None if self.file.metadata().await?.nlink() == 0 => files.0.first(),
+            // Ours was renamed while we looked.
+            None => return Ok(Newer::Unclear),
+        };
+        let Some(next) = next else { return Ok(Newer::None) };
+        Ok(open(next).await?.map_or(Newer::Unclear, Newer::File))
     }
+}
+
+/// What follows the file being read.
+enum Newer {
+    None,
+    File(File),
+    /// A rotation is under way: look again.
+    Unclear,
+}
+
+/// The files of a log and their inodes, oldest first.
+struct Files(Vec<(PathBuf, u64)>);
+
+impl Files {
+    /// None: a rotation came in between, so a file may be missing in the list.
+    fn list(path: &Path) -> Option<Self> {
+        let inode = |path: &Path| std::fs::metadata(path).ok().map(|file| file.ino());
+        let newest = inode(path);
+        let old = rotated(path).into_iter().filter_map(|path| inode(&path).map(|inode| (path, inode)));
+        let files = old.chain(newest.map(|inode| (path.to_path_buf(), inode))).collect();
+        (inode(path) == newest).then_some(Self(files))
+    }
+}
+
+/// None: the name now belongs to another file, or to none.
+async fn open((path, inode): &(PathBuf, u64)) -> io::Result<Option<File>> {
+    match File::open(path).await {
+        Ok(file) if file.metadata().await?.ino() == *inode => Ok(Some(file)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(None),
+    }
+}
+
+/// The file to begin with, and where in it. None: a rotation came in between, or there is no file.
+async fn start(path: &Path, tail: Option<u64>) -> io::Result<Option<(File, u64)>> {
+    let Some(Files(files)) = Files::list(path) else { return Ok(None) };
+    if let Some(lines) = tail {
+        return tail_start(&files, lines).await;
+    }
+    let Some(oldest) = files.first() else { return Ok(None) };
+    Ok(open(oldest).await?.map(|file| (file, 0)))
 }
 
 fn memchr_last(bytes: &[u8]) -> Option<usize> {
@@ -132,17 +182,16 @@ fn memchr_last(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Where the last `lines` entries begin: file and offset.
-async fn tail_start(path: &Path, lines: u64) -> io::Result<(PathBuf, u64)> {
-    let mut files = rotated(path);
-    files.push(path.to_path_buf());
+async fn tail_start(files: &[(PathBuf, u64)], lines: u64) -> io::Result<Option<(File, u64)>> {
     let mut wanted = lines;
-    let mut start = (path.to_path_buf(), std::fs::metadata(path)?.len());
-    if lines == 0 {
-        return Ok(start);
-    }
+    let mut start = None;
     let mut block = vec![0; BLOCK];
-    for file_path in files.iter().rev() {
-        let Ok(mut file) = File::open(file_path).await else { continue };
+    for listed in files.iter().rev() {
+        let Some(mut file) = open(listed).await? else { return Ok(None) };
+        if lines == 0 {
+            let end = file.metadata().await?.len();
+            return Ok(Some((file, end)));
+        }
         let length = file.metadata().await?.len();
         let mut end = length;
         while end > 0 {
@@ -157,12 +206,12 @@ async fn tail_start(path: &Path, lines: u64) -> io::Result<(PathBuf, u64)> {
                 }
                 wanted -= 1;
                 if wanted == 0 {
-                    return Ok((file_path.clone(), position));
+                    return Ok(Some((file, position)));
                 }
             }
             end = begin;
         }
-        start = (file_path.clone(), 0);
+        start = Some((file, 0));
         if length > 0 {
             wanted -= 1;
             if wanted == 0 {
@@ -171,4 +220,56 @@ async fn tail_start(path: &Path, lines: u64) -> io::Result<(PathBuf, u64)> {
         }
     }
     Ok(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::writer::{Source, Writer};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// A rotation every few lines, as fast as they can be written, while somebody reads along.
+    #[test]
+    fn rotations_lose_and_repeat_nothing() {
+        const LINES: usize = 20_000;
+        let folder = std::env::temp_dir().join(format!("barque-reader-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("0.log");
+        // All files are kept: what a slow reader misses because it was removed is another matter.
+        let mut writer = Writer::open(&path, 2000, u32::MAX).unwrap();
+        writer.write(Source::Stdout, b"0\n", Timestamp::now());
+        let done = AtomicBool::new(false);
+        let read = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for line in 1..LINES {
+                    writer.write(Source::Stdout, format!("{line}\n").as_bytes(), Timestamp::now());
+                }
+                done.store(true, Ordering::Release);
+            });
+            let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            tokio.block_on(async {
+                let mut reader = Reader::open(&path, LogOptions::default()).await.unwrap();
+                let mut all = Vec::new();
+                loop {
+                    let last = done.load(Ordering::Acquire);
+                    while let Some(chunk) = reader.next().await.unwrap() {
+                        all.extend_from_slice(&chunk);
+                    }
+                    if last {
+                        break all;
+                    }
+                }
+            })
+        });
+        let read = String::from_utf8(read).unwrap();
+        let lines: Vec<usize> = read.lines().map(|line| line.parse().unwrap()).collect();
+        let gaps: Vec<_> = lines.windows(2).filter(|w| w[1] != w[0] + 1).map(|w| (w[0], w[1])).collect();
+        assert!(
+            lines.iter().copied().eq(0..LINES),
+            "{} lines, the first {:?}, gaps {gaps:?}",
+            lines.len(),
+            lines.first()
+        );
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }
