@@ -127,6 +127,15 @@ impl Cluster {
         self.folder.path().join("etc/admin.conf")
     }
 
+    /// Which kubectl the calls after this one use; the current one at first.
+    pub fn use_kubectl(&mut self, program: PathBuf) {
+        self.kubectl = program;
+    }
+
+    pub fn kubectl_program(&self) -> &Path {
+        &self.kubectl
+    }
+
     pub fn kubectl_command(&self, arguments: &[&str]) -> Command {
         self.client(&self.kubectl, arguments)
     }

@@ -16,14 +16,18 @@ const IMAGES: &[Image] = &[Image { name: "library/busybox:1", recipe: BUSYBOX }]
 /// One cluster for all stops; each uses a namespace of its own.
 #[test]
 fn the_tour() {
-    let cluster = Cluster::start_with_images("tour", IMAGES);
+    let mut cluster = Cluster::start_with_images("tour", IMAGES);
     for kubectl in [testbed::tools::kubectl(), testbed::tools::kubectl_old()] {
         objects::tour(&cluster, &kubectl);
     }
     clients::helm(&cluster);
     clients::python(&cluster);
     clients::protobuf(&cluster);
-    pods::tour(&cluster);
+    // SPDY with the old one, WebSocket with the current one.
+    for kubectl in [testbed::tools::kubectl_old(), testbed::tools::kubectl()] {
+        cluster.use_kubectl(kubectl);
+        pods::tour(&cluster);
+    }
     rollouts::tour(&cluster);
     pods::drain(&cluster);
 }

@@ -54,7 +54,7 @@ fn exec(cluster: &Cluster) {
     let missing = cluster.kubectl(&["exec", "web", "--", "no-such-program"]).expect_failure();
     assert!(missing.contains("no-such-program"), "{missing}");
     // `script` gives kubectl a terminal, as a person has one.
-    let kubectl = testbed::tools::kubectl();
+    let kubectl = cluster.kubectl_program();
     // The size follows the start, as upstream: a program sees it a moment later.
     let inside = "tty; until stty size 2>/dev/null | grep 33; do sleep 0.05; done";
     let line = format!("stty rows 33 cols 77; {} exec -it web -- sh -c '{inside}'", kubectl.display());
