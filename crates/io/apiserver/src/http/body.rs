@@ -36,7 +36,8 @@ pub fn chunks(stream: impl Stream<Item = Bytes> + Send + 'static) -> StreamBody 
 ///
 /// # Errors
 /// 413 if it is larger than [`MAX_BODY`], 400 if it breaks off or is no gzip where it says so.
-pub async fn read(headers: &HeaderMap, mut body: Incoming) -> ApiResult<Bytes> {
+pub async fn read(headers: &HeaderMap, body: &mut Option<Incoming>) -> ApiResult<Bytes> {
+    let Some(mut body) = body.take() else { return Ok(Bytes::new()) };
     if body.size_hint().lower() > MAX_BODY as u64 {
         return refuse(body).await;
     }
@@ -65,17 +66,23 @@ pub async fn read(headers: &HeaderMap, mut body: Incoming) -> ApiResult<Bytes> {
     }
 }
 
-/// Clients that are still sending would take an answer for a broken connection: what they send is taken and dropped, as
-/// far as that makes sense.
-async fn refuse(mut body: Incoming) -> ApiResult<Bytes> {
+async fn refuse(body: Incoming) -> ApiResult<Bytes> {
+    take_rest(body).await;
+    Err(too_large())
+}
+
+/// Clients that are still sending would take an answer for a broken connection (over HTTP/2 their stream is reset behind
+/// it): what they send is taken and dropped, as far as that makes sense.
+pub async fn take_rest(mut body: Incoming) {
     let mut left = MAX_DROPPED;
-    while let Ok(Some(Ok(frame))) = tokio::time::timeout(DROP_PAUSE, body.frame()).await {
+    while !body.is_end_stream()
+        && let Ok(Some(Ok(frame))) = tokio::time::timeout(DROP_PAUSE, body.frame()).await
+    {
         match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
             Some(less) => left = less,
             None => break,
         }
     }
-    Err(too_large())
 }
 
 fn unpacked(bytes: &[u8]) -> ApiResult<Bytes> {

@@ -28,10 +28,11 @@ const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 pub(super) async fn answer(front: Arc<Front>, peer: Peer, request: Request<Incoming>) -> Answer {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
+    let mut body = Some(body);
     let info = RequestInfo::parse(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default());
     let audit_id = parts.headers.get(AUDIT_ID).cloned();
     let form = Form::of(&parts.headers, &info, false);
-    let handled = AssertUnwindSafe(handle(&front, &peer, &info, &form, parts, body)).catch_unwind().await;
+    let handled = AssertUnwindSafe(handle(&front, &peer, &info, &form, parts, &mut body)).catch_unwind().await;
     let mut answer = match handled {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => answer::error(&error, form.as_ref().ok()),
@@ -41,6 +42,9 @@ pub(super) async fn answer(front: Arc<Front>, peer: Peer, request: Request<Incom
             answer::error(&ApiError::new(Reason::InternalError, text), None)
         }
     };
+    if let Some(unread) = body {
+        body::take_rest(unread).await;
+    }
     let audit_id = audit_id.or_else(|| HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()).ok());
     if let Some(id) = audit_id {
         answer.headers_mut().insert(AUDIT_ID, id);
@@ -55,7 +59,7 @@ async fn handle(
     info: &RequestInfo,
     form: &ApiResult<Form>,
     parts: Parts,
-    body: Incoming,
+    body: &mut Option<Incoming>,
 ) -> ApiResult<Answer> {
     let user = identify(front, peer, &parts).await?;
     authorize(front, &user, info)?;
@@ -126,7 +130,7 @@ async fn serve(
     info: &RequestInfo,
     form: &Form,
     parts: Parts,
-    body: Incoming,
+    body: &mut Option<Incoming>,
 ) -> ApiResult<Answer> {
     let namespace = if resource.namespaced { info.namespace.as_str() } else { "" };
     let mut call = Call::new(user, resource.clone(), namespace, &info.name);
@@ -210,7 +214,7 @@ fn agent(parts: &Parts) -> &str {
 }
 
 /// The body of a create or an update.
-async fn document(call: &mut Call<'_>, parts: &Parts, body: Incoming) -> ApiResult<Value> {
+async fn document(call: &mut Call<'_>, parts: &Parts, body: &mut Option<Incoming>) -> ApiResult<Value> {
     let bytes = body::read(&parts.headers, body).await?;
     let decoded = body::decode(&parts.headers, &bytes, &call.resource.gvk.kind)?;
     if decoded.value.is_null() {
@@ -234,7 +238,7 @@ fn patch_document(call: &mut Call<'_>, kind: PatchType, bytes: &[u8]) -> ApiResu
     Ok(decoded.value)
 }
 
-async fn delete_params(info: &RequestInfo, parts: &Parts, body: Incoming) -> ApiResult<DeleteParams> {
+async fn delete_params(info: &RequestInfo, parts: &Parts, body: &mut Option<Incoming>) -> ApiResult<DeleteParams> {
     let bytes = body::read(&parts.headers, body).await?;
     let options =
         if bytes.is_empty() { Value::Null } else { body::decode(&parts.headers, &bytes, "DeleteOptions")?.value };
