@@ -112,6 +112,12 @@ impl Resource {
         self.verbs.iter().any(|verb| verb == "get" || verb == "list")
     }
 
+    /// Whether answers about it can be rows of a Table: it, or what a subresource of it takes, is kept.
+    pub fn has_rows(&self, subresource: &str) -> bool {
+        let own = subresource.is_empty() || self.part(subresource).is_some();
+        self.is_stored() && (own || matches!(self.subresource(subresource), Some(Sub::Status | Sub::Scale(_))))
+    }
+
     pub fn allows(&self, verb: &str) -> bool {
         self.verbs.iter().any(|known| known == verb)
     }

@@ -8,6 +8,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 pub const API_VERSION: &str = "meta.k8s.io/v1";
+/// The same documents under their old version, which upstream serves too.
+pub const API_VERSION_BETA: &str = "meta.k8s.io/v1beta1";
 
 /// The `includeObject` parameter: what stands in each row's `object`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +56,7 @@ pub struct Table {
     columns: Vec<ColumnDefinition>,
     rows: Vec<u8>,
     include: IncludeObject,
+    api_version: &'static str,
 }
 
 /// `metadata` of the table itself, taken from the list it shows.
@@ -78,8 +81,8 @@ impl ListMeta {
 }
 
 impl Table {
-    pub fn new(columns: Vec<ColumnDefinition>, include: IncludeObject) -> Self {
-        Self { columns, rows: Vec::new(), include }
+    pub fn new(columns: Vec<ColumnDefinition>, include: IncludeObject, api_version: &'static str) -> Self {
+        Self { columns, rows: Vec::new(), include, api_version }
     }
 
     /// Adds an object's row; `cells` has one value for each column.
@@ -94,7 +97,7 @@ impl Table {
             IncludeObject::None => self.rows.extend_from_slice(b",\"object\":null"),
             IncludeObject::Metadata => {
                 self.rows.extend_from_slice(b",\"object\":");
-                self.rows.extend_from_slice(&partial_metadata(&object.bytes));
+                self.rows.extend_from_slice(&partial_metadata_as(&object.bytes, self.api_version));
             }
             IncludeObject::Object => {
                 self.rows.extend_from_slice(b",\"object\":");
@@ -107,9 +110,9 @@ impl Table {
     /// The table's JSON. In a watch, only the first event carries column definitions: pass `with_columns` false then.
     pub fn finish(self, meta: &ListMeta, with_columns: bool) -> Vec<u8> {
         let columns = if with_columns { json!(self.columns) } else { Value::Null };
-        let meta = meta.to_value();
+        let (meta, api_version) = (meta.to_value(), self.api_version);
         let head = format!(
-            "{{\"kind\":\"Table\",\"apiVersion\":\"{API_VERSION}\",\"metadata\":{meta},\"columnDefinitions\":{columns},\"rows\":["
+            "{{\"kind\":\"Table\",\"apiVersion\":\"{api_version}\",\"metadata\":{meta},\"columnDefinitions\":{columns},\"rows\":["
         );
         let mut out = Vec::with_capacity(head.len() + self.rows.len() + 2);
         out.extend_from_slice(head.as_bytes());
@@ -121,6 +124,11 @@ impl Table {
 
 /// The PartialObjectMetadata of an object's bytes: its `metadata` copied as it stands.
 pub fn partial_metadata(bytes: &[u8]) -> Vec<u8> {
+    partial_metadata_as(bytes, API_VERSION)
+}
+
+/// The same in a version of `meta.k8s.io`.
+pub fn partial_metadata_as(bytes: &[u8], api_version: &str) -> Vec<u8> {
     #[derive(serde::Deserialize)]
     struct Outer<'a> {
         #[serde(borrow)]
@@ -128,22 +136,26 @@ pub fn partial_metadata(bytes: &[u8]) -> Vec<u8> {
     }
     let outer: Option<Outer<'_>> = serde_json::from_slice(bytes).ok();
     let metadata = outer.and_then(|outer| outer.metadata).map_or("{}", RawValue::get);
-    format!("{{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"{API_VERSION}\",\"metadata\":{metadata}}}")
+    format!("{{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata}}}")
         .into_bytes()
 }
 
 /// The PartialObjectMetadataList of objects' bytes.
-pub fn partial_metadata_list<'a>(items: impl IntoIterator<Item = &'a [u8]>, meta: &ListMeta) -> Vec<u8> {
+pub fn partial_metadata_list<'a>(
+    items: impl IntoIterator<Item = &'a [u8]>,
+    meta: &ListMeta,
+    api_version: &str,
+) -> Vec<u8> {
     let meta = meta.to_value();
     let mut out = format!(
-        "{{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"{API_VERSION}\",\"metadata\":{meta},\"items\":["
+        "{{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"{api_version}\",\"metadata\":{meta},\"items\":["
     )
     .into_bytes();
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(&partial_metadata(item));
+        out.extend_from_slice(&partial_metadata_as(item, api_version));
     }
     out.extend_from_slice(b"]}");
     out
@@ -170,7 +182,7 @@ mod tests {
             description: String::new(),
             priority: 0,
         };
-        let mut table = Table::new(vec![column], include);
+        let mut table = Table::new(vec![column], include, API_VERSION);
         table.push(&["a".into()], &object());
         table.push(&["b".into()], &object());
         let meta = ListMeta { resource_version: "7".into(), ..ListMeta::default() };
@@ -200,8 +212,13 @@ mod tests {
     fn metadata_lists() {
         let bytes = object().bytes;
         let meta = ListMeta { resource_version: "7".into(), continue_token: "t".into(), remaining: Some(2) };
-        let list: Value = serde_json::from_slice(&partial_metadata_list([&bytes[..], &bytes[..]], &meta)).unwrap();
+        let list: Value =
+            serde_json::from_slice(&partial_metadata_list([&bytes[..], &bytes[..]], &meta, API_VERSION_BETA)).unwrap();
         assert_eq!(list["metadata"], json!({"resourceVersion": "7", "continue": "t", "remainingItemCount": 2}));
         assert_eq!(list["items"][1]["metadata"], json!({"name": "a"}));
+        assert_eq!(
+            (&list["apiVersion"], &list["items"][0]["apiVersion"]),
+            (&json!(API_VERSION_BETA), &json!(API_VERSION_BETA))
+        );
     }
 }

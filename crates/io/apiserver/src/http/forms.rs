@@ -6,7 +6,7 @@ use crate::handlers::list::Listed;
 use crate::resource::Resource;
 use apimachinery::codec::negotiate::{Accepted, Encoding, Shape, negotiate};
 use apimachinery::codec::yaml;
-use apimachinery::table::{IncludeObject, ListMeta, Table, partial_metadata, partial_metadata_list};
+use apimachinery::table::{API_VERSION, IncludeObject, ListMeta, Table, partial_metadata_as, partial_metadata_list};
 use apimachinery::{ApiError, ApiResult, Object, Value};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -32,20 +32,38 @@ pub struct Form {
     pub packing: Packing,
 }
 
+/// Forms a resource does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Custom resources have no protobuf.
+    pub custom: bool,
+    /// What is only asked or done, and never kept, has no rows.
+    pub untabled: bool,
+}
+
 impl Form {
     /// # Errors
     /// 406 if the client takes nothing we have; 400 for a bad `includeObject`.
-    pub fn of(headers: &HeaderMap, info: &RequestInfo, custom: bool) -> ApiResult<Self> {
+    pub fn of(headers: &HeaderMap, info: &RequestInfo, limits: Limits) -> ApiResult<Self> {
         let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-        let all: &[Encoding] = if custom {
+        let all: &[Encoding] = if limits.custom {
             &[Encoding::Json, Encoding::Yaml]
         } else {
             &[Encoding::Json, Encoding::Yaml, Encoding::Protobuf]
         };
         let collection = info.name.is_empty();
-        let accepted = negotiate(text(ACCEPT), all, |shape| match shape {
-            Shape::Object | Shape::Table => true,
-            Shape::PartialObjectMetadata => !collection || info.verb == "watch",
+        let watch = info.verb == "watch";
+        let accepted = negotiate(text(ACCEPT), all, |form| match form.shape {
+            Shape::Object => true,
+            // Watches speak the newer version only.
+            _ if watch && form.meta_version != API_VERSION => false,
+            Shape::Table => {
+                // An informer that asks for the state at the start could not tell rows from objects.
+                let streamed =
+                    watch && info.value("sendInitialEvents").is_some_and(|text| text != "false" && text != "0");
+                !limits.untabled && !streamed && form.encoding != Encoding::Protobuf
+            }
+            Shape::PartialObjectMetadata => !collection || watch,
             Shape::PartialObjectMetadataList => collection,
             Shape::ApiGroupDiscoveryList(_) => false,
         })?;
@@ -83,7 +101,7 @@ impl Form {
                 let meta = ListMeta { resource_version: object.head.revision.to_string(), ..ListMeta::default() };
                 self.encode(&self.table(resource, std::slice::from_ref(object), &meta, true))
             }
-            _ => self.encode(&partial_metadata(&object.bytes)),
+            _ => self.encode(&partial_metadata_as(&object.bytes, self.accepted.meta_version)),
         }
     }
 
@@ -96,7 +114,8 @@ impl Form {
         match self.accepted.shape {
             Shape::Table => self.encode(&self.table(resource, &listed.items, &meta, true)),
             Shape::PartialObjectMetadataList | Shape::PartialObjectMetadata => {
-                self.encode(&partial_metadata_list(listed.items.iter().map(|item| &item.bytes[..]), &meta))
+                let items = listed.items.iter().map(|item| &item.bytes[..]);
+                self.encode(&partial_metadata_list(items, &meta, self.accepted.meta_version))
             }
             _ if self.accepted.encoding == Encoding::Protobuf => {
                 super::protobuf::list(resource, listed, &meta.to_value())
@@ -107,7 +126,7 @@ impl Form {
 
     /// The Table of some objects. In a watch only the first event has the columns.
     pub fn table(&self, resource: &Resource, items: &[Arc<Object>], meta: &ListMeta, with_columns: bool) -> Vec<u8> {
-        let mut table = Table::new(resource.column_definitions(), self.include);
+        let mut table = Table::new(resource.column_definitions(), self.include, self.accepted.meta_version);
         let now = Now(jiff::Timestamp::now().as_second());
         for item in items {
             table.push(&resource.cells(&item.to_value(), &now), item);

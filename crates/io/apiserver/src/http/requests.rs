@@ -3,7 +3,7 @@
 //! Upstream: `apiserver/pkg/server/config.go` (DefaultBuildHandlerChain), `endpoints/handlers/*.go`.
 
 use super::answer::{self, Answer};
-use super::forms::Form;
+use super::forms::{Form, Limits};
 use super::{Front, Peer, RequestInfo, body, paths, watching};
 use crate::auth::{Attributes, Target, UserInfo, impersonation};
 use crate::handlers::delete::Deleted;
@@ -31,7 +31,7 @@ pub(super) async fn answer(front: Arc<Front>, peer: Peer, request: Request<Incom
     let mut body = Some(body);
     let info = RequestInfo::parse(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default());
     let audit_id = parts.headers.get(AUDIT_ID).cloned();
-    let form = Form::of(&parts.headers, &info, false);
+    let form = Form::of(&parts.headers, &info, Limits::default());
     let handled = AssertUnwindSafe(handle(&front, &peer, &info, &form, parts, &mut body)).catch_unwind().await;
     let mut answer = match handled {
         Ok(Ok(answer)) => answer,
@@ -68,9 +68,9 @@ async fn handle(
     }
     let resource = find(front, info)?;
     let _permit = front.limits.admit(info).await?;
-    if resource.is_custom() {
-        // These have no protobuf form.
-        let form = Form::of(&parts.headers, info, true)?;
+    let limits = Limits { custom: resource.is_custom(), untabled: !resource.has_rows(&info.subresource) };
+    if limits != Limits::default() {
+        let form = Form::of(&parts.headers, info, limits)?;
         return serve(front, &user, resource, info, &form, parts, body).await;
     }
     let form = form.as_ref().map_err(ApiError::clone)?;

@@ -3,7 +3,7 @@
 //! Upstream: `apiserver/pkg/endpoints/handlers/negotiation/negotiate.go`, `goautoneg`.
 
 use super::{JSON, PROTOBUF, YAML};
-use crate::{ApiError, Reason};
+use crate::{ApiError, Reason, table};
 
 /// Media ranges read of one header; more is nobody's honest wish.
 const MAX_RANGES: usize = 32;
@@ -20,7 +20,7 @@ pub enum Encoding {
 pub enum Shape {
     /// As they are.
     Object,
-    /// `;as=Table;v=v1;g=meta.k8s.io`
+    /// `;as=Table;v=v1;g=meta.k8s.io` (as the two below also in `v1beta1`)
     Table,
     /// `;as=PartialObjectMetadata;v=v1;g=meta.k8s.io`
     PartialObjectMetadata,
@@ -35,6 +35,8 @@ pub enum Shape {
 pub struct Accepted {
     pub encoding: Encoding,
     pub shape: Shape,
+    /// The `apiVersion` of a Table or of metadata alone.
+    pub meta_version: &'static str,
     /// `;stream=watch`
     pub stream: bool,
     /// `;pretty=1`: indented for people.
@@ -111,11 +113,11 @@ fn unsupported_media_type(known: &str) -> ApiError {
 pub fn negotiate(
     header: Option<&str>,
     supported: &[Encoding],
-    allows: impl Fn(&Shape) -> bool,
+    allows: impl Fn(&Accepted) -> bool,
 ) -> Result<Accepted, ApiError> {
     let header = header.filter(|text| !text.trim().is_empty()).unwrap_or("*/*");
     let wanted = accepted(header).into_iter();
-    let found = wanted.into_iter().find(|form| supported.contains(&form.encoding) && allows(&form.shape));
+    let found = wanted.into_iter().find(|form| supported.contains(&form.encoding) && allows(form));
     found.ok_or_else(|| {
         let text = format!("only the following media types are accepted: {}", names(supported));
         ApiError::new(Reason::NotAcceptable, text)
@@ -153,16 +155,17 @@ fn media_range(text: &str) -> Option<(u32, u8, Accepted)> {
         }
     }
     let shape = shape_of(shape, group, version)?;
+    let meta_version = if version == "v1beta1" { table::API_VERSION_BETA } else { table::API_VERSION };
     let generality = mime.matches('*').count() as u8;
-    (weight > 0).then_some((weight, generality, Accepted { encoding, shape, stream, pretty }))
+    (weight > 0).then_some((weight, generality, Accepted { encoding, shape, meta_version, stream, pretty }))
 }
 
 fn shape_of(shape: &str, group: &str, version: &str) -> Option<Shape> {
     match (shape, group, version) {
         ("", _, _) => Some(Shape::Object),
-        ("Table", "meta.k8s.io", "v1") => Some(Shape::Table),
-        ("PartialObjectMetadata", "meta.k8s.io", "v1") => Some(Shape::PartialObjectMetadata),
-        ("PartialObjectMetadataList", "meta.k8s.io", "v1") => Some(Shape::PartialObjectMetadataList),
+        ("Table", "meta.k8s.io", "v1" | "v1beta1") => Some(Shape::Table),
+        ("PartialObjectMetadata", "meta.k8s.io", "v1" | "v1beta1") => Some(Shape::PartialObjectMetadata),
+        ("PartialObjectMetadataList", "meta.k8s.io", "v1" | "v1beta1") => Some(Shape::PartialObjectMetadataList),
         ("APIGroupDiscoveryList", "apidiscovery.k8s.io", version) => {
             Some(Shape::ApiGroupDiscoveryList(version.to_owned()))
         }
@@ -200,12 +203,14 @@ mod tests {
         let informer =
             "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
         check(informer, Encoding::Protobuf, Shape::PartialObjectMetadataList);
+        let old = negotiate(Some("application/json;as=Table;v=v1beta1;g=meta.k8s.io"), &ALL, |_| true).unwrap();
+        assert_eq!((old.shape, old.meta_version), (Shape::Table, "meta.k8s.io/v1beta1"));
     }
 
     #[test]
     fn what_is_not_served_falls_through() {
         let header = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;stream=watch";
-        let found = negotiate(Some(header), &ALL, |shape| *shape == Shape::Object).unwrap();
+        let found = negotiate(Some(header), &ALL, |form| form.shape == Shape::Object).unwrap();
         assert_eq!((found.shape, found.stream), (Shape::Object, true));
         let error = negotiate(Some("text/html"), &ALL, |_| true).unwrap_err();
         assert_eq!(error.code(), 406);
