@@ -22,7 +22,7 @@ const TRIES: usize = 100;
 /// What a deletion came to.
 #[derive(Debug, Clone)]
 pub enum Deleted {
-    /// The object is gone (or was marked before): the answer is a Status.
+    /// The object is gone: the answer is a Status.
     Status(Value),
     /// The object is marked, or its kind answers with the last state.
     Object { object: Arc<Object>, accepted: bool },
@@ -49,7 +49,10 @@ impl Server {
             let old = value_of(call, &current);
             self.admit_final(call, Operation::Delete, &old, Some(&old)).await?;
             match self.plan(call, params, &old) {
-                Plan::Pending => return Ok(self.deleted(call, &current, &old)),
+                Plan::Pending => {
+                    let accepted = params.propagation == Some(Propagation::Foreground);
+                    return Ok(Deleted::Object { object: call.resource.shown(&current), accepted });
+                }
                 Plan::Now | Plan::Grace0 => {
                     if self.remove(call, &call.key(), current.head.revision).await? {
                         self.after_delete(call, &old);

@@ -83,13 +83,16 @@ impl ListParams {
         let params = Self {
             label_selector: value(query, "labelSelector").unwrap_or_default().to_owned(),
             field_selector: value(query, "fieldSelector").unwrap_or_default().to_owned(),
-            limit: number(query, "limit")?.unwrap_or(0) as usize,
+            limit: number(query, "limit")?.map_or(0, |limit| usize::try_from(limit).unwrap_or(0)),
             continue_token: value(query, "continue").unwrap_or_default().to_owned(),
             revision,
             matching: None,
             watch: flag(query, "watch"),
             bookmarks: flag(query, "allowWatchBookmarks"),
-            timeout: number(query, "timeoutSeconds")?.filter(|secs| *secs > 0).map(Duration::from_secs),
+            timeout: number(query, "timeoutSeconds")?
+                .and_then(|secs| u64::try_from(secs).ok())
+                .filter(|secs| *secs > 0)
+                .map(Duration::from_secs),
             send_initial_events: value(query, "sendInitialEvents").map(|_| flag(query, "sendInitialEvents")),
         };
         params.with_match(value(query, "resourceVersionMatch").unwrap_or_default())
@@ -197,7 +200,9 @@ impl DeleteParams {
             params.grace_seconds = body["gracePeriodSeconds"].as_i64().or(params.grace_seconds);
             policy = body["propagationPolicy"].as_str().map(str::to_owned).or(policy);
             orphan = body["orphanDependents"].as_bool().or(orphan);
-            params.dry_run |= body["dryRun"].as_array().is_some_and(|list| list.iter().any(|item| item == "All"));
+            let asked = body["dryRun"].as_array().into_iter().flatten();
+            let asked: Vec<&str> = asked.map(|item| item.as_str().unwrap_or_default()).collect();
+            params.dry_run |= is_dry(&asked, &mut problems);
         }
         params.propagation = propagation(policy.as_deref(), orphan, &mut problems);
         if problems.is_empty() { Ok(params) } else { Err(invalid_options("DeleteOptions", problems)) }
@@ -225,8 +230,12 @@ fn propagation(policy: Option<&str>, orphan: Option<bool>, problems: &mut Proble
 }
 
 fn dry_run(query: &Query, problems: &mut Problems) -> bool {
-    let asked: Vec<&str> = query.iter().filter(|(key, _)| key == "dryRun").map(|(_, value)| value.as_str()).collect();
-    for other in asked.iter().filter(|text| !text.is_empty() && **text != "All") {
+    let asked = query.iter().filter(|(key, value)| key == "dryRun" && !value.is_empty());
+    is_dry(&asked.map(|(_, value)| value.as_str()).collect::<Vec<_>>(), problems)
+}
+
+fn is_dry(asked: &[&str], problems: &mut Problems) -> bool {
+    for other in asked.iter().filter(|text| **text != "All") {
         problems.not_supported("dryRun", json!([other]), &["All"]);
     }
     asked.contains(&"All")
@@ -245,7 +254,7 @@ pub fn revision(text: &str) -> ApiResult<u64> {
     text.parse().map_err(|_| ApiError::bad_request(format!("invalid resource version {text:?}: not a decimal number")))
 }
 
-fn number(query: &Query, name: &str) -> ApiResult<Option<u64>> {
+fn number(query: &Query, name: &str) -> ApiResult<Option<i64>> {
     match value(query, name) {
         None | Some("") => Ok(None),
         Some(text) => text.parse().map(Some).map_err(|_| not_a_number(text)),

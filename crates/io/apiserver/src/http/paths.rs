@@ -198,8 +198,9 @@ fn health(front: &Front, info: &RequestInfo, endpoint: &str, rest: &[&str]) -> A
             (name.to_owned(), wrong)
         }));
     }
-    if let [name] = rest {
-        checks.retain(|(known, _)| known == name);
+    if !rest.is_empty() {
+        let name = rest.join("/");
+        checks.retain(|(known, _)| *known == name);
         if checks.is_empty() {
             return Err(no_such_path());
         }

@@ -115,7 +115,16 @@ fn find(front: &Front, info: &RequestInfo) -> ApiResult<Arc<Resource>> {
     let foreign = !resource.namespaced && !info.namespace.is_empty() && info.namespace != info.name;
     let homeless = resource.namespaced && info.namespace.is_empty() && !info.name.is_empty();
     let unknown = !info.subresource.is_empty() && resource.subresource(&info.subresource).is_none();
-    if foreign || homeless || unknown { Err(no_such_path()) } else { Ok(resource) }
+    if foreign || homeless || unknown {
+        return Err(no_such_path());
+    }
+    let bare = info.name.is_empty() && matches!(info.verb.as_str(), "update" | "patch");
+    let named = !info.name.is_empty() && info.subresource.is_empty() && info.verb == "create";
+    if bare || named {
+        return Err(not_allowed());
+    }
+    let asked = !resource.is_stored() && !resource.allows(&info.verb);
+    if asked && info.subresource.is_empty() { Err(not_allowed()) } else { Ok(resource) }
 }
 
 pub fn no_such_path() -> ApiError {
