@@ -6,8 +6,12 @@ use super::definitions::META;
 use super::{Served, Style};
 use serde_json::{Map, Value, json};
 
-const API_VERSION: &str = "The version of the schema that this object is written in.";
-const KIND: &str = "The kind of object; written in CamelCase. Cannot be changed.";
+// The words of `metav1.TypeMeta`, which kubectl explain shows and people look for.
+const CONVENTIONS: &str = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md";
+const API_VERSION: &str = "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values.";
+const KIND: &str = "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase.";
+const OBJECT_META: &str = "Standard object's metadata.";
+const LIST_META: &str = "Standard list metadata.";
 
 /// `com.example.v1.Foo` for kind Foo of `example.com/v1`.
 pub fn name(served: &Served) -> String {
@@ -17,18 +21,19 @@ pub fn name(served: &Served) -> String {
 }
 
 pub fn definitions(served: &Served, schema: Option<&Value>, style: Style, add: &mut dyn FnMut(&str, &Value)) {
-    let mut root = schema.cloned().unwrap_or_else(|| json!({"type": "object"}));
+    let preserves = |schema: &&Value| schema["x-kubernetes-preserve-unknown-fields"] == true;
+    // A v2 schema that says more makes kubectl refuse all else.
+    let said = schema.filter(|schema| style == Style::V3 || !preserves(schema));
+    let mut root = said.cloned().unwrap_or_else(|| json!({"type": "object"}));
     if style == Style::V2 {
         make_v2(&mut root);
     }
     let Value::Object(map) = &mut root else { return };
-    let free = map.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true));
-    // A v2 schema with properties makes kubectl refuse all others.
-    if schema.is_some() && !(style == Style::V2 && free) {
+    if said.is_some() {
         let properties = map.entry("properties").or_insert_with(|| json!({}));
-        properties["apiVersion"] = json!({"type": "string", "description": API_VERSION});
-        properties["kind"] = json!({"type": "string", "description": KIND});
-        properties["metadata"] = meta("ObjectMeta", style);
+        properties["apiVersion"] = text_field(API_VERSION, "resources");
+        properties["kind"] = text_field(KIND, "types-kinds");
+        properties["metadata"] = meta("ObjectMeta", OBJECT_META, "metadata", style);
     }
     mark(map, served, &served.kind);
     add(&name(served), &root);
@@ -40,10 +45,13 @@ pub fn definitions(served: &Served, schema: Option<&Value>, style: Style, add: &
     list.insert("type".to_owned(), "object".into());
     list.insert("required".to_owned(), json!(["items"]));
     let properties = json!({
-        "apiVersion": {"type": "string", "description": API_VERSION},
-        "kind": {"type": "string", "description": KIND},
-        "metadata": meta("ListMeta", style),
-        "items": {"type": "array", "items": items, "description": format!("List of {}.", served.plural)},
+        "apiVersion": text_field(API_VERSION, "resources"),
+        "kind": text_field(KIND, "types-kinds"),
+        "metadata": meta("ListMeta", LIST_META, "types-kinds", style),
+        "items": {
+            "type": "array", "items": items,
+            "description": format!("List of {}. More info: {}", served.plural, CONVENTIONS.replace("sig-architecture/", "")),
+        },
     });
     list.insert("properties".to_owned(), properties);
     mark(&mut list, served, &list_kind);
@@ -55,9 +63,16 @@ fn mark(map: &mut Map<String, Value>, served: &Served, kind: &str) {
     map.insert("x-kubernetes-group-version-kind".to_owned(), known);
 }
 
-fn meta(kind: &str, style: Style) -> Value {
+fn text_field(description: &str, anchor: &str) -> Value {
+    json!({"type": "string", "description": format!("{description} More info: {CONVENTIONS}#{anchor}")})
+}
+
+fn meta(kind: &str, description: &str, anchor: &str, style: Style) -> Value {
     let reference = style.reference(&format!("{META}.{kind}"));
-    if style == Style::V2 { reference } else { json!({"allOf": [reference], "description": "Standard metadata."}) }
+    if style == Style::V2 {
+        return reference;
+    }
+    json!({"allOf": [reference], "description": format!("{description} More info: {CONVENTIONS}#{anchor}")})
 }
 
 /// Takes out what v2 has no words for, so that old kubectl refuses nothing that the server takes.

@@ -137,3 +137,19 @@ fn parts(message: &[u8], wanted: u32) -> Vec<&[u8]> {
 fn part(message: &[u8], wanted: u32) -> &[u8] {
     parts(message, wanted)[0]
 }
+
+/// kubectl takes what a v2 document does not say for forbidden; a free kind says nothing but that it is an object.
+#[test]
+fn free_kinds_say_nothing_in_v2() {
+    let mut served = served();
+    let free = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": {"a": {"type": "string"}}});
+    served[1].body = Body::Custom(Some(Arc::new(free)));
+    let document: Value = serde_json::from_slice(&v2(&served, "v1.35.0")).unwrap();
+    let known = json!([{"group": "example.com", "kind": "Foo", "version": "v1"}]);
+    let expected = json!({"type": "object", "x-kubernetes-group-version-kind": known});
+    assert_eq!(document["definitions"]["com.example.v1.Foo"], expected);
+    let document: Value = serde_json::from_slice(&v3("example.com", "v1", &served, "v1.35.0").unwrap()).unwrap();
+    let foo = &document["components"]["schemas"]["com.example.v1.Foo"]["properties"];
+    assert!(foo["apiVersion"]["description"].as_str().unwrap().starts_with("APIVersion defines"));
+    assert!(foo["metadata"]["description"].as_str().unwrap().starts_with("Standard object's metadata."));
+}
