@@ -340,20 +340,43 @@ impl Resource {
             unknown.extend(found.iter().map(|text| text.replacen('"', "\"metadata.", 1)));
         }
         unknown.extend(version.prune(object));
+        if let Some(structural) = version.structural.as_ref().filter(|structural| structural.has_embedded()) {
+            let mut wrong = Ok(());
+            structural.each_embedded_metadata(object, &mut |path, metadata| {
+                let Some(schema) = schema::builtin(OBJECT_META) else { return };
+                match fit(metadata, schema) {
+                    Ok(found) => unknown.extend(found.iter().map(|text| text.replacen('"', &format!("\"{path}."), 1))),
+                    Err(why) => wrong = Err(why),
+                }
+            });
+            wrong?;
+        }
         Ok(unknown)
     }
 
     /// Turns a stored object into this version.
     pub fn from_stored(&self, object: &mut Value) {
-        if let Source::Builtin(def) = &self.source {
-            (def.from_stored)(object);
+        match &self.source {
+            Source::Builtin(def) => (def.from_stored)(object),
+            Source::Custom(version) => {
+                version.prune(object);
+                version.set_defaults(object);
+            }
         }
         object["apiVersion"] = self.gvk.api_version().into();
     }
 
     /// The object as this version shows it; the very same bytes where that is how it is kept.
     pub fn shown(&self, object: &Arc<Object>) -> Arc<Object> {
-        if self.shows_stored_bytes() || object.bytes.starts_with(self.opening().as_bytes()) {
+        if self.shows_stored_bytes() {
+            return object.clone();
+        }
+        let current = match &self.source {
+            Source::Builtin(_) => true,
+            // Older ones may lack defaults of today's schema, and have what it does not know any more.
+            Source::Custom(version) => object.head.revision > version.since,
+        };
+        if current && object.bytes.starts_with(self.opening().as_bytes()) {
             return object.clone();
         }
         let mut value = object.to_value();

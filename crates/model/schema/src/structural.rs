@@ -35,6 +35,8 @@ pub struct Structural {
     pub atomic_map: bool,
     /// This node or one below it has `x-kubernetes-validations`.
     has_rules: bool,
+    /// A node below this one is an object of its own (`x-kubernetes-embedded-resource`).
+    has_embedded: bool,
     values: Option<Box<Values>>,
 }
 
@@ -85,6 +87,11 @@ impl Structural {
     /// Whether CEL rules stand somewhere in the schema. They are kept by the definition and not enforced here.
     pub fn has_cel_rules(&self) -> bool {
         self.has_rules
+    }
+
+    /// Whether there are objects inside of the objects.
+    pub fn has_embedded(&self) -> bool {
+        self.has_embedded
     }
 
     /// The place of this node in a walk.

@@ -66,6 +66,13 @@ async fn follow(server: &Arc<Server>) -> ApiResult<()> {
                     let name = change.event.before.as_ref().map(|entry| entry.object.head.name.clone());
                     if let Some((group, plural)) = name.and_then(|name| served.remove(&name)) {
                         server.registry.change(|table| table.remove(&group, &plural));
+                        // Others of the group may have waited for its names.
+                        for object in shelf.objects() {
+                            let other = object.to_value();
+                            if other["spec"]["group"] == group.as_str() {
+                                round(server, &other, &mut served).await?;
+                            }
+                        }
                     }
                 }
             }

@@ -22,10 +22,11 @@ pub fn resources(definition: &Value) -> Vec<Resource> {
     let (group, plural) = (text(spec, "group"), text(&spec["names"], "plural"));
     let place = Arc::new(Place::new(group, plural, text(storage, "name"), selectable(storage)));
     let served = versions.iter().enumerate().filter(|(_, version)| version["served"] == true);
-    served.map(|(index, version)| resource(spec, version, index, &place)).collect()
+    let since = text(&definition["metadata"], "resourceVersion").parse().unwrap_or(0);
+    served.map(|(index, version)| resource(spec, version, index, &place, since)).collect()
 }
 
-fn resource(spec: &Value, version: &Value, index: usize, place: &Arc<Place>) -> Resource {
+fn resource(spec: &Value, version: &Value, index: usize, place: &Arc<Place>, since: u64) -> Resource {
     let names = &spec["names"];
     let (group, name) = (text(spec, "group").to_owned(), text(version, "name").to_owned());
     let strings = |field: &str| -> Vec<String> {
@@ -46,11 +47,11 @@ fn resource(spec: &Value, version: &Value, index: usize, place: &Arc<Place>) -> 
         namespaced: spec["scope"] == "Namespaced",
         verbs: VERBS.map(str::to_owned).into(),
         place: place.clone(),
-        source: Source::Custom(Arc::new(custom_version(spec, version, index))),
+        source: Source::Custom(Arc::new(custom_version(spec, version, index, since))),
     }
 }
 
-fn custom_version(spec: &Value, version: &Value, index: usize) -> CustomVersion {
+fn custom_version(spec: &Value, version: &Value, index: usize, since: u64) -> CustomVersion {
     let document = version["schema"].get("openAPIV3Schema").filter(|schema| schema.is_object());
     let path = format!("spec.versions[{index}].schema.openAPIV3Schema");
     let subresources = &version["subresources"];
@@ -62,6 +63,7 @@ fn custom_version(spec: &Value, version: &Value, index: usize) -> CustomVersion 
         columns: columns(version),
         deprecated: deprecated(spec, version),
         is_stored: version["storage"] == true,
+        since,
     }
 }
 

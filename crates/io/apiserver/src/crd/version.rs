@@ -24,6 +24,8 @@ pub struct CustomVersion {
     pub deprecated: Option<String>,
     /// `.spec.versions[].storage`
     pub is_stored: bool,
+    /// The definition's revision: objects written after it were pruned and defaulted by this very schema.
+    pub since: u64,
 }
 
 pub struct Column {

@@ -1,7 +1,11 @@
 //! A custom kind from its definition to its end.
 
-use crate::world::served;
+use crate::world::{Served, served};
+use apimachinery::GroupVersionResource as Gvr;
 use expect_test::expect;
+use serde_json::{Value, json};
+
+const DEFINITIONS: Gvr = Gvr::of("apiextensions.k8s.io", "v1", "customresourcedefinitions");
 
 const DEFINITION: &str = r#"
 apiVersion: apiextensions.k8s.io/v1
@@ -75,6 +79,93 @@ async fn a_custom_kind_lives_and_ends() {
         Error from server (BadRequest): error when applying patch:
         to:
         Name: "a", Namespace: "default"
+
+/// A definition of `foos.example.com` (or of another plural), whose spec has these properties.
+fn foos(plural: &str, spec: Value) -> Value {
+    let spec = json!({"type": "object", "properties": spec});
+    json!({
+        "metadata": {"name": format!("{plural}.example.com")},
+        "spec": {
+            "group": "example.com", "scope": "Cluster", "names": {"plural": plural, "kind": "Foo"},
+            "versions": [{
+                "name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}},
+            }],
+        },
+    })
+}
+
+async fn define(served: &Served, definition: Value) {
+    let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
+    served.world.create(&DEFINITIONS, "", definition).await.unwrap();
+    let said = served.kubectl(&format!("wait --for=condition=established crd/{name} --timeout=10s"), "").await;
+    assert!(said.contains("condition met"), "{said}");
+}
+
+#[tokio::test]
+async fn stored_objects_follow_their_schema() {
+    let served = served().await;
+    define(&served, foos("foos", json!({"a": {"type": "string"}, "b": {"type": "string"}}))).await;
+    let foo = |name: &str, spec: &str| {
+        format!("apiVersion: example.com/v1\nkind: Foo\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+    };
+    let said = served.kubectl("create -f -", &foo("one", "{b: x}")).await;
+    assert!(said.contains("created"), "{said}");
+    let change = async |patch: Value, wanted: &str| {
+        served.kubectl(&format!("patch crd foos.example.com --type=json -p {patch}"), "").await;
+        let get = async || served.kubectl("get foos -o jsonpath={.items[*].spec}", "").await;
+        // The table follows the definition; there is nothing that says when.
+        for _ in 0..100 {
+            if get().await == wanted {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert_eq!(get().await, wanted);
+    };
+    const SPEC: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
+    let to = |op: &str, field: &str, value: &str| json!({"op": op, "path": format!("{SPEC}/{field}"), "value": value});
+    change(json!([to("add", "a/default", "A")]), r#"{"a":"A","b":"x"}"#).await;
+    served.kubectl("create -f -", &foo("two", "{}")).await;
+    // What was stored with a default keeps it; what the schema does not know any more is not shown.
+    let next = json!([to("remove", "a/default", ""), to("add", "b/default", "B")]);
+    change(next, r#"{"b":"x"} {"a":"A","b":"B"}"#).await;
+    change(json!([to("remove", "a", "")]), r#"{"b":"x"} {"b":"B"}"#).await;
+}
+
+#[tokio::test]
+async fn a_name_that_becomes_free_is_given_to_who_waits() {
+    let served = served().await;
+    define(&served, foos("foos", json!({}))).await;
+    served.world.create(&DEFINITIONS, "", foos("bars", json!({}))).await.unwrap();
+    let said = served.kubectl("wait --for=condition=NamesAccepted=false crd/bars.example.com --timeout=10s", "").await;
+    assert!(said.contains("condition met"), "{said}");
+    served.kubectl("delete crd foos.example.com", "").await;
+    let said = served.kubectl("wait --for=condition=Established crd/bars.example.com --timeout=10s", "").await;
+    assert!(said.contains("condition met"), "{said}");
+}
+
+#[tokio::test]
+async fn objects_inside_of_objects_are_objects() {
+    let served = served().await;
+    let embedded = json!({
+        "type": "object", "x-kubernetes-embedded-resource": true, "x-kubernetes-preserve-unknown-fields": true,
+    });
+    define(&served, foos("foos", json!({"in": embedded}))).await;
+    let foo = |name: &str, inside: &str| {
+        format!("apiVersion: example.com/v1\nkind: Foo\nmetadata: {{name: {name}}}\nspec: {{in: {inside}}}\n")
+    };
+    let said = served.kubectl("create -f -", &foo("a", "{x: 1}")).await;
+    assert!(said.contains("spec.in.apiVersion: Required value: must not be empty"), "{said}");
+    let good = "{apiVersion: v1, kind: X, metadata: {name: x, wrong: 1}, x: 1}";
+    let said = served.kubectl("create --validate=strict -f -", &foo("a", good)).await;
+    assert!(said.contains("strict decoding error: unknown field \"spec.in.metadata.wrong\""), "{said}");
+    served.kubectl("create --validate=ignore -f -", &foo("a", good)).await;
+    let said = served.kubectl("get foo a -o jsonpath={.spec.in}", "").await;
+    assert_eq!(said, r#"{"apiVersion":"v1","kind":"X","metadata":{"name":"x"},"x":1}"#);
+    let said = served.kubectl("apply --server-side --validate=ignore -f -", &foo("b", good)).await;
+    assert!(said.contains(".spec.in.metadata.wrong: field not declared in schema"), "{said}");
+}
         for: "STDIN": error when patching "STDIN": CronTab in version "v1" cannot be handled as a CronTab: strict decoding error: unknown field "spec.wrong"
         customresourcedefinition.apiextensions.k8s.io "crontabs.example.com" deleted
         Error from server (NotFound): Unable to list "example.com/v1, Resource=crontabs": the server could not find the requested resource"#]].assert_eq(&kept.join("\n"));

@@ -14,12 +14,13 @@ use client::{Api, ListOptions, Scope, WatchStream, WriteOptions};
 use futures_util::StreamExt;
 use serde_json::json;
 use std::sync::Arc;
-use store::{Embedded, Options};
+use store::{Embedded, Options, Store};
 use tokio::sync::mpsc;
 
 pub struct World {
     pub server: Arc<ApiServer>,
     pub api: Local,
+    pub store: Arc<dyn Store>,
     pub folder: tempfile::TempDir,
 }
 
@@ -78,9 +79,11 @@ pub fn config(folder: &std::path::Path) -> Config {
 
 pub async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
-    let server = Arc::new(ApiServer::start(config(folder.path())).await.unwrap());
+    let config = config(folder.path());
+    let store = config.store.clone();
+    let server = Arc::new(ApiServer::start(config).await.unwrap());
     let api = server.local(UserInfo::system("test"));
-    World { server, api, folder }
+    World { server, api, store, folder }
 }
 
 impl World {
@@ -128,6 +131,7 @@ pub async fn served() -> Served {
     let pki = tls::pki();
     let mut config = config(folder.path());
     config.tls = Some(pki.server.clone());
+    let store = config.store.clone();
     let server = Arc::new(ApiServer::start(config).await.unwrap());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -137,7 +141,7 @@ pub async fn served() -> Served {
     std::fs::write(folder.path().join("admin.key"), &pki.admin_key).unwrap();
     drop(server.serve(listener));
     let api = server.local(UserInfo::system("test"));
-    Served { world: World { server, api, folder }, port, kubeconfig }
+    Served { world: World { server, api, store, folder }, port, kubeconfig }
 }
 
 impl Served {

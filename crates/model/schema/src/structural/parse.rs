@@ -85,7 +85,10 @@ impl Parser {
             self.structure(&node, map, path, level);
         }
         let below = node.properties.values().chain(node.items.as_deref()).chain(node.additional.as_deref());
-        node.has_rules |= below.into_iter().any(|child| child.has_rules);
+        for child in below {
+            node.has_rules |= child.has_rules;
+            node.has_embedded |= child.resource || child.has_embedded;
+        }
         node
     }
 

@@ -4,7 +4,7 @@
 
 use super::{List, Place, Structural, Type, Values, formats};
 use crate::finding::Finding;
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 /// More findings than this of one document help nobody.
 const MAX_FINDINGS: usize = 100;
@@ -37,6 +37,9 @@ fn check(node: &Structural, value: &Value, place: &Place<'_>, problems: &mut Vec
     }
     match value {
         Value::Object(map) => {
+            if node.resource && !matches!(place, Place::Root) {
+                embedded(map, place, problems);
+            }
             for (name, value) in map {
                 let builtin = node.resource && name == "metadata";
                 if let Some(child) = node.properties.get(name).or(node.additional.as_deref()).filter(|_| !builtin) {
@@ -52,6 +55,15 @@ fn check(node: &Structural, value: &Value, place: &Place<'_>, problems: &mut Vec
             }
         }
         _ => {}
+    }
+}
+
+/// An object inside of an object says what it is. Upstream: `pkg/apiserver/schema/objectmeta/validation.go`.
+fn embedded(map: &Map<String, Value>, place: &Place<'_>, problems: &mut Vec<Finding>) {
+    for field in ["apiVersion", "kind"] {
+        if map.get(field).and_then(Value::as_str).is_none_or(str::is_empty) {
+            problems.push(Finding::required(Place::Field(place, field).to_string(), "must not be empty"));
+        }
     }
 }
 
