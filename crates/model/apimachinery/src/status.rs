@@ -43,6 +43,8 @@ struct Parts {
     reason: Reason,
     message: String,
     details: Value,
+    /// `metadata.continue`
+    continue_token: String,
 }
 
 impl Reason {
@@ -97,7 +99,7 @@ impl Reason {
 
 impl ApiError {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self(Box::new(Parts { reason, message: message.into(), details: Value::Null }))
+        Self(Box::new(Parts { reason, message: message.into(), details: Value::Null, continue_token: String::new() }))
     }
 
     /// `pods "x" not found`
@@ -153,6 +155,12 @@ impl ApiError {
         self
     }
 
+    /// Sets the token with which a list can go on all the same.
+    pub fn with_continue(mut self, token: &str) -> Self {
+        token.clone_into(&mut self.0.continue_token);
+        self
+    }
+
     fn about(self, resource: &GroupVersionResource, name: &str) -> Self {
         self.with_details(json!({"name": name, "group": resource.group, "kind": resource.resource}))
     }
@@ -189,6 +197,9 @@ impl ApiError {
         });
         if self.0.reason != Reason::Unknown {
             status["reason"] = self.0.reason.as_str().into();
+        }
+        if !self.0.continue_token.is_empty() {
+            status["metadata"]["continue"] = self.0.continue_token.as_str().into();
         }
         if let Value::Object(details) = &self.0.details {
             let kept = details.iter().filter(|(_, value)| value.as_str() != Some(""));

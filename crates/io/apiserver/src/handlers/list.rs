@@ -32,10 +32,13 @@ pub struct Listed {
 #[derive(Serialize, Deserialize)]
 struct Token {
     v: String,
-    rv: u64,
+    /// -1: the newest there is.
+    rv: i64,
     /// The key, without the resource's prefix.
     start: String,
 }
+
+const TOKEN_VERSION: &str = "meta.k8s.io/v1";
 
 /// Keys read from the store at once while a page of a selected list is filled.
 const SCAN: usize = 500;
@@ -49,7 +52,12 @@ impl Server {
             self.first_page(call, params, &selection).await?
         } else {
             let token = Token::parse(&params.continue_token)?;
-            self.page_at(call, token.rv, Some(token.start), params.limit, &selection).await?
+            let at = match u64::try_from(token.rv) {
+                Ok(at) => at,
+                // The client knows that this is another state than that of the pages before.
+                Err(_) => self.cache.wait_fresh().await?,
+            };
+            self.page_at(call, at, Some(token.start), params.limit, &selection).await?
         };
         if !call.resource.shows_stored_bytes() {
             listed.items = listed.items.iter().map(|object| call.resource.shown(object)).collect();
@@ -109,16 +117,16 @@ impl Server {
         limit: usize,
         selection: &Selection,
     ) -> ApiResult<Listed> {
-        let continued = after.is_some();
         let whole = &call.resource.place.prefix;
         let selectable = self.cache.shelf(&call.resource.place).selectable();
+        let token = after.as_ref().map(|key| Token::newest_after(key)).unwrap_or_default();
         let mut after = after.map(|key| format!("{whole}{key}"));
         let mut listed = Listed { revision: at, ..Listed::default() };
         loop {
             let wanted = if limit == 0 || !selection.is_everything() { SCAN } else { limit - listed.items.len() };
             let prefix = call.resource.key(call.namespace, "");
             let range = Range { prefix, after: after.clone(), at: Some(at), limit: wanted };
-            let page = self.store.range(range).await.map_err(|error| gone(&error, continued))?;
+            let page = self.store.range(range).await.map_err(|error| gone(&error, &token))?;
             let mut remaining = page.remaining;
             let mut left = page.items.len();
             for item in page.items {
@@ -151,26 +159,44 @@ impl Token {
         let refuse = |why: &str| ApiError::bad_request(format!("continue key is not valid: {why}"));
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| refuse("not base64"))?;
         let token: Self = serde_json::from_slice(&bytes).map_err(|_| refuse("not a token of this server"))?;
-        if token.v != "meta.k8s.io/v1" || token.rv == 0 {
-            return Err(refuse("the server does not recognize this encoded version"));
+        if token.v != TOKEN_VERSION {
+            return Err(refuse(&format!("server does not recognize this encoded version {:?}", token.v)));
+        }
+        if token.rv == 0 {
+            return Err(refuse(&format!("incorrect encoded start resourceVersion (version {TOKEN_VERSION})")));
+        }
+        if token.start.is_empty() {
+            return Err(refuse(&format!("encoded start key empty (version {TOKEN_VERSION})")));
         }
         Ok(token)
     }
 
     fn after(key: &str, prefix: &str, revision: u64) -> String {
         let start = key.strip_prefix(prefix).unwrap_or(key).to_owned();
-        let token = Self { v: "meta.k8s.io/v1".to_owned(), rv: revision, start };
-        BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).unwrap_or_default())
+        Self { v: TOKEN_VERSION.to_owned(), rv: i64::try_from(revision).unwrap_or(i64::MAX), start }.text()
+    }
+
+    /// For those whose state is forgotten: go on behind this key in the newest.
+    fn newest_after(key: &str) -> String {
+        Self { v: TOKEN_VERSION.to_owned(), rv: -1, start: key.to_owned() }.text()
+    }
+
+    fn text(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
 }
 
 /// Upstream: `interpretListError`, `handleCompactedErrorForPaging`.
-fn gone(error: &ReadError, continued: bool) -> ApiError {
+fn gone(error: &ReadError, token: &str) -> ApiError {
     match error {
-        ReadError::Compacted { .. } if continued => ApiError::expired(
+        ReadError::Compacted { .. } if !token.is_empty() => ApiError::expired(
             "The provided continue parameter is too old to display a consistent list result. You can start a new list \
-             without the continue parameter.",
-        ),
+             without the continue parameter, or use the continue token in this response to retrieve the remainder of \
+             the results. Continuing with the provided token results in an inconsistent list - objects that were \
+             created, modified, or deleted between the time the first chunk was returned and now may show up in the \
+             list.",
+        )
+        .with_continue(token),
         ReadError::Compacted { .. } => ApiError::expired("The resourceVersion for the provided list is too old."),
         ReadError::Future { asked, newest } => ApiError::new(
             apimachinery::Reason::Timeout,

@@ -31,6 +31,30 @@ async fn pages_show_one_state() {
 }
 
 #[tokio::test]
+async fn a_list_goes_on_when_its_state_is_forgotten() {
+    let served = served().await;
+    for number in 0..4 {
+        let map = config_map(&format!("m{number}"), json!({}));
+        served.world.create(&CONFIG_MAPS, "default", map).await.unwrap();
+    }
+    let first = raw(&served, "?limit=1").await;
+    let token = first["metadata"]["continue"].as_str().unwrap().to_owned();
+    served.world.api.delete(&CONFIG_MAPS, "default", "m1", &DeleteOptions::default()).await.unwrap();
+    let newest = served.world.store.revision().await.unwrap();
+    served.world.store.compact(newest).await.unwrap();
+    let path = format!("/api/v1/namespaces/default/configmaps?limit=1&continue={token}");
+    let (code, said) = crate::wire::curl(&served, "GET", &path, &[], b"").await;
+    let status: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &status["reason"]), (410, &json!("Expired")), "{said}");
+    let token = status["metadata"]["continue"].as_str().unwrap();
+    let second = raw(&served, &format!("?limit=1&continue={token}")).await;
+    assert_eq!((names(&second), &second["metadata"]["remainingItemCount"]), ("m2".to_owned(), &json!(1)));
+    assert_ne!(second["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+    let token = second["metadata"]["continue"].as_str().unwrap();
+    assert_eq!(names(&raw(&served, &format!("?limit=1&continue={token}")).await), "m3");
+}
+
+#[tokio::test]
 async fn odd_wishes_are_refused() {
     let served = served().await;
     let check = async |query: &str, expected: &str| {
