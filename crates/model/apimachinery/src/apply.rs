@@ -50,8 +50,10 @@ pub struct Writer<'a> {
 pub enum ApplyError {
     /// Others own fields the patch would change; `force` takes them. Sorted by manager, then path.
     Conflicts(Vec<Conflict>),
-    /// The patch does not fit the schema or is no document to apply.
+    /// The patch is no document to apply.
     Invalid(String),
+    /// The patch does not fit the schema.
+    Untyped(String),
 }
 
 /// One field that somebody else owns.
@@ -67,6 +69,8 @@ impl From<ApplyError> for ApiError {
     fn from(error: ApplyError) -> Self {
         match error {
             ApplyError::Invalid(why) => Self::bad_request(why),
+            // Upstream has no status of its own for it.
+            ApplyError::Untyped(why) => Self::new(Reason::Unknown, why),
             ApplyError::Conflicts(conflicts) => conflict_error(&conflicts),
         }
     }
@@ -135,7 +139,7 @@ pub fn apply(
     writer: &Writer<'_>,
     force: bool,
 ) -> Result<Value, ApplyError> {
-    check_patch(patch, schema, writer)?;
+    check_patch(patch, schema, patch["kind"].as_str().unwrap_or_default(), writer)?;
     let empty = json!({"apiVersion": patch["apiVersion"], "kind": patch["kind"]});
     let stored = live.unwrap_or(&empty);
     let mut before = stored.clone();
@@ -260,9 +264,16 @@ fn only_system(changes: &Comparison) -> bool {
     changes.is_same() || (own(&changes.added) && own(&changes.modified) && own(&changes.removed))
 }
 
-fn check_patch(patch: &Value, schema: SchemaRef<'_>, writer: &Writer<'_>) -> Result<(), ApplyError> {
+/// Whether a document can be applied to objects of `kind`.
+///
+/// # Errors
+/// If it is of another version or kind, says who owns what, or does not fit the schema.
+pub fn check_patch(patch: &Value, schema: SchemaRef<'_>, kind: &str, writer: &Writer<'_>) -> Result<(), ApplyError> {
     let invalid = |why: String| Err(ApplyError::Invalid(why));
     let text = |field: &str| patch[field].as_str().unwrap_or_default();
+    if !patch["metadata"]["managedFields"].is_null() {
+        return invalid("metadata.managedFields must be nil".to_owned());
+    }
     let version = text("apiVersion");
     if version != writer.api_version {
         let expected = writer.api_version;
@@ -270,14 +281,17 @@ fn check_patch(patch: &Value, schema: SchemaRef<'_>, writer: &Writer<'_>) -> Res
             "Incorrect version specified in apply patch. Specified patch version: {version}, expected: {expected}"
         ));
     }
-    if !patch["metadata"]["managedFields"].is_null() {
-        return invalid("metadata.managedFields must be nil".to_owned());
+    let found = text("kind");
+    if found != kind {
+        return invalid(format!(
+            "Incorrect object specified in apply patch. Specified patch kind: {found}, expected: {kind}"
+        ));
     }
     check::check(patch, schema).map_err(|why| {
         let (namespace, name) = (meta::namespace(patch), meta::name(patch));
         // Go writes the core group's versions as `/v1`.
-        let (kind, core) = (text("kind"), if version.contains('/') { "" } else { "/" });
-        ApplyError::Invalid(format!(
+        let core = if version.contains('/') { "" } else { "/" };
+        ApplyError::Untyped(format!(
             "failed to create typed patch object ({namespace}/{name}; {core}{version}, Kind={kind}): {why}"
         ))
     })

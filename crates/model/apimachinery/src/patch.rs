@@ -38,6 +38,20 @@ impl From<PatchError> for ApiError {
     }
 }
 
+/// A document as Go prints a map: `map[spec:map[list:[1 a] none:<nil>]]`.
+pub fn go_text(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) => format!("[{}]", list.iter().map(go_text).collect::<Vec<_>>().join(" ")),
+        Value::Object(map) => {
+            let entries: Vec<String> = map.iter().map(|(name, value)| format!("{name}:{}", go_text(value))).collect();
+            format!("map[{}]", entries.join(" "))
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Applies the bytes of a patch. `schema` matters to strategic patches only.
 ///
 /// # Errors

@@ -4,7 +4,8 @@
 
 use super::Call;
 use super::write::{meta_mut, name_of, namespace_of};
-use apimachinery::{ApiError, ApiResult, Problems, Value, meta, strict, validate};
+use apimachinery::strict::{self, FieldValidation};
+use apimachinery::{ApiError, ApiResult, GroupVersionKind, Problems, Value, codec, meta, validate};
 use kinds::def::NameRule;
 
 /// Fills in or checks apiVersion, kind and namespace against the request.
@@ -34,19 +35,50 @@ pub fn identity(call: &Call<'_>, object: &mut Value) -> ApiResult<()> {
     namespace_matches(call, object)
 }
 
-/// Makes a body fit its schema. `odd` is what its text had wrong already (duplicate fields).
+/// Makes a body fit its schema.
 ///
 /// # Errors
 /// 400 for values of wrong types, and under strict field validation for anything unknown or double.
-pub fn body(call: &Call<'_>, object: &mut Value, odd: &[String]) -> ApiResult<()> {
+pub fn body(call: &Call<'_>, object: &mut Value) -> ApiResult<()> {
     let gvk = &call.resource.gvk;
     let unknown = call.resource.fit(object).map_err(|why| strict::cannot_be_handled(gvk, &why))?;
-    let found = odd.iter().cloned().chain(unknown).collect();
+    let mut found: Vec<String> = call.params.odd.iter().cloned().chain(unknown).collect();
+    // Custom resources are decoded first and pruned then, so that what they have twice is told first.
+    if found.len() > 1 && !call.params.text.is_empty() && !call.resource.is_custom() {
+        found = codec::json::in_document_order(&call.params.text, found);
+    }
     for warning in strict::settle(gvk, call.params.field_validation, found)? {
         call.warnings.add(warning);
     }
     Ok(())
 }
+
+/// The same for an object that a patch made. `shown` is the patch or the object, as upstream tells it.
+///
+/// # Errors
+/// 422 about the patch.
+pub fn patched(call: &Call<'_>, object: &mut Value, shown: impl FnOnce(&Value) -> String) -> ApiResult<()> {
+    let before = object.clone();
+    let refuse = |why: &str| {
+        let mut problems = Problems::default();
+        problems.invalid("patch", shown(&before), why);
+        Err(ApiError::invalid(&NO_KIND, "", problems.list()))
+    };
+    let unknown = match call.resource.fit(object) {
+        Ok(unknown) => unknown,
+        Err(why) => return refuse(&why),
+    };
+    let found: Vec<String> = call.params.odd.iter().cloned().chain(unknown).collect();
+    match call.params.field_validation {
+        FieldValidation::Strict if !found.is_empty() => return refuse(&strict::strict_error(&found)),
+        FieldValidation::Ignore => {}
+        _ => found.into_iter().for_each(|warning| call.warnings.add(warning)),
+    }
+    Ok(())
+}
+
+/// Upstream names no kind where it complains of a patch.
+const NO_KIND: GroupVersionKind = GroupVersionKind::of("", "", "");
 
 /// Upstream: `EnsureObjectNamespaceMatchesRequestNamespace`.
 fn namespace_matches(call: &Call<'_>, object: &mut Value) -> ApiResult<()> {

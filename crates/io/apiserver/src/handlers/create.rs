@@ -28,7 +28,7 @@ impl Server {
     /// The same for an object whose fields' owners may be recorded already.
     pub(super) async fn create_as(&self, call: &Call<'_>, mut object: Value, way: Way) -> ApiResult<Written> {
         check::identity(call, &mut object)?;
-        check::body(call, &mut object, &call.params.odd)?;
+        check::body(call, &mut object)?;
         if !meta_text(&object, "resourceVersion").is_empty() {
             return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
         }

@@ -26,6 +26,14 @@ pub fn on_update(call: &Call<'_>, new: &mut Value, old: &Value, way: Way) {
     }
 }
 
+/// Whether a document can be applied at all.
+///
+/// # Errors
+/// 400 for one of another version or kind, 500 (as upstream) for one that does not fit the schema.
+pub fn check_applied(call: &Call<'_>, patch: &Value) -> ApiResult<()> {
+    Ok(with_writer(call, |writer| apply::check_patch(patch, call.resource.schema(), &call.resource.gvk.kind, writer))?)
+}
+
 /// Merges an applied document into the present object, or makes a new one of it.
 ///
 /// # Errors

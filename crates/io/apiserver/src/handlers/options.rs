@@ -4,6 +4,7 @@
 
 use apimachinery::apply::validate_manager;
 use apimachinery::{ApiError, ApiResult, GroupVersionKind, Problems, Value};
+use bytes::Bytes;
 use serde_json::json;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub struct WriteParams {
     pub field_validation: FieldValidation,
     /// What the body's text had wrong (duplicate fields), as warnings.
     pub odd: Vec<String>,
+    /// The text of a JSON body, by which complaints are put in order.
+    pub text: Bytes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,8 +172,8 @@ impl WriteParams {
         let manager = given.map_or_else(|| manager_of_agent(agent), str::to_owned);
         validate_manager(&manager, &mut problems);
         let manager_given = given.is_some();
-        let params =
-            Self { dry_run, manager, manager_given, force: flag(query, "force"), field_validation, odd: Vec::new() };
+        let force = flag(query, "force");
+        let params = Self { dry_run, manager, manager_given, force, field_validation, ..Self::default() };
         if problems.is_empty() { Ok(params) } else { Err(invalid_options(options, problems)) }
     }
 }

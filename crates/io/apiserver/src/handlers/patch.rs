@@ -8,6 +8,7 @@ use super::{Call, Written, check, fields};
 use crate::resource::Sub;
 use crate::server::Server;
 use apimachinery::patch::{self, PatchType};
+use apimachinery::strict::{self, FieldValidation};
 use apimachinery::{ApiError, ApiResult, GroupVersionKind, Problems, Value};
 
 impl Server {
@@ -34,7 +35,10 @@ impl Server {
             let mut new = patch::apply_value(kind, old.clone(), body, call.resource.schema())?;
             check::identity(call, &mut new)?;
             check::name_matches(call, &mut new)?;
-            check::body(call, &mut new, &[])?;
+            check::patched(call, &mut new, |new| match kind {
+                PatchType::Strategic => patch::go_text(body),
+                _ => new.to_string(),
+            })?;
             call.resource.set_defaults(&mut new);
             // The old state's resourceVersion is in the document unless the patch names one.
             if body["metadata"]["resourceVersion"].is_null() && kind != PatchType::Json {
@@ -56,9 +60,20 @@ impl Server {
         if body["metadata"]["name"].is_null() {
             super::write::meta_mut(&mut body).insert("name".into(), call.name.into());
         }
+        fields::check_applied(call, &body)?;
+        for odd in &call.params.odd {
+            let text = format!("error converting YAML to JSON: {odd}");
+            match call.params.field_validation {
+                FieldValidation::Ignore => {}
+                FieldValidation::Warn => call.warnings.add(text),
+                FieldValidation::Strict => {
+                    return Err(ApiError::bad_request(format!("error strict decoding YAML: {text}")));
+                }
+            }
+        }
         check::identity(call, &mut body)?;
         check::name_matches(call, &mut body)?;
-        check::body(call, &mut body, &call.params.odd)?;
+        call.resource.fit(&mut body).map_err(|why| strict::cannot_be_handled(&call.resource.gvk, &why))?;
         let insists = !super::write::meta_text(&body, "resourceVersion").is_empty();
         let mut wanted = |old: &Value| {
             let mut new = fields::merged(call, &body, Some(old))?;

@@ -30,7 +30,7 @@ impl Server {
         }
         check::identity(call, &mut object)?;
         check::name_matches(call, &mut object)?;
-        check::body(call, &mut object, &call.params.odd)?;
+        check::body(call, &mut object)?;
         call.resource.set_defaults(&mut object);
         if call.resource.is_custom() && meta_text(&object, "resourceVersion").is_empty() {
             let mut problems = apimachinery::Problems::default();

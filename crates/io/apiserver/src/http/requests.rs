@@ -234,6 +234,9 @@ async fn document(call: &mut Call<'_>, parts: &Parts, body: &mut Option<Incoming
         )));
     }
     call.params.odd = decoded.duplicates;
+    if bytes.starts_with(b"{") {
+        call.params.text = bytes;
+    }
     Ok(decoded.value)
 }
 
@@ -243,7 +246,8 @@ fn patch_document(call: &mut Call<'_>, kind: PatchType, bytes: &[u8]) -> ApiResu
         PatchType::Apply => ApiError::bad_request(format!("error decoding YAML: {why}")),
         _ => ApiError::bad_request(format!("error decoding patch: {why}")),
     })?;
-    call.params.odd = decoded.duplicates;
+    let prefix = if kind == PatchType::Json { "json patch " } else { "" };
+    call.params.odd = decoded.duplicates.iter().map(|text| format!("{prefix}{text}")).collect();
     Ok(decoded.value)
 }
 

@@ -35,6 +35,9 @@ async fn bad_bodies_are_refused_and_the_server_goes_on() {
     let strict = format!("{maps}?fieldValidation=Strict");
     let said = "strict decoding error: duplicate field \\\"data\\\", unknown field \\\"foo\\\"";
     check(&served, "POST", &strict, json, double, 400, said).await;
+    let early = br#"{"foo":1,"metadata":{"name":"a"},"data":{},"data":{}}"#;
+    let said = "strict decoding error: unknown field \\\"foo\\\", duplicate field \\\"data\\\"";
+    check(&served, "POST", &strict, json, early, 400, said).await;
     let kind = br#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"}}"#;
     check(&served, "POST", maps, json, kind, 400, "ConfigMap in version \\\"v1\\\" cannot be handled").await;
     check(&served, "PATCH", &format!("{maps}/x"), "text/plain", b"{}", 415, "unknown format").await;
@@ -60,6 +63,64 @@ async fn objects_have_many_forms() {
     check("application/json;as=Table;v=v1;g=meta.k8s.io", "\"cells\":[\"a\",1,").await;
     check("application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", "{\"kind\":\"PartialObjectMetadata\"").await;
     check("text/html", "only the following media types are accepted").await;
+    let old = "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1beta1\"";
+    check("application/json;as=Table;v=v1beta1;g=meta.k8s.io", old).await;
+    // Rows have no protobuf form: the next wish counts.
+    let both =
+        "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1;g=meta.k8s.io";
+    check(both, "\"cells\":[\"a\",1,").await;
+}
+
+#[tokio::test]
+async fn what_has_no_rows_is_not_acceptable_as_a_table() {
+    let served = served().await;
+    let table = ["-H", "Accept: application/json;as=Table;v=v1;g=meta.k8s.io", "-H", "Content-Type: application/json"];
+    let review = br#"{"spec":{"nonResourceAttributes":{"path":"/","verb":"get"}}}"#;
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    assert_eq!(curl(&served, "POST", path, &table, review).await.0, 406);
+    let streamed = "/api/v1/pods?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1";
+    assert_eq!(curl(&served, "GET", streamed, &table, b"").await.0, 406);
+    assert_eq!(curl(&served, "GET", "/api/v1/pods?watch=1&timeoutSeconds=1", &table, b"").await.0, 200);
+}
+
+#[tokio::test]
+async fn methods_and_options_that_are_none_change_nothing() {
+    let served = served().await;
+    let maps = "/api/v1/namespaces/default/configmaps";
+    served.world.create(&CONFIG_MAPS, "default", config_map("a", json!({}))).await.unwrap();
+    let json = "application/json";
+    let refused = "does not allow this method";
+    check(&served, "PUT", maps, json, b"{}", 405, refused).await;
+    check(&served, "PATCH", maps, "application/merge-patch+json", b"{}", 405, refused).await;
+    check(&served, "POST", &format!("{maps}/a"), json, b"{}", 405, refused).await;
+    check(&served, "GET", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews/a", json, b"", 405, refused).await;
+    let unknown = br#"{"dryRun":["Some"]}"#;
+    check(&served, "DELETE", &format!("{maps}/a"), json, unknown, 422, "dryRun: Unsupported value").await;
+    assert_eq!(curl(&served, "GET", &format!("{maps}/a"), &[], b"").await.0, 200);
+    assert_eq!(curl(&served, "GET", "/healthz/poststarthook/none", &[], b"").await.0, 404);
+}
+
+#[tokio::test]
+async fn patches_are_refused_in_their_own_words() {
+    let served = served().await;
+    served.world.create(&CONFIG_MAPS, "default", config_map("a", json!({}))).await.unwrap();
+    let map = "/api/v1/namespaces/default/configmaps/a?fieldValidation=Strict&fieldManager=m";
+    let body = br#"{"foo":1,"data":{},"data":{}}"#;
+    let said = "strict decoding error: duplicate field \\\"data\\\", unknown field \\\"foo\\\"";
+    let strategic = format!("patch: Invalid value: \\\"map[data:map[] foo:1]\\\": {said}");
+    check(&served, "PATCH", map, "application/strategic-merge-patch+json", body, 422, &strategic).await;
+    check(&served, "PATCH", map, "application/merge-patch+json", body, 422, said).await;
+    let json = br#"[{"op":"add","path":"/foo","value":1,"value":2}]"#;
+    let said = "strict decoding error: json patch duplicate field \\\"[0].value\\\", unknown field \\\"foo\\\"";
+    check(&served, "PATCH", map, "application/json-patch+json", json, 422, said).await;
+    let apply = "application/apply-patch+yaml";
+    let head = "apiVersion: v1\nkind: ConfigMap\n";
+    let said = "failed to create typed patch object (/a; /v1, Kind=ConfigMap): .foo: field not declared in schema";
+    check(&served, "PATCH", map, apply, format!("{head}foo: 1\n").as_bytes(), 500, said).await;
+    let said = "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\\n  line 4: key \\\"data\\\"";
+    check(&served, "PATCH", map, apply, format!("{head}data: {{}}\ndata: {{}}\n").as_bytes(), 400, said).await;
+    let said = "Incorrect object specified in apply patch. Specified patch kind: Pod, expected: ConfigMap";
+    check(&served, "PATCH", map, apply, b"{apiVersion: v1, kind: Pod}", 400, said).await;
 }
 
 #[tokio::test]
@@ -164,7 +225,7 @@ async fn check(served: &Served, method: &str, path: &str, media_type: &str, body
 }
 
 /// Code and body. `--no-cert` goes without the administrator's certificate.
-async fn curl(served: &Served, method: &str, path: &str, arguments: &[&str], body: &[u8]) -> (u16, String) {
+pub async fn curl(served: &Served, method: &str, path: &str, arguments: &[&str], body: &[u8]) -> (u16, String) {
     use tokio::io::AsyncWriteExt;
     let url = format!("https://127.0.0.1:{}{path}", served.port);
     let folder = served.world.folder.path();

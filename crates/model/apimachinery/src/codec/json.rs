@@ -3,7 +3,7 @@
 //! Upstream: `sigs.k8s.io/json`; Go's `encoding/json/scanner.go`. Nesting deeper than 128 is refused.
 
 use super::Decoded;
-use super::strict_value::StrictValue;
+use super::strict_value::{FieldOrder, StrictValue};
 use crate::Value;
 
 /// Duplicates reported of one document; upstream stops at 100 strict errors too.
@@ -17,6 +17,21 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, String> {
     let read: StrictValue = serde_json::from_slice(bytes).map_err(|error| go_error(bytes, &error))?;
     let duplicates = read.duplicates.iter().map(|path| format!("duplicate field {path:?}")).collect();
     Ok(Decoded { value: read.value, duplicates })
+}
+
+/// Puts what was found in a document (`unknown field "spec.x"`, `duplicate field "spec.y"`) into the order in which its
+/// text has the fields, as a decoder that reads once finds them. A duplicate stands where the field comes again.
+pub fn in_document_order(bytes: &[u8], mut found: Vec<String>) -> Vec<String> {
+    found.dedup();
+    let Ok(order) = serde_json::from_slice::<FieldOrder>(bytes) else { return found };
+    let place = |text: &String| {
+        let (what, path) = text.split_once(" field ").unwrap_or_default();
+        let path: String = serde_json::from_str(path).unwrap_or_default();
+        let comes = order.0.get(&path).copied().unwrap_or((usize::MAX, usize::MAX));
+        if what == "duplicate" { comes.1 } else { comes.0 }
+    };
+    found.sort_by_cached_key(place);
+    found
 }
 
 /// Reads a JSON document whose duplicates do not matter.
@@ -86,6 +101,21 @@ mod tests {
             duplicate field "a""#]]
         .assert_eq(&decoded.duplicates.join("\n"));
         assert_eq!(decoded.value.to_string(), r#"{"a":2,"spec":{"list":[{"x":2}],"y":3}}"#);
+    }
+
+    #[test]
+    fn findings_come_as_the_text_has_them() {
+        let text = br#"{"spec":{"b":1,"list":[{"x":1,"q":0,"x":2}],"y":1,"y":3,"y":4,"a":0}}"#;
+        let found = ["duplicate field \"spec.y\"", "duplicate field \"spec.y\"", "duplicate field \"spec.list[0].x\""];
+        let unknown = ["unknown field \"spec.a\"", "unknown field \"spec.b\"", "unknown field \"spec.list[0].q\""];
+        let found = found.iter().chain(&unknown).map(|text| text.to_string()).collect();
+        expect![[r#"
+            unknown field "spec.b"
+            unknown field "spec.list[0].q"
+            duplicate field "spec.list[0].x"
+            duplicate field "spec.y"
+            unknown field "spec.a""#]]
+        .assert_eq(&in_document_order(text, found).join("\n"));
     }
 
     #[test]

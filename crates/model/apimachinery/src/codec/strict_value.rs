@@ -4,12 +4,99 @@ use super::json::MAX_DUPLICATES;
 use crate::Value;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number};
+use std::collections::HashMap;
 use std::fmt;
 
 /// What [`super::Decoded`] is made of; paths like `spec.containers[0].name`.
 pub(super) struct StrictValue {
     pub value: Value,
     pub duplicates: Vec<String>,
+}
+
+/// Where each field of a document comes first, and where it comes again, counted in fields. Read only when there is
+/// something to complain of.
+#[derive(Default)]
+pub(super) struct FieldOrder(pub HashMap<String, (usize, usize)>);
+
+impl<'de> Deserialize<'de> for FieldOrder {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut order = Self::default();
+        let mut seen = 0;
+        let mut see = |path: &Path<'_>| {
+            seen += 1;
+            let entry = order.0.entry(path.to_string()).or_insert((seen, usize::MAX));
+            if entry.0 != seen && entry.1 == usize::MAX {
+                entry.1 = seen;
+            }
+        };
+        Steps { path: &Path::Root, see: &mut see }.deserialize(from)?;
+        Ok(order)
+    }
+}
+
+/// Walks a document's fields in the order of its text.
+struct Steps<'a> {
+    path: &'a Path<'a>,
+    see: &'a mut dyn FnMut(&Path<'_>),
+}
+
+impl<'de> DeserializeSeed<'de> for Steps<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Steps<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        for index in 0.. {
+            let path = Path::Item(self.path, index);
+            if items.next_element_seed(Steps { path: &path, see: &mut *self.see })?.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(name) = fields.next_key::<String>()? {
+            let path = Path::Field(self.path, &name);
+            (self.see)(&path);
+            fields.next_value_seed(Steps { path: &path, see: &mut *self.see })?;
+        }
+        Ok(())
+    }
 }
 
 impl<'de> Deserialize<'de> for StrictValue {
