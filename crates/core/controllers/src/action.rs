@@ -1,6 +1,7 @@
 //! What a controller wants done: calls of the API, each with its precondition, and events for people.
 
-use apimachinery::{GroupVersionResource, Value};
+use apimachinery::{GroupVersionResource, Object, Value};
+use serde_json::json;
 use std::time::Duration;
 
 /// The answer of one round.
@@ -38,6 +39,53 @@ pub enum Action {
     },
     /// An event about an object.
     Event { about: Regarding, warning: bool, reason: &'static str, message: String },
+}
+
+impl Action {
+    /// Deletes this very object, in the way that is its kind's default.
+    pub fn delete(of: &'static GroupVersionResource, object: &Object) -> Self {
+        Self::delete_by(of, object, None, None)
+    }
+
+    pub fn delete_by(
+        of: &'static GroupVersionResource,
+        object: &Object,
+        propagation: Option<&'static str>,
+        grace_seconds: Option<i64>,
+    ) -> Self {
+        let head = &object.head;
+        let (namespace, name, uid) = (head.namespace.clone(), head.name.clone(), head.uid.clone());
+        Self::Delete { of, namespace, name, uid, propagation, grace_seconds }
+    }
+
+    /// A merge patch of this very object.
+    pub fn patch(
+        of: &'static GroupVersionResource,
+        object: &Object,
+        subresource: &'static str,
+        mut body: Value,
+    ) -> Self {
+        let head = &object.head;
+        if !body["metadata"].is_object() {
+            body["metadata"] = json!({});
+        }
+        body["metadata"]["uid"] = head.uid.as_str().into();
+        Self::Patch { of, namespace: head.namespace.clone(), name: head.name.clone(), subresource, body }
+    }
+
+    /// A merge patch of this very object as it was seen: for what replaces a list, or builds on what is there.
+    pub fn patch_seen(
+        of: &'static GroupVersionResource,
+        object: &Object,
+        subresource: &'static str,
+        mut body: Value,
+    ) -> Self {
+        if !body["metadata"].is_object() {
+            body["metadata"] = json!({});
+        }
+        body["metadata"]["resourceVersion"] = object.head.revision.to_string().into();
+        Self::patch(of, object, subresource, body)
+    }
 }
 
 /// Says about an object how a creation went: `SuccessfulCreate`: `Created pod: web-x7k2p`, or

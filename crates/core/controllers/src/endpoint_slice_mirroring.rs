@@ -5,7 +5,7 @@
 //! Invariant: one slice for each subset and address family, so that equal Endpoints give equal slices.
 
 use crate::owned::OwnerKind;
-use crate::{Action, Change, Controller, Plan, View, Wanted};
+use crate::{Action, Change, Controller, Plan, View, Wanted, slices};
 use apimachinery::{Object, Value};
 use kinds::resources::{ENDPOINT_SLICES, ENDPOINTS, SERVICES};
 use serde_json::json;
@@ -18,8 +18,6 @@ const MOST: usize = 1000;
 
 const SKIP: &str = "endpointslice.kubernetes.io/skip-mirror";
 const LEADER: &str = "control-plane.alpha.kubernetes.io/leader";
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
-const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 const US: &str = "endpointslicemirroring-controller.k8s.io";
 const KIND: OwnerKind = OwnerKind { api_version: "v1", kind: "Endpoints" };
 
@@ -39,9 +37,7 @@ impl Controller for EndpointSliceMirroring {
         if *change.of == SERVICES {
             return vec![object.key()];
         }
-        let mirrored =
-            object.head.labels.get(SERVICE_NAME).filter(|_| *change.of == ENDPOINT_SLICES && is_ours(object));
-        mirrored.map(|name| format!("{}/{name}", object.head.namespace)).into_iter().collect()
+        if *change.of == ENDPOINT_SLICES { slices::service_of(object, US).into_iter().collect() } else { Vec::new() }
     }
 
     fn reconcile(&self, key: &str, view: &dyn View, _: Timestamp) -> Plan {
@@ -50,8 +46,9 @@ impl Controller for EndpointSliceMirroring {
             return Plan::rest();
         };
         let value = endpoints.to_value();
-        let wanted = if is_mirrored(&endpoints, &value, view) { slices(&value) } else { BTreeMap::new() };
-        let existing = view.owned_by(&ENDPOINT_SLICES, &endpoints.head.uid).into_iter().filter(|slice| is_ours(slice));
+        let wanted = if is_mirrored(&endpoints, &value, view) { mirrors(&value) } else { BTreeMap::new() };
+        let owned = view.owned_by(&ENDPOINT_SLICES, &endpoints.head.uid).into_iter();
+        let existing = owned.filter(|slice| slices::is_written_by(slice, US));
         Plan::of(level(&endpoints, wanted, existing))
     }
 }
@@ -65,8 +62,8 @@ fn is_mirrored(endpoints: &Object, value: &Value, view: &dyn View) -> bool {
 }
 
 /// Ports and endpoints of every slice, by ports and family.
-fn slices(endpoints: &Value) -> BTreeMap<(String, &'static str), (Value, Vec<Value>)> {
-    let mut slices = BTreeMap::new();
+fn mirrors(endpoints: &Value) -> BTreeMap<(String, &'static str), (Value, Vec<Value>)> {
+    let mut mirrors = BTreeMap::new();
     for subset in endpoints["subsets"].as_array().into_iter().flatten() {
         let ports = ports(subset);
         let all = [("addresses", true), ("notReadyAddresses", false)].into_iter().flat_map(|(field, ready)| {
@@ -75,11 +72,11 @@ fn slices(endpoints: &Value) -> BTreeMap<(String, &'static str), (Value, Vec<Val
         for (address, ready) in all.take(MOST) {
             let family = if address["ip"].as_str().unwrap_or_default().contains(':') { "IPv6" } else { "IPv4" };
             let slice =
-                slices.entry((ports.to_string(), family)).or_insert_with(|| (ports.clone(), Vec::<Value>::new()));
+                mirrors.entry((ports.to_string(), family)).or_insert_with(|| (ports.clone(), Vec::<Value>::new()));
             slice.1.push(endpoint(address, ready));
         }
     }
-    slices
+    mirrors
 }
 
 /// The ports as the API server keeps them, so that equal ones are equal text.
@@ -115,58 +112,20 @@ fn level(
 ) -> Vec<Action> {
     let mut actions = Vec::new();
     for slice in existing {
-        let mut value = slice.to_value();
+        let value = slice.to_value();
         let family = if value["addressType"] == "IPv6" { "IPv6" } else { "IPv4" };
         let ports = if value["ports"].is_null() { json!([]) } else { value["ports"].clone() };
         let Some((_, targets)) = wanted.remove(&(ports.to_string(), family)) else {
-            actions.push(delete(&slice));
+            actions.push(Action::delete(&ENDPOINT_SLICES, &slice));
             continue;
         };
-        let (targets, labels) = (Value::from(targets), labels(endpoints));
-        if value["endpoints"] != targets || value["metadata"]["labels"] != labels {
-            value["endpoints"] = targets;
-            value["metadata"]["labels"] = labels;
-            actions.push(Action::Update { of: &ENDPOINT_SLICES, subresource: "", body: value });
-        }
+        actions.extend(slices::update(value, slices::labels(endpoints, US), targets));
     }
+    let create = |((_, family), (ports, targets)): ((String, &str), (Value, Vec<Value>))| {
+        slices::create(endpoints, KIND, family, slices::labels(endpoints, US), &ports, targets)
+    };
+    actions.extend(wanted.into_iter().map(create));
     actions
-        .extend(wanted.into_iter().map(|((_, family), (ports, targets))| create(endpoints, family, &ports, targets)));
-    actions
-}
-
-fn create(endpoints: &Object, family: &str, ports: &Value, targets: Vec<Value>) -> Action {
-    let head = &endpoints.head;
-    let body = json!({
-        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": family,
-        "metadata": {
-            "generateName": format!("{}-", head.name), "namespace": head.namespace, "labels": labels(endpoints),
-            "ownerReferences": [KIND.reference(endpoints)],
-        },
-        "endpoints": targets, "ports": ports,
-    });
-    Action::Create { of: &ENDPOINT_SLICES, namespace: head.namespace.clone(), body, announce: None }
-}
-
-fn labels(endpoints: &Object) -> Value {
-    let mut labels = json!(endpoints.head.labels);
-    labels[SERVICE_NAME] = endpoints.head.name.as_str().into();
-    labels[MANAGED_BY] = US.into();
-    labels
-}
-
-fn delete(slice: &Object) -> Action {
-    Action::Delete {
-        of: &ENDPOINT_SLICES,
-        namespace: slice.head.namespace.clone(),
-        name: slice.head.name.clone(),
-        uid: slice.head.uid.clone(),
-        propagation: None,
-        grace_seconds: None,
-    }
-}
-
-fn is_ours(slice: &Object) -> bool {
-    slice.head.labels.get(MANAGED_BY).is_some_and(|name| name == US)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod owned;
 pub mod pod_gc;
 pub mod replica_set;
 pub mod service_account;
+mod slices;
 pub mod view;
 pub mod volume_binding;
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //!
 //! Upstream: `pkg/controller/controller_utils.go`, `pkg/api/v1/pod/util.go`.
 
-use crate::Regarding;
+use crate::{Action, Change, Regarding};
 use apimachinery::selector::label::LabelSelector;
-use apimachinery::{Object, Value};
+use apimachinery::{GroupVersionResource, Object, Value};
 use k8s_openapi::api::core::v1::{Pod, PodCondition, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as Selector;
 use serde_json::json;
@@ -27,6 +27,27 @@ impl OwnerKind {
         })
     }
 
+    /// Keys of the controlling owners of this kind that a dependent had or has.
+    pub fn owners(&self, change: Change<'_>) -> Vec<String> {
+        let dependents = [change.old, change.new].into_iter().flatten();
+        let mut keys: Vec<String> = dependents.filter_map(|dependent| self.owner(dependent)).collect();
+        keys.dedup();
+        keys
+    }
+
+    /// The key of the controlling owner, if it is of this kind.
+    pub fn owner(&self, dependent: &Object) -> Option<String> {
+        let owner = dependent.head.controller().filter(|owner| owner.kind == self.kind)?;
+        Some(format!("{}/{}", dependent.head.namespace, owner.name))
+    }
+
+    /// Makes `owner` the controlling owner of an object that has none.
+    pub fn adopt(&self, of: &'static GroupVersionResource, dependent: &Object, owner: &Object) -> Action {
+        let mut owners = owner_references(dependent);
+        owners.push(self.reference(owner));
+        Action::patch_seen(of, dependent, "", json!({"metadata": {"ownerReferences": owners}}))
+    }
+
     pub fn regarding(&self, object: &Object) -> Regarding {
         Regarding {
             api_version: self.api_version.to_owned(),
@@ -36,6 +57,17 @@ impl OwnerKind {
             uid: object.head.uid.clone(),
         }
     }
+}
+
+/// Takes an owner off an object.
+pub fn release(of: &'static GroupVersionResource, dependent: &Object, owner: &Object) -> Action {
+    let mut owners = owner_references(dependent);
+    owners.retain(|reference| reference["uid"] != *owner.head.uid);
+    Action::patch_seen(of, dependent, "", json!({"metadata": {"ownerReferences": owners}}))
+}
+
+fn owner_references(object: &Object) -> Vec<Value> {
+    object.to_value()["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default()
 }
 
 /// The body of a new pod: the template's labels, annotations, finalizers and spec under a generated name.

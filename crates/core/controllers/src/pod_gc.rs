@@ -76,14 +76,7 @@ fn orphan(object: &Arc<Object>, pod: &Pod, missing: Duration) -> Plan {
     }
     let mut actions = Vec::new();
     if !is_ended(pod) {
-        let body = json!({"metadata": {"uid": object.head.uid}, "status": {"phase": "Failed"}});
-        actions.push(Action::Patch {
-            of: &PODS,
-            namespace: object.head.namespace.clone(),
-            name: object.head.name.clone(),
-            subresource: "status",
-            body,
-        });
+        actions.push(Action::patch(&PODS, object, "status", json!({"status": {"phase": "Failed"}})));
     }
     actions.push(delete(object));
     Plan::of(actions)
@@ -110,15 +103,7 @@ fn is_ended(pod: &Pod) -> bool {
 
 /// At once: nobody is there to end its containers.
 fn delete(pod: &Object) -> Action {
-    let head = &pod.head;
-    Action::Delete {
-        of: &PODS,
-        namespace: head.namespace.clone(),
-        name: head.name.clone(),
-        uid: head.uid.clone(),
-        propagation: None,
-        grace_seconds: Some(0),
-    }
+    Action::delete_by(&PODS, pod, None, Some(0))
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@
 
 use crate::owned::{self, OwnerKind};
 use crate::{Action, Announce, Change, Controller, Plan, View, Wanted};
+use apimachinery::Object;
 use apimachinery::selector::label::LabelSelector;
-use apimachinery::{Object, Value};
 use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetStatus};
 use k8s_openapi::api::core::v1::Pod;
 use kinds::resources::{PODS, REPLICA_SETS};
@@ -51,12 +51,10 @@ impl Controller for ReplicaSets {
         if *change.of != PODS {
             return Vec::new();
         }
-        let pods = [change.old, change.new].into_iter().flatten();
-        let mut keys: Vec<String> = pods.filter_map(owner_key).collect();
+        let mut keys = KIND.owners(change);
         if let Some(orphan) = change.new.filter(|pod| pod.head.controller().is_none()) {
             keys.extend(sets_matching(orphan, view));
         }
-        keys.dedup();
         keys
     }
 
@@ -80,11 +78,6 @@ impl Controller for ReplicaSets {
     }
 }
 
-fn owner_key(pod: &Object) -> Option<String> {
-    let owner = pod.head.controller().filter(|owner| owner.kind == KIND.kind)?;
-    Some(format!("{}/{}", pod.head.namespace, owner.name))
-}
-
 fn sets_matching(pod: &Object, view: &dyn View) -> Vec<String> {
     let sets = view.list(&REPLICA_SETS, &pod.head.namespace);
     let matching = sets.iter().filter(|object| {
@@ -100,21 +93,7 @@ fn adopt(object: &Object, set: &ReplicaSet, view: &dyn View) -> Vec<Action> {
     let orphans = view.owned_by(&PODS, "").into_iter().filter(|pod| pod.head.namespace == object.head.namespace);
     let matching = orphans.filter(|pod| selector.matches(&pod.head.labels));
     let live = matching.filter(|pod| !pod.head.is_deleting() && pod.decode().is_ok_and(|pod| owned::is_active(&pod)));
-    live.map(|pod| Action::Patch {
-        of: &PODS,
-        namespace: pod.head.namespace.clone(),
-        name: pod.head.name.clone(),
-        subresource: "",
-        body: json!({"metadata": {"uid": pod.head.uid, "resourceVersion": pod.head.revision.to_string(),
-            "ownerReferences": owners_with(&pod, KIND.reference(object))}}),
-    })
-    .collect()
-}
-
-fn owners_with(pod: &Object, owner: Value) -> Vec<Value> {
-    let mut owners = pod.to_value()["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
-    owners.push(owner);
-    owners
+    live.map(|pod| KIND.adopt(&PODS, &pod, object)).collect()
 }
 
 /// Our pods that still match; those that no longer do are let go.
@@ -122,21 +101,8 @@ fn members(object: &Object, set: &ReplicaSet, view: &dyn View, actions: &mut Vec
     let selector = selector(set);
     let (ours, strayed): (Vec<_>, Vec<_>) =
         view.owned_by(&PODS, &object.head.uid).into_iter().partition(|pod| selector.matches(&pod.head.labels));
-    actions.extend(strayed.iter().filter(|pod| !pod.head.is_deleting()).map(|pod| release(pod, &object.head.uid)));
+    actions.extend(strayed.iter().filter(|pod| !pod.head.is_deleting()).map(|pod| owned::release(&PODS, pod, object)));
     ours.into_iter().filter_map(|object| Some(Member { pod: object.decode().ok()?, object })).collect()
-}
-
-fn release(pod: &Object, owner_uid: &str) -> Action {
-    let mut owners = pod.to_value()["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
-    owners.retain(|owner| owner["uid"] != owner_uid);
-    Action::Patch {
-        of: &PODS,
-        namespace: pod.head.namespace.clone(),
-        name: pod.head.name.clone(),
-        subresource: "",
-        body: json!({"metadata": {"uid": pod.head.uid, "resourceVersion": pod.head.revision.to_string(),
-            "ownerReferences": owners}}),
-    }
 }
 
 /// Creates what is missing or deletes what is too much.
@@ -170,24 +136,13 @@ fn delete(owner: &Object, live: &[&Member], surplus: usize, siblings: &BTreeMap<
     victims.sort_by_cached_key(|member| cost(member, siblings));
     let victims = victims.iter().take(surplus.min(BURST));
     let (deletes, events): (Vec<_>, Vec<_>) =
-        victims.map(|member| (delete_pod(&member.object), deleted(owner, &member.object))).unzip();
+        victims.map(|member| (Action::delete(&PODS, &member.object), deleted(owner, &member.object))).unzip();
     deletes.into_iter().chain(events).collect()
 }
 
 fn deleted(owner: &Object, pod: &Object) -> Action {
     let message = format!("Deleted pod: {}", pod.head.name);
     Action::Event { about: KIND.regarding(owner), warning: false, reason: "SuccessfulDelete", message }
-}
-
-fn delete_pod(pod: &Object) -> Action {
-    Action::Delete {
-        of: &PODS,
-        namespace: pod.head.namespace.clone(),
-        name: pod.head.name.clone(),
-        uid: pod.head.uid.clone(),
-        propagation: None,
-        grace_seconds: None,
-    }
 }
 
 /// Upstream's order (`ActivePodsWithRanks`): unassigned, pending, not ready, low deletion cost, crowded node, ready
@@ -278,11 +233,5 @@ fn write_status(object: &Object, set: &ReplicaSet, status: ReplicaSetStatus) -> 
         "availableReplicas": zero_is_absent(status.available_replicas),
         "observedGeneration": status.observed_generation,
     });
-    (!same).then(|| Action::Patch {
-        of: &REPLICA_SETS,
-        namespace: object.head.namespace.clone(),
-        name: object.head.name.clone(),
-        subresource: "status",
-        body: json!({"metadata": {"uid": object.head.uid}, "status": body.take()}),
-    })
+    (!same).then(|| Action::patch(&REPLICA_SETS, object, "status", json!({"status": body.take()})))
 }

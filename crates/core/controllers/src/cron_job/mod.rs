@@ -49,12 +49,7 @@ impl Controller for CronJobs {
     }
 
     fn affected(&self, change: Change<'_>, _: &dyn View) -> Vec<String> {
-        let jobs = [change.old, change.new].into_iter().flatten().filter(|_| *change.of == JOBS);
-        let owners = jobs.filter_map(|job| {
-            let owner = job.head.controller().filter(|owner| owner.kind == KIND.kind)?;
-            Some(format!("{}/{}", job.head.namespace, owner.name))
-        });
-        owners.collect()
+        if *change.of == JOBS { KIND.owners(change) } else { Vec::new() }
     }
 
     fn reconcile(&self, key: &str, view: &dyn View, now: Timestamp) -> Plan {
@@ -89,14 +84,7 @@ impl Run {
     }
 
     fn delete(&self) -> Action {
-        Action::Delete {
-            of: &JOBS,
-            namespace: self.object.head.namespace.clone(),
-            name: self.object.head.name.clone(),
-            uid: self.object.head.uid.clone(),
-            propagation: Some("Background"),
-            grace_seconds: None,
-        }
+        Action::delete_by(&JOBS, &self.object, Some("Background"), None)
     }
 
     fn reference(&self) -> Value {
@@ -294,15 +282,9 @@ impl Round {
         }
         let shown = |at: Option<i64>| at.map(time::format_seconds);
         let active = if listed.is_empty() { Value::Null } else { listed.into() };
-        let body = json!({"metadata": {"uid": self.object.head.uid}, "status": {"active": active,
+        let body = json!({"status": {"active": active,
             "lastScheduleTime": shown(status.last_schedule), "lastSuccessfulTime": shown(status.last_success)}});
-        Some(Action::Patch {
-            of: &CRON_JOBS,
-            namespace: self.object.head.namespace.clone(),
-            name: self.object.head.name.clone(),
-            subresource: "status",
-            body,
-        })
+        Some(Action::patch(&CRON_JOBS, &self.object, "status", body))
     }
 }
 

@@ -11,21 +11,10 @@ pub fn clean_up(round: &Round<'_>, sets: &Sets) -> Vec<Action> {
     let mut empty: Vec<&Set> = sets.old.iter().filter(|set| is_spent(set)).collect();
     let surplus = empty.len().saturating_sub(limit);
     empty.sort_by_key(|set| set.revision());
-    empty.into_iter().take(surplus).map(delete).collect()
+    empty.into_iter().take(surplus).map(|set| Action::delete(&REPLICA_SETS, &set.object)).collect()
 }
 
 fn is_spent(set: &Set) -> bool {
     let observed = set.set.status.as_ref().and_then(|status| status.observed_generation).unwrap_or(0);
     set.wanted() == 0 && set.actual() == 0 && observed >= set.object.head.generation && !set.object.head.is_deleting()
-}
-
-fn delete(set: &Set) -> Action {
-    Action::Delete {
-        of: &REPLICA_SETS,
-        namespace: set.object.head.namespace.clone(),
-        name: set.name().to_owned(),
-        uid: set.object.head.uid.clone(),
-        propagation: None,
-        grace_seconds: None,
-    }
 }

@@ -57,7 +57,7 @@ impl Controller for Deployments {
 
     fn affected(&self, change: Change<'_>, view: &dyn View) -> Vec<String> {
         if *change.of == REPLICA_SETS {
-            return of_set(change);
+            return KIND.owners(change);
         }
         // Only Recreate looks at pods: it waits for the last old one to go.
         let gone = change.old.filter(|_| *change.of == PODS && change.new.is_none());
@@ -148,22 +148,10 @@ fn resolve(value: Option<&IntOrString>, of: i32, up: bool) -> i32 {
     i32::try_from(rounded).unwrap_or(i32::MAX)
 }
 
-fn of_set(change: Change<'_>) -> Vec<String> {
-    let sets = [change.old, change.new].into_iter().flatten();
-    let owners = sets.filter_map(|set| {
-        let owner = set.head.controller().filter(|owner| owner.kind == KIND.kind)?;
-        Some(format!("{}/{}", set.head.namespace, owner.name))
-    });
-    let mut keys: Vec<String> = owners.collect();
-    keys.dedup();
-    keys
-}
-
 fn deployment_of_pod(pod: &Object, view: &dyn View) -> Option<String> {
     let owner = pod.head.controller().filter(|owner| owner.kind == "ReplicaSet")?;
     let set = view.get(&REPLICA_SETS, &format!("{}/{}", pod.head.namespace, owner.name))?;
-    let owner = set.head.controller().filter(|owner| owner.kind == KIND.kind)?;
-    Some(format!("{}/{}", set.head.namespace, owner.name))
+    KIND.owner(&set)
 }
 
 #[cfg(test)]

@@ -42,7 +42,8 @@ fn create(round: &Round<'_>, sets: &mut Sets, revision: i64, replicas: i32) -> V
     let name = format!("{}-{hash}", round.object.head.name);
     if round.view.get(&REPLICA_SETS, &format!("{}/{name}", round.object.head.namespace)).is_some() {
         // Somebody else's set, or ours of another template, has this name: the next hash will differ.
-        return vec![status_patch(round, json!({"collisionCount": collisions + 1}))];
+        let body = json!({"status": {"collisionCount": collisions + 1}});
+        return vec![Action::patch(&DEPLOYMENTS, &round.object, "status", body)];
     }
     let mut annotations = copied_annotations(round);
     annotations[REVISION] = revision.to_string().into();
@@ -90,21 +91,6 @@ fn copied_annotations(round: &Round<'_>) -> Value {
 fn note_revision(round: &Round<'_>, revision: i64) -> Option<Action> {
     let annotations = round.deployment.metadata.annotations.as_ref();
     let noted = annotations.and_then(|all| all.get(REVISION)).is_some_and(|text| *text == revision.to_string());
-    (!noted).then(|| Action::Patch {
-        of: &DEPLOYMENTS,
-        namespace: round.object.head.namespace.clone(),
-        name: round.object.head.name.clone(),
-        subresource: "",
-        body: json!({"metadata": {"uid": round.object.head.uid, "annotations": {REVISION: revision.to_string()}}}),
-    })
-}
-
-fn status_patch(round: &Round<'_>, status: Value) -> Action {
-    Action::Patch {
-        of: &DEPLOYMENTS,
-        namespace: round.object.head.namespace.clone(),
-        name: round.object.head.name.clone(),
-        subresource: "status",
-        body: json!({"metadata": {"uid": round.object.head.uid}, "status": status}),
-    }
+    let body = || json!({"metadata": {"annotations": {REVISION: revision.to_string()}}});
+    (!noted).then(|| Action::patch(&DEPLOYMENTS, &round.object, "", body()))
 }

@@ -90,15 +90,8 @@ impl Set {
         (!same).then(|| self.patch(json!({"metadata": {"annotations": annotations}})))
     }
 
-    pub fn patch(&self, mut body: Value) -> Action {
-        body["metadata"]["uid"] = self.object.head.uid.clone().into();
-        Action::Patch {
-            of: &REPLICA_SETS,
-            namespace: self.object.head.namespace.clone(),
-            name: self.name().to_owned(),
-            subresource: "",
-            body,
-        }
+    pub fn patch(&self, body: Value) -> Action {
+        Action::patch(&REPLICA_SETS, &self.object, "", body)
     }
 }
 
@@ -123,15 +116,7 @@ impl Sets {
 
     /// Takes over sets that match and that nobody controls.
     pub fn adoptions(&self, round: &Round<'_>) -> Vec<Action> {
-        let adopt = |set: &Arc<Object>| Action::Patch {
-            of: &REPLICA_SETS,
-            namespace: set.head.namespace.clone(),
-            name: set.head.name.clone(),
-            subresource: "",
-            body: json!({"metadata": {"uid": set.head.uid, "resourceVersion": set.head.revision.to_string(),
-                "ownerReferences": owners_with(set, KIND.reference(&round.object))}}),
-        };
-        self.orphans.iter().map(adopt).collect()
+        self.orphans.iter().map(|set| KIND.adopt(&REPLICA_SETS, set, &round.object)).collect()
     }
 
     pub fn all(&self) -> impl Iterator<Item = &Set> {
@@ -166,12 +151,6 @@ pub fn event(round: &Round<'_>, reason: &'static str, message: String) -> Action
 pub fn sizes(round: &Round<'_>) -> Value {
     let maximum = round.replicas() + round.max_surge();
     json!({DESIRED: round.replicas().to_string(), MAXIMUM: maximum.to_string()})
-}
-
-fn owners_with(set: &Object, owner: Value) -> Vec<Value> {
-    let mut owners = set.to_value()["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
-    owners.push(owner);
-    owners
 }
 
 /// A template as it counts for "is it the same": without the label that we add.

@@ -28,13 +28,8 @@ pub fn write(
     progressing(round, sets, &old, &new, told, &mut conditions, again);
     failure(sets, &mut conditions, round.now);
     new.conditions = Some(conditions);
-    (bare(&new) != bare(&old)).then(|| Action::Patch {
-        of: &DEPLOYMENTS,
-        namespace: round.object.head.namespace.clone(),
-        name: round.object.head.name.clone(),
-        subresource: "status",
-        body: json!({"metadata": {"uid": round.object.head.uid}, "status": body(&new)}),
-    })
+    let patch = || Action::patch(&DEPLOYMENTS, &round.object, "status", json!({"status": body(&new)}));
+    (bare(&new) != bare(&old)).then(patch)
 }
 
 pub fn has_progressing(round: &Round<'_>) -> bool {

@@ -47,18 +47,7 @@ fn orphaned(existing: Option<&Object>) -> Vec<Action> {
     let managed = existing.filter(|object| {
         object.head.labels.get("endpoints.kubernetes.io/managed-by").map(String::as_str) == Some("endpoint-controller")
     });
-    managed.map(delete).into_iter().collect()
-}
-
-fn delete(object: &Object) -> Action {
-    Action::Delete {
-        of: &ENDPOINTS,
-        namespace: object.head.namespace.clone(),
-        name: object.head.name.clone(),
-        uid: object.head.uid.clone(),
-        propagation: None,
-        grace_seconds: None,
-    }
+    managed.map(|object| Action::delete(&ENDPOINTS, object)).into_iter().collect()
 }
 
 /// Pods with the same port numbers share a subset.

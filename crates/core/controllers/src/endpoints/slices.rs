@@ -4,7 +4,7 @@
 
 use super::{Backend, HEADLESS, backends, is_headless, publishes_unready, selector, services_of};
 use crate::owned::OwnerKind;
-use crate::{Action, Change, Controller, Plan, View, Wanted};
+use crate::{Action, Change, Controller, Plan, View, Wanted, slices};
 use apimachinery::{Object, Value};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use kinds::resources::{ENDPOINT_SLICES, PODS, SERVICES};
@@ -16,8 +16,6 @@ use stdx::Timestamp;
 /// Endpoints in a slice. Upstream: `--max-endpoints-per-slice`.
 const SLICE: usize = 100;
 
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
-const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 const US: &str = "endpointslice-controller.k8s.io";
 const KIND: OwnerKind = OwnerKind { api_version: "v1", kind: "Service" };
 
@@ -37,9 +35,7 @@ impl Controller for EndpointSlices {
 
     fn affected(&self, change: Change<'_>, view: &dyn View) -> Vec<String> {
         if *change.of == ENDPOINT_SLICES {
-            let slice = change.object().filter(|slice| is_ours(slice));
-            let service = slice.and_then(|slice| Some((slice, slice.head.labels.get(SERVICE_NAME)?)));
-            return service.map(|(slice, name)| format!("{}/{name}", slice.head.namespace)).into_iter().collect();
+            return change.object().and_then(|slice| slices::service_of(slice, US)).into_iter().collect();
         }
         services_of(change, view)
     }
@@ -52,13 +48,10 @@ impl Controller for EndpointSlices {
             return Plan::rest();
         }
         let groups = groups(&service, &backends(&object, &selector, view));
-        let existing = view.owned_by(&ENDPOINT_SLICES, &object.head.uid).into_iter().filter(|slice| is_ours(slice));
+        let owned = view.owned_by(&ENDPOINT_SLICES, &object.head.uid).into_iter();
+        let existing = owned.filter(|slice| slices::is_written_by(slice, US));
         Plan::of(level(&object, &service, groups, existing.collect()))
     }
-}
-
-fn is_ours(slice: &Object) -> bool {
-    slice.head.labels.get(MANAGED_BY).map(String::as_str) == Some(US)
 }
 
 fn groups(service: &Service, backends: &[Backend]) -> Groups {
@@ -117,7 +110,7 @@ fn level(object: &Object, service: &Service, mut groups: Groups, existing: Vec<A
             ports => ports.to_string(),
         };
         let Some((_, wanted)) = groups.get_mut(&key) else {
-            actions.push(delete(&slice));
+            actions.push(Action::delete(&ENDPOINT_SLICES, &slice));
             continue;
         };
         let own: Vec<&Value> =
@@ -134,63 +127,24 @@ fn level(object: &Object, service: &Service, mut groups: Groups, existing: Vec<A
     let needed_empty = kept.iter().filter(|(_, _, key, _)| key.is_empty()).count() == 0;
     for (slice, old, key, endpoints) in kept {
         if endpoints.is_empty() && !key.is_empty() {
-            actions.push(delete(&slice));
+            actions.push(Action::delete(&ENDPOINT_SLICES, &slice));
         } else {
-            actions.extend(update(object, service, &slice, old, endpoints));
+            actions.extend(slices::update(old, labels(object, service), endpoints));
         }
     }
     for (key, (ports, endpoints)) in groups {
         let chunks = endpoints.chunks(SLICE).map(<[Value]>::to_vec);
         let chunks: Vec<Vec<Value>> = if key.is_empty() && needed_empty { vec![endpoints] } else { chunks.collect() };
-        actions.extend(chunks.into_iter().map(|chunk| create(object, service, &ports, chunk)));
+        let create = |chunk| slices::create(object, KIND, "IPv4", labels(object, service), &ports, chunk);
+        actions.extend(chunks.into_iter().map(create));
     }
     actions
 }
 
 fn labels(object: &Object, service: &Service) -> Value {
-    let mut labels = json!(object.head.labels);
-    labels[SERVICE_NAME] = object.head.name.as_str().into();
-    labels[MANAGED_BY] = US.into();
+    let mut labels = slices::labels(object, US);
     if is_headless(service) {
         labels[HEADLESS] = "".into();
     }
     labels
-}
-
-fn create(object: &Object, service: &Service, ports: &Value, endpoints: Vec<Value>) -> Action {
-    let mut body = json!({
-        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-        "metadata": {
-            "generateName": format!("{}-", object.head.name), "namespace": object.head.namespace,
-            "labels": labels(object, service), "ownerReferences": [KIND.reference(object)],
-        },
-        "endpoints": endpoints,
-    });
-    if !ports.is_null() {
-        body["ports"] = ports.clone();
-    }
-    Action::Create { of: &ENDPOINT_SLICES, namespace: object.head.namespace.clone(), body, announce: None }
-}
-
-fn update(object: &Object, service: &Service, slice: &Object, mut old: Value, endpoints: Vec<Value>) -> Option<Action> {
-    let (endpoints, labels) = (Value::from(endpoints), labels(object, service));
-    let before = old["endpoints"].as_array().cloned().unwrap_or_default();
-    if endpoints.as_array() == Some(&before) && old["metadata"]["labels"] == labels {
-        return None;
-    }
-    old["endpoints"] = endpoints;
-    old["metadata"]["labels"] = labels;
-    old["metadata"]["resourceVersion"] = slice.head.revision.to_string().into();
-    Some(Action::Update { of: &ENDPOINT_SLICES, subresource: "", body: old })
-}
-
-fn delete(slice: &Object) -> Action {
-    Action::Delete {
-        of: &ENDPOINT_SLICES,
-        namespace: slice.head.namespace.clone(),
-        name: slice.head.name.clone(),
-        uid: slice.head.uid.clone(),
-        propagation: None,
-        grace_seconds: None,
-    }
 }

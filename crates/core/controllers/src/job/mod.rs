@@ -62,12 +62,7 @@ impl Controller for Jobs {
     }
 
     fn affected(&self, change: Change<'_>, _: &dyn View) -> Vec<String> {
-        let pods = [change.old, change.new].into_iter().flatten().filter(|_| *change.of == PODS);
-        let owners = pods.filter_map(|pod| {
-            let owner = pod.head.controller().filter(|owner| owner.kind == KIND.kind)?;
-            Some(format!("{}/{}", pod.head.namespace, owner.name))
-        });
-        owners.collect()
+        if *change.of == PODS { KIND.owners(change) } else { Vec::new() }
     }
 
     fn reconcile(&self, key: &str, view: &dyn View, now: Timestamp) -> Plan {
@@ -102,14 +97,7 @@ fn is_tracked(pod: &Object) -> bool {
 /// Takes our finalizer off; the finalizers must be those we saw.
 fn untrack(pod: &Object) -> Action {
     let left: Vec<&String> = pod.head.finalizers.iter().filter(|finalizer| *finalizer != TRACKING).collect();
-    Action::Patch {
-        of: &PODS,
-        namespace: pod.head.namespace.clone(),
-        name: pod.head.name.clone(),
-        subresource: "",
-        body: json!({"metadata": {"uid": pod.head.uid, "resourceVersion": pod.head.revision.to_string(),
-            "finalizers": left}}),
-    }
+    Action::patch_seen(&PODS, pod, "", json!({"metadata": {"finalizers": left}}))
 }
 
 impl Round {
@@ -177,14 +165,7 @@ impl Round {
         let mut order = active.to_vec();
         order.sort_by_key(|at| (owned::is_ready(&self.pods[*at].pod), std::cmp::Reverse(self.pods[*at].object.key())));
         let victims: Vec<&Member> = order.iter().take(count.min(BURST)).map(|at| &self.pods[*at]).collect();
-        let deletes = victims.iter().map(|member| Action::Delete {
-            of: &PODS,
-            namespace: member.object.head.namespace.clone(),
-            name: member.object.head.name.clone(),
-            uid: member.object.head.uid.clone(),
-            propagation: None,
-            grace_seconds: None,
-        });
+        let deletes = victims.iter().map(|member| Action::delete(&PODS, &member.object));
         let events = victims
             .iter()
             .map(|member| self.event(false, "SuccessfulDelete", format!("Deleted pod: {}", member.object.head.name)));
@@ -236,15 +217,7 @@ impl Round {
                 patch["uncountedTerminatedPods"][list] = Value::Null;
             }
         }
-        let body = json!({"metadata": {"uid": self.object.head.uid,
-            "resourceVersion": self.object.head.revision.to_string()}, "status": patch});
-        Some(Action::Patch {
-            of: &JOBS,
-            namespace: self.object.head.namespace.clone(),
-            name: self.object.head.name.clone(),
-            subresource: "status",
-            body,
-        })
+        Some(Action::patch_seen(&JOBS, &self.object, "status", json!({"status": patch})))
     }
 }
 

@@ -17,12 +17,5 @@ pub fn apply(round: &Round, finished: Timestamp, plan: &mut Plan) {
     if !left.is_zero() {
         return plan.look_again(left);
     }
-    plan.actions.push(Action::Delete {
-        of: &JOBS,
-        namespace: round.object.head.namespace.clone(),
-        name: round.object.head.name.clone(),
-        uid: round.object.head.uid.clone(),
-        propagation: Some("Foreground"),
-        grace_seconds: None,
-    });
+    plan.actions.push(Action::delete_by(&JOBS, &round.object, Some("Foreground"), None));
 }

@@ -47,22 +47,13 @@ impl Controller for TaintEviction {
 }
 
 fn evict(pod: &Object) -> Vec<Action> {
-    let head = &pod.head;
     let event = Action::Event {
         about: KIND.regarding(pod),
         warning: false,
         reason: "TaintManagerEviction",
         message: format!("Marking for deletion Pod {}", pod.key()),
     };
-    let delete = Action::Delete {
-        of: &PODS,
-        namespace: head.namespace.clone(),
-        name: head.name.clone(),
-        uid: head.uid.clone(),
-        propagation: None,
-        grace_seconds: None,
-    };
-    vec![event, delete]
+    vec![event, Action::delete(&PODS, pod)]
 }
 
 fn executing(node: &Value) -> Vec<Value> {

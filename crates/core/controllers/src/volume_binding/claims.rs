@@ -5,7 +5,7 @@
 use super::matching::{find, misfit};
 use super::{
     BIND_COMPLETED, BOUND_BY_CONTROLLER, PROVISIONER, SELECTED_NODE, WAIT_FOR_CONSUMER, annotation, is_claimed_by,
-    patch, regarding, text,
+    regarding, text,
 };
 use crate::{Action, Change, Controller, Plan, View, Wanted};
 use apimachinery::{Object, Value};
@@ -124,7 +124,7 @@ impl Claim<'_> {
             let annotations: Map<String, Value> =
                 PROVISIONER.iter().map(|name| ((*name).to_owned(), provisioner.into())).collect();
             let body = json!({"metadata": {"annotations": annotations}});
-            actions.push(patch(&PERSISTENT_VOLUME_CLAIMS, self.object, false, "", body));
+            actions.push(Action::patch(&PERSISTENT_VOLUME_CLAIMS, self.object, "", body));
             actions.push(self.event(false, "ExternalProvisioning", message));
         }
         actions
@@ -170,7 +170,7 @@ impl Claim<'_> {
         }
         let status = json!({"status": {"phase": "Lost", "accessModes": null, "capacity": null}});
         vec![
-            patch(&PERSISTENT_VOLUME_CLAIMS, self.object, false, "status", status),
+            Action::patch(&PERSISTENT_VOLUME_CLAIMS, self.object, "status", status),
             self.event(true, reason, message.to_owned()),
         ]
     }
@@ -182,7 +182,7 @@ impl Claim<'_> {
         actions.extend(self.name_in_volume(volume, &value));
         if value["status"]["phase"] != "Bound" {
             let body = json!({"status": {"phase": "Bound"}});
-            actions.push(patch(&PERSISTENT_VOLUMES, volume, false, "status", body));
+            actions.push(Action::patch(&PERSISTENT_VOLUMES, volume, "status", body));
         }
         actions.extend(self.name_volume(volume));
         let status = json!({
@@ -193,7 +193,7 @@ impl Claim<'_> {
             .is_some_and(|fields| fields.iter().all(|(name, wanted)| self.value["status"][name] == *wanted));
         if !is_current {
             let body = json!({"status": status});
-            actions.push(patch(&PERSISTENT_VOLUME_CLAIMS, self.object, false, "status", body));
+            actions.push(Action::patch(&PERSISTENT_VOLUME_CLAIMS, self.object, "status", body));
         }
         actions
     }
@@ -211,7 +211,7 @@ impl Claim<'_> {
         if !reference.is_object() {
             body["metadata"] = json!({"annotations": {BOUND_BY_CONTROLLER: "yes"}});
         }
-        Some(patch(&PERSISTENT_VOLUMES, volume, true, "", body))
+        Some(Action::patch_seen(&PERSISTENT_VOLUMES, volume, "", body))
     }
 
     fn name_volume(&self, volume: &Object) -> Option<Action> {
@@ -228,7 +228,7 @@ impl Claim<'_> {
             return None;
         }
         body["metadata"] = json!({"annotations": annotations});
-        Some(patch(&PERSISTENT_VOLUME_CLAIMS, self.object, false, "", body))
+        Some(Action::patch(&PERSISTENT_VOLUME_CLAIMS, self.object, "", body))
     }
 
     fn event(&self, warning: bool, reason: &'static str, message: String) -> Action {

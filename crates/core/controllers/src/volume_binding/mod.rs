@@ -18,9 +18,8 @@ pub use claims::Claims;
 pub use protection::{ClaimProtection, VolumeProtection};
 pub use volumes::Volumes;
 
-use crate::{Action, Regarding};
-use apimachinery::{GroupVersionResource, Object, Value};
-use serde_json::json;
+use crate::Regarding;
+use apimachinery::{Object, Value};
 
 pub const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
 pub const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
@@ -58,23 +57,4 @@ fn regarding(object: &Object, kind: &'static str) -> Regarding {
         name: object.head.name.clone(),
         uid: object.head.uid.clone(),
     }
-}
-
-/// A merge patch of this very object; `exact` also of this very state of it.
-fn patch(
-    of: &'static GroupVersionResource,
-    object: &Object,
-    exact: bool,
-    subresource: &'static str,
-    mut body: Value,
-) -> Action {
-    let head = &object.head;
-    if !body["metadata"].is_object() {
-        body["metadata"] = json!({});
-    }
-    body["metadata"]["uid"] = head.uid.as_str().into();
-    if exact {
-        body["metadata"]["resourceVersion"] = head.revision.to_string().into();
-    }
-    Action::Patch { of, namespace: head.namespace.clone(), name: head.name.clone(), subresource, body }
 }

@@ -2,8 +2,7 @@
 //!
 //! Admission sets the finalizers; these let go of them.
 
-use super::patch;
-use crate::{Change, Controller, Plan, View, Wanted};
+use crate::{Action, Change, Controller, Plan, View, Wanted};
 use apimachinery::{GroupVersionResource, Object, Value};
 use kinds::resources::{PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS};
 use serde_json::json;
@@ -81,5 +80,5 @@ fn is_held(object: &Object, finalizer: &str) -> bool {
 
 fn let_go(of: &'static GroupVersionResource, object: &Object, finalizer: &str) -> Plan {
     let rest: Vec<&String> = object.head.finalizers.iter().filter(|own| *own != finalizer).collect();
-    Plan::of(vec![patch(of, object, true, "", json!({"metadata": {"finalizers": rest}}))])
+    Plan::of(vec![Action::patch_seen(of, object, "", json!({"metadata": {"finalizers": rest}}))])
 }

@@ -5,6 +5,7 @@ use crate::Controller;
 use crate::world::World;
 use expect_test::{Expect, expect};
 use kinds::resources::{NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES};
+use serde_json::json;
 use stdx::Timestamp;
 
 fn volume(name: &str, size: &str) -> Value {

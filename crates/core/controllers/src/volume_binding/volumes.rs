@@ -4,7 +4,7 @@
 //!
 //! Upstream: `syncVolume`, `reclaimVolume` in `pv_controller.go`.
 
-use super::{BOUND_BY_CONTROLLER, PROVISIONED_BY, annotation, patch, regarding, text};
+use super::{BOUND_BY_CONTROLLER, PROVISIONED_BY, annotation, regarding, text};
 use crate::{Action, Change, Controller, Plan, View, Wanted};
 use apimachinery::{Object, Value};
 use kinds::resources::{PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES};
@@ -62,7 +62,7 @@ fn phase(volume: &Object, value: &Value, phase: &str, message: Option<&str>) -> 
         return Vec::new();
     }
     let body = json!({"status": {"phase": phase, "message": message}});
-    vec![patch(&PERSISTENT_VOLUMES, volume, false, "status", body)]
+    vec![Action::patch(&PERSISTENT_VOLUMES, volume, "status", body)]
 }
 
 /// The claim is gone.
@@ -105,5 +105,5 @@ fn give_up(volume: &Object, value: &Value) -> Vec<Action> {
     } else {
         json!({"metadata": {"annotations": {BOUND_BY_CONTROLLER: null}}, "spec": {"claimRef": null}})
     };
-    vec![patch(&PERSISTENT_VOLUMES, volume, true, "", body)]
+    vec![Action::patch_seen(&PERSISTENT_VOLUMES, volume, "", body)]
 }
