@@ -6,11 +6,13 @@ use kinds::quantities::{self, Resources};
 use kinds::read::{flag, list, text};
 use std::collections::{BTreeMap, HashMap};
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Cluster {
     nodes: BTreeMap<String, Node>,
     /// Node of every placed pod, by uid.
     placed: HashMap<String, String>,
+    /// Pods that wait for room being made on a node, by uid.
+    nominated: BTreeMap<String, PodFacts>,
     /// Labels of namespaces, for affinity's namespaceSelector.
     namespaces: HashMap<String, BTreeMap<String, String>>,
     claims: HashMap<String, Claim>,
@@ -19,7 +21,7 @@ pub struct Cluster {
     waiting_classes: HashMap<String, bool>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Node {
     pub name: String,
     pub labels: BTreeMap<String, String>,
@@ -72,10 +74,16 @@ impl Cluster {
         }
     }
 
-    /// Takes a pod in where it is (or is about to be) placed; a finished one frees its place.
+    /// Takes a pod in where it is (or is about to be) placed, or waits to be; a finished one frees its place.
     pub fn put_pod(&mut self, pod: PodFacts) {
         self.remove_pod(&pod.uid);
-        if pod.node.is_empty() || pod.is_finished {
+        if pod.is_finished {
+            return;
+        }
+        if pod.node.is_empty() {
+            if !pod.nominated.is_empty() && !pod.is_deleting {
+                self.nominated.insert(pod.uid.clone(), pod);
+            }
             return;
         }
         self.placed.insert(pod.uid.clone(), pod.node.clone());
@@ -85,6 +93,7 @@ impl Cluster {
     }
 
     pub fn remove_pod(&mut self, uid: &str) {
+        self.nominated.remove(uid);
         let Some(node) = self.placed.remove(uid).and_then(|name| self.nodes.get_mut(&name)) else { return };
         if let Some(pod) = node.pods.remove(uid) {
             for (name, amount) in &pod.requests {
@@ -93,6 +102,17 @@ impl Cluster {
                 }
             }
         }
+    }
+
+    /// Pods that wait for room on this node, other than `pod`, and are at least as important as it.
+    pub fn nominated_before(&self, pod: &PodFacts, node: &str) -> impl Iterator<Item = &PodFacts> {
+        let others = self.nominated.values().filter(move |other| other.nominated == node && other.uid != pod.uid);
+        others.filter(move |other| other.priority >= pod.priority)
+    }
+
+    /// Pods that wait for room on this node and are less important.
+    pub fn nominated_after(&self, pod: &PodFacts, node: &str) -> impl Iterator<Item = &PodFacts> {
+        self.nominated.values().filter(move |other| other.nominated == node && other.priority < pod.priority)
     }
 
     pub fn put_namespace(&mut self, object: &Object) {

@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod pod;
+mod preemption;
 pub mod rules;
 
 pub use cluster::{Cluster, Node};
@@ -15,34 +16,50 @@ pub use rules::{Refusal, Rule};
 use std::collections::BTreeMap;
 
 /// The answer for one pod.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Decision {
     Bind {
         node: String,
     },
-    /// The text of the FailedScheduling event and of the PodScheduled condition.
-    Refused {
+    /// No node has room now, but this one will have when these less important pods are gone.
+    Preempt {
+        node: String,
+        victims: Vec<PodFacts>,
         message: String,
     },
+    Refused {
+        /// The text of the FailedScheduling event and of the PodScheduled condition.
+        message: String,
+        /// Room is made for it nowhere (any more).
+        is_hopeless: bool,
+    },
 }
+
+const NO_NODES: &str = "no nodes available to schedule pods";
 
 /// Takes the best of the nodes that no rule refuses. Among equals the name decides, so that every replica of us
 /// decides alike.
 pub fn schedule(pod: &PodFacts, cluster: &Cluster) -> Decision {
-    let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
-    let mut fits = Vec::new();
+    let (mut fits, mut refusals) = (Vec::new(), Vec::new());
+    if let Err(reason) = rules::precheck(pod, cluster) {
+        refusals.extend(cluster.nodes().map(|node| (node, Refusal::default())));
+        let message = match refusals.is_empty() {
+            true => NO_NODES.to_owned(),
+            false => format!("0/{} nodes are available: {reason}.", refusals.len()),
+        };
+        return preemption::attempt(pod, cluster, &refusals, message);
+    }
     for node in cluster.nodes() {
-        // As upstream, a node says only what the first rule holds against it.
-        let reasons = rules::ALL.iter().find_map(|rule| (rule.filter)(pod, node, cluster).err()).unwrap_or_default();
-        if reasons.is_empty() {
-            fits.push(node);
-        }
-        for reason in reasons {
-            *refusals.entry(reason).or_default() += 1;
+        match preemption::filter_with_nominated(pod, node, cluster) {
+            // Room was made for it here.
+            Ok(()) if node.name == pod.nominated => return Decision::Bind { node: node.name.clone() },
+            Ok(()) => fits.push(node),
+            Err(refusal) => refusals.push((node, refusal)),
         }
     }
     if fits.is_empty() {
-        return Decision::Refused { message: message(cluster.nodes().count(), &refusals) };
+        let message = message(refusals.iter().map(|(_, refusal)| refusal));
+        return preemption::attempt(pod, cluster, &refusals, message);
     }
     Decision::Bind { node: best(pod, &fits, cluster) }
 }
@@ -62,11 +79,18 @@ fn best(pod: &PodFacts, fits: &[&Node], cluster: &Cluster) -> String {
 }
 
 /// `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s).`
-fn message(nodes: usize, refusals: &BTreeMap<String, usize>) -> String {
-    if nodes == 0 {
-        return "no nodes available to schedule pods".to_owned();
+fn message<'a>(refusals: impl Iterator<Item = &'a Refusal>) -> String {
+    let (mut nodes, mut counts) = (0, BTreeMap::<&str, usize>::new());
+    for refusal in refusals {
+        nodes += 1;
+        for reason in &refusal.reasons {
+            *counts.entry(reason).or_default() += 1;
+        }
     }
-    let mut reasons: Vec<String> = refusals.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    if nodes == 0 {
+        return NO_NODES.to_owned();
+    }
+    let mut reasons: Vec<String> = counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     reasons.sort();
     format!("0/{nodes} nodes are available: {}.", reasons.join(", "))
 }

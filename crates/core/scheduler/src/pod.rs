@@ -7,6 +7,9 @@ use kinds::quantities::Resources;
 use kinds::read::{has, list, number, text};
 use std::collections::BTreeMap;
 
+/// The reason of a victim's DisruptionTarget condition. Upstream: `PodReasonPreemptionByScheduler`.
+pub const PREEMPTION: &str = "PreemptionByScheduler";
+
 #[derive(Debug, Clone, Default)]
 pub struct PodFacts {
     pub namespace: String,
@@ -29,6 +32,14 @@ pub struct PodFacts {
     /// `spec.schedulingGates`: not to be scheduled yet.
     pub is_gated: bool,
     pub priority: i64,
+    /// `spec.preemptionPolicy: Never`: waits for room, makes none.
+    pub never_preempts: bool,
+    /// Ending because a pod of higher priority takes its place.
+    pub is_preempted: bool,
+    /// `status.nominatedNodeName`: where room is being made for it.
+    pub nominated: String,
+    /// `status.startTime` as text, which sorts as time does; empty until started.
+    pub started: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +65,10 @@ pub struct Spread {
     pub must: bool,
     pub selector: LabelSelector,
     pub min_domains: i64,
+    /// `nodeAffinityPolicy: Ignore`: nodes the pod could not go to count too.
+    pub ignores_affinity: bool,
+    /// `nodeTaintsPolicy: Honor`: nodes whose taints it does not tolerate do not count.
+    pub honours_taints: bool,
 }
 
 impl PodFacts {
@@ -82,12 +97,25 @@ impl PodFacts {
             is_deleting: object.head.is_deleting(),
             is_gated: !list(spec, "schedulingGates").is_empty(),
             priority: number(spec, "priority"),
+            never_preempts: text(spec, "preemptionPolicy") == "Never",
+            is_preempted: object.head.is_deleting() && is_target(&value["status"]),
+            nominated: text(&value["status"], "nominatedNodeName").to_owned(),
+            started: text(&value["status"], "startTime").to_owned(),
         }
     }
 
     pub fn key(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
     }
+}
+
+/// Whether we chose the pod to make room.
+fn is_target(status: &Value) -> bool {
+    list(status, "conditions").iter().any(|condition| {
+        text(condition, "type") == "DisruptionTarget"
+            && text(condition, "status") == "True"
+            && text(condition, "reason") == PREEMPTION
+    })
 }
 
 fn texts(map: &Value) -> BTreeMap<String, String> {
@@ -126,6 +154,8 @@ fn spread(constraint: &Value, labels: &BTreeMap<String, String>) -> Spread {
         must: text(constraint, "whenUnsatisfiable") != "ScheduleAnyway",
         selector: LabelSelector::from_value(&selector).unwrap_or_else(|_| LabelSelector::nothing()),
         min_domains: number(constraint, "minDomains").max(1),
+        ignores_affinity: text(constraint, "nodeAffinityPolicy") == "Ignore",
+        honours_taints: text(constraint, "nodeTaintsPolicy") == "Honor",
     }
 }
 

@@ -12,8 +12,14 @@ mod volumes;
 
 use crate::{Cluster, Node, PodFacts};
 
-/// Reasons in upstream's words, one for each thing that is wrong with the node.
-pub type Refusal = Vec<String>;
+/// Why a node will not have a pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// In upstream's words, one for each thing that is wrong with the node.
+    pub reasons: Vec<String>,
+    /// Whether the pods on the node are to blame: then fewer of them would help.
+    pub is_crowded: bool,
+}
 
 pub struct Rule {
     /// Upstream's name of the plug-in.
@@ -41,8 +47,24 @@ fn indifferent(_: &PodFacts, nodes: &[&Node], _: &Cluster) -> Vec<f64> {
     vec![0.0; nodes.len()]
 }
 
+/// What the whole cluster lacks for a pod, whichever node is looked at.
+pub fn precheck(pod: &PodFacts, cluster: &Cluster) -> Result<(), String> {
+    volumes::precheck(pod, cluster)
+}
+
+/// As upstream, a node says only what the first rule holds against it.
+pub fn filter(pod: &PodFacts, node: &Node, cluster: &Cluster) -> Result<(), Refusal> {
+    ALL.iter().try_for_each(|rule| (rule.filter)(pod, node, cluster))
+}
+
+/// Whatever pods there are.
 fn refuse(reason: impl Into<String>) -> Result<(), Refusal> {
-    Err(vec![reason.into()])
+    Err(Refusal { reasons: vec![reason.into()], is_crowded: false })
+}
+
+/// Because of pods that are there.
+fn crowded(reason: impl Into<String>) -> Result<(), Refusal> {
+    Err(Refusal { reasons: vec![reason.into()], is_crowded: true })
 }
 
 /// Stretches scores so that the best is 100.

@@ -37,7 +37,11 @@ fn asks(cpu: &str) -> Value {
 fn check(pod: Value, cluster: &Cluster, expected: Expect) {
     let shown = match schedule(&facts(&pod), cluster) {
         Decision::Bind { node } => node,
-        Decision::Refused { message } => message,
+        Decision::Preempt { node, victims, message } => {
+            let victims: Vec<String> = victims.into_iter().map(|victim| victim.name).collect();
+            format!("{message} On {node} go: {}.", victims.join(", "))
+        }
+        Decision::Refused { message, .. } => message,
     };
     expected.assert_eq(&shown);
 }
@@ -58,7 +62,7 @@ fn every_node_says_why() {
     ];
     let cluster = cluster(&nodes, &[]);
     let expected = expect![
-        "0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {gpu: yes}, 1 node(s) were unschedulable."
+        "0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
     ];
     check(json!({"spec": {"containers": asks("3")}}), &cluster, expected);
 }
@@ -83,9 +87,13 @@ fn anti_affinity_keeps_replicas_apart_both_ways() {
     let first =
         json!({"metadata": {"name": "a", "labels": {"app": "db"}}, "spec": {"nodeName": "n1", "affinity": anti}});
     let cluster = cluster(&[json!({})], &[first]);
-    let expected = expect!["0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules."];
+    let expected = expect![
+        "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+    ];
     check(json!({"metadata": {"labels": {"app": "db"}}, "spec": {"affinity": anti}}), &cluster, expected);
-    let expected = expect!["0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules."];
+    let expected = expect![
+        "0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+    ];
     check(json!({"metadata": {"labels": {"app": "db"}}}), &cluster, expected);
 }
 
@@ -95,7 +103,9 @@ fn the_first_pod_of_an_affine_group_may_go_anywhere() {
         {"labelSelector": {"matchLabels": {"app": "web"}}, "topologyKey": "kubernetes.io/hostname"}]}});
     let cluster = cluster(&[json!({})], &[]);
     check(json!({"metadata": {"labels": {"app": "web"}}, "spec": {"affinity": near}}), &cluster, expect!["n1"]);
-    let expected = expect!["0/1 nodes are available: 1 node(s) didn't match pod affinity rules."];
+    let expected = expect![
+        "0/1 nodes are available: 1 node(s) didn't match pod affinity rules. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+    ];
     check(json!({"spec": {"affinity": near}}), &cluster, expected);
 }
 
@@ -107,7 +117,7 @@ fn spread_refuses_the_crowded_domain() {
     let cluster = cluster(&[json!({}), json!({"spec": {"unschedulable": true}})], &[here]);
     let pod = json!({"metadata": {"labels": {"app": "w"}}, "spec": {"topologySpreadConstraints": spread}});
     let expected = expect![
-        "0/2 nodes are available: 1 node(s) didn't match pod topology spread constraints, 1 node(s) were unschedulable."
+        "0/2 nodes are available: 1 node(s) didn't match pod topology spread constraints, 1 node(s) were unschedulable. preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling."
     ];
     check(pod, &cluster, expected);
 }
@@ -119,7 +129,13 @@ fn a_finished_pod_frees_its_place() {
         &[json!({"metadata": {"name": "a"}, "spec": {"nodeName": "n1", "containers": asks("2")}})],
     );
     let pod = json!({"spec": {"containers": asks("2")}});
-    check(pod.clone(), &cluster, expect!["0/1 nodes are available: 1 Insufficient cpu."]);
+    check(
+        pod.clone(),
+        &cluster,
+        expect![
+            "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+        ],
+    );
     cluster.put_pod(facts(
         &json!({"metadata": {"name": "a"}, "spec": {"nodeName": "n1"}, "status": {"phase": "Succeeded"}}),
     ));
@@ -142,15 +158,135 @@ fn node_selector_and_affinity() {
 fn claims_must_be_there_and_bound() {
     let mut cluster = cluster(&[json!({})], &[]);
     let pod = json!({"spec": {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]}});
-    check(pod.clone(), &cluster, expect![[r#"0/1 nodes are available: 1 persistentvolumeclaim "c" not found."#]]);
+    check(
+        pod.clone(),
+        &cluster,
+        expect![[
+            r#"0/1 nodes are available: persistentvolumeclaim "c" not found. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."#
+        ]],
+    );
     let claim = json!({"metadata": {"name": "c", "namespace": "d"}, "spec": {"storageClassName": "slow"}});
     cluster.put_claim(&Object::from_value(&claim).unwrap());
     check(
         pod.clone(),
         &cluster,
-        expect!["0/1 nodes are available: 1 pod has unbound immediate PersistentVolumeClaims."],
+        expect![
+            "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+        ],
     );
     let class = json!({"metadata": {"name": "slow"}, "volumeBindingMode": "WaitForFirstConsumer"});
     cluster.put_class(&Object::from_value(&class).unwrap());
     check(pod, &cluster, expect!["n1"]);
+}
+
+/// A pod of this priority on `n1` or `n2` that takes this much cpu.
+fn placed(name: &str, node: &str, priority: i64, cpu: &str) -> Value {
+    json!({"metadata": {"name": name}, "spec": {"nodeName": node, "priority": priority, "containers": asks(cpu)}})
+}
+
+#[test]
+fn the_least_important_make_room() {
+    let pods = [
+        placed("low", "n1", 1, "1"),
+        placed("middle", "n1", 5, "1"),
+        placed("lower", "n2", 1, "1500m"),
+        placed("high", "n2", 100, "500m"),
+    ];
+    let cluster = cluster(&[json!({}), json!({})], &pods);
+    let pod = |cpu: &str, priority: i64| json!({"spec": {"priority": priority, "containers": asks(cpu)}});
+    check(pod("1", 10), &cluster, expect!["0/2 nodes are available: 2 Insufficient cpu. On n1 go: low."]);
+    check(pod("1600m", 10), &cluster, expect!["0/2 nodes are available: 2 Insufficient cpu. On n1 go: middle, low."]);
+    check(pod("1500m", 10), &cluster, expect!["0/2 nodes are available: 2 Insufficient cpu. On n2 go: lower."]);
+    check(
+        pod("1", 1),
+        &cluster,
+        expect![
+            "0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."
+        ],
+    );
+    check(
+        pod("3", 10),
+        &cluster,
+        expect![
+            "0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+        ],
+    );
+    let mut patient = pod("1", 10);
+    patient["spec"]["preemptionPolicy"] = "Never".into();
+    check(
+        patient,
+        &cluster,
+        expect!["0/2 nodes are available: 2 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."],
+    );
+}
+
+#[test]
+fn room_is_kept_for_whom_it_is_made() {
+    let mut cluster = cluster(&[json!({})], &[placed("old", "n1", 1, "2")]);
+    let mut important = json!({"metadata": {"name": "important"}, "spec": {"priority": 10, "containers": asks("1500m")},
+        "status": {"nominatedNodeName": "n1"}});
+    let mut going = placed("old", "n1", 1, "2");
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    going["status"] = json!({"conditions": [
+        {"type": "DisruptionTarget", "status": "True", "reason": crate::pod::PREEMPTION}]});
+    cluster.put_pod(facts(&going));
+    cluster.put_pod(facts(&important));
+    check(
+        important.clone(),
+        &cluster,
+        expect![
+            "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to a terminating pod on the nominated node."
+        ],
+    );
+    cluster.remove_pod("old");
+    check(
+        json!({"metadata": {"name": "other"}, "spec": {"priority": 9, "containers": asks("1")}}),
+        &cluster,
+        expect![
+            "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+        ],
+    );
+    check(
+        json!({"metadata": {"name": "urgent"}, "spec": {"priority": 11, "containers": asks("1")}}),
+        &cluster,
+        expect!["n1"],
+    );
+    check(important.clone(), &cluster, expect!["n1"]);
+    important["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    cluster.put_pod(facts(&important));
+    check(json!({"spec": {"containers": asks("1")}}), &cluster, expect!["n1"]);
+}
+
+#[test]
+fn pods_in_the_way_of_spread_go_too() {
+    let spread = json!([{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"app": "w"}}}]);
+    let zone =
+        |name: &str| json!({"metadata": {"labels": {"zone": name}}, "status": {"allocatable": {"x.io/r": "10"}}});
+    let pod = |name: &str, node: &str, priority: i64, amount: i64| {
+        json!({"metadata": {"name": name, "labels": {"app": "w"}}, "spec": {"nodeName": node, "priority": priority,
+            "containers": [{"name": "c", "resources": {"requests": {"x.io/r": amount.to_string()}}}]}})
+    };
+    let pods = [pod("high", "n1", 100, 9), pod("low1", "n2", 1, 3), pod("low2", "n2", 1, 3), pod("low3", "n2", 1, 3)];
+    let cluster = cluster(&[zone("a"), zone("b")], &pods);
+    let mut medium = pod("medium", "", 10, 3);
+    medium["spec"]["topologySpreadConstraints"] = spread;
+    check(medium, &cluster, expect!["0/2 nodes are available: 2 Insufficient x.io/r. On n2 go: low2, low3."]);
+}
+
+#[test]
+fn affinity_terms_mean_one_group_of_pods() {
+    let term =
+        |name: &str| json!({"labelSelector": {"matchLabels": {name: "y"}}, "topologyKey": "kubernetes.io/hostname"});
+    let near = json!({"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term("a"), term("b")]}});
+    let only = |name: &str| json!({"metadata": {"name": name, "labels": {name: "y"}}, "spec": {"nodeName": "n1"}});
+    let mut cluster = cluster(&[json!({}), json!({})], &[only("a"), only("b")]);
+    let pod = json!({"spec": {"affinity": near}});
+    let expected = expect![
+        "0/2 nodes are available: 2 node(s) didn't match pod affinity rules. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+    ];
+    check(pod.clone(), &cluster, expected);
+    let both = json!({"metadata": {"name": "both", "labels": {"a": "y", "b": "y"}}, "spec": {"nodeName": "n2"}});
+    cluster.put_pod(facts(&both));
+    check(pod, &cluster, expect!["n2"]);
 }

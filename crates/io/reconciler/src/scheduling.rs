@@ -1,23 +1,27 @@
 //! Runs the scheduler: informers keep its picture, its decisions become bindings.
 //!
 //! A pod is assumed on its node while the binding is on its way, so that the next decision counts it. A pod that fits
-//! nowhere waits until something changes that could make room.
+//! nowhere waits until something changes that could make room; where less important pods are in its way, they are made
+//! to go, and the room they leave is kept for it.
+
+mod writes;
 
 use crate::Informers;
 use crate::queue::{Outcome, Queue};
-use apimachinery::{ApiError, GroupVersionResource, Object, Value};
+use apimachinery::{GroupVersionResource, Object};
 use client::resources::{NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES};
-use client::{Api, Delta, EventRecorder, ObjectRef, PatchKind, Scope, WriteOptions};
+use client::{Api, Delta, EventRecorder, Scope};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, SelectAll};
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use scheduler::{Cluster, Decision, PodFacts, schedule};
-use serde_json::json;
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
-use stdx::{Clock, Timestamp};
+use stdx::Clock;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use writes::{Done, Writer};
 
 /// The name pods ask for, and the source of the events.
 const NAME: &str = "default-scheduler";
@@ -32,10 +36,8 @@ static READ: [&GroupVersionResource; 6] =
 pub async fn run_scheduler(api: Arc<dyn Api>, informers: Informers, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let events = EventRecorder::start(Arc::clone(&api), NAME, "");
     let driver = Driver {
-        api,
+        writer: Writer { api, events, clock },
         informers,
-        clock,
-        events,
         cluster: Cluster::default(),
         queue: Queue::default(),
         refused: HashSet::new(),
@@ -44,21 +46,12 @@ pub async fn run_scheduler(api: Arc<dyn Api>, informers: Informers, clock: Arc<d
 }
 
 struct Driver {
-    api: Arc<dyn Api>,
+    writer: Writer,
     informers: Informers,
-    clock: Arc<dyn Clock>,
-    events: EventRecorder,
     cluster: Cluster,
     queue: Queue,
     /// Keys of pods that fit nowhere at present.
     refused: HashSet<String>,
-}
-
-/// A binding (or the note of a refusal) that has ended.
-struct Done {
-    key: String,
-    uid: String,
-    result: Result<(), ApiError>,
 }
 
 type Work = FuturesUnordered<BoxFuture<'static, Done>>;
@@ -115,9 +108,22 @@ impl Driver {
             (None, None) => {}
         }
         if makes_room(of, old.as_deref(), new.as_deref()) {
-            for key in self.refused.drain() {
-                self.queue.add(key);
-            }
+            self.wake_refused();
+        }
+    }
+
+    /// The most important first, then those that wait longest.
+    fn wake_refused(&mut self) {
+        let pods = self.informers.of(&PODS);
+        let rank = |key: &String| {
+            let pod = pods.get(key).map(|pod| pod.to_value()).unwrap_or_default();
+            let created = pod["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned();
+            (Reverse(pod["spec"]["priority"].as_i64().unwrap_or(0)), created, key.clone())
+        };
+        let mut keys: Vec<String> = self.refused.drain().collect();
+        keys.sort_by_cached_key(rank);
+        for key in keys {
+            self.queue.add(key);
         }
     }
 
@@ -138,7 +144,7 @@ impl Driver {
             if is_ours(&pod) && !self.refused.contains(&pod.key()) {
                 self.queue.add(pod.key());
             }
-            return;
+            return self.cluster.put_pod(pod);
         }
         self.refused.remove(&pod.key());
         self.cluster.put_pod(pod);
@@ -166,18 +172,32 @@ impl Driver {
             return None;
         }
         match schedule(&pod, &self.cluster) {
-            Decision::Refused { message } => {
+            Decision::Refused { message, is_hopeless } => {
                 self.refused.insert(key.to_owned());
-                self.refuse(&object, message)
+                let forgets = is_hopeless && !pod.nominated.is_empty();
+                if forgets {
+                    self.cluster.remove_pod(&pod.uid);
+                }
+                self.writer.refuse(&object, message, forgets.then(String::new))
+            }
+            Decision::Preempt { node, victims, message } => {
+                self.refused.insert(key.to_owned());
+                let displaced = self.cluster.nominated_after(&pod, &node).map(PodFacts::key).collect();
+                for victim in &victims {
+                    self.cluster.put_pod(PodFacts { is_deleting: true, is_preempted: true, ..victim.clone() });
+                }
+                pod.nominated.clone_from(&node);
+                self.cluster.put_pod(pod);
+                Some(self.writer.make_room(&object, node, victims, displaced, message))
             }
             Decision::Bind { node } => {
                 if let Some(claims) = self.waiting_claims(&pod) {
                     self.refused.insert(key.to_owned());
-                    return Some(self.choose_node_for(claims, &object, node));
+                    return Some(self.writer.choose_node_for(claims, &object, node));
                 }
                 pod.node.clone_from(&node);
                 self.cluster.put_pod(pod);
-                Some(self.bind(&object, node))
+                Some(self.writer.bind(&object, node))
             }
         }
     }
@@ -190,63 +210,16 @@ impl Driver {
         (!claims.is_empty()).then_some(claims)
     }
 
-    /// Writes the node on the claims; the pod is bound when their volumes are.
-    fn choose_node_for(&self, claims: Vec<String>, pod: &Object, node: String) -> BoxFuture<'static, Done> {
-        let api = Arc::clone(&self.api);
-        let (key, uid, namespace) = (pod.key(), pod.head.uid.clone(), pod.head.namespace.clone());
-        async move {
-            let mut result = Ok(());
-            for claim in claims {
-                let patch = json!({"metadata": {"annotations": {"volume.kubernetes.io/selected-node": node}}});
-                let of = &PERSISTENT_VOLUME_CLAIMS;
-                let patched = api.patch(of, &namespace, &claim, PatchKind::Merge, patch, manager("")).await;
-                result = result.and(patched.map(|_| ()));
-            }
-            Done { key, uid, result }
-        }
-        .boxed()
-    }
-
-    fn bind(&self, pod: &Arc<Object>, node: String) -> BoxFuture<'static, Done> {
-        let (api, events, pod) = (Arc::clone(&self.api), self.events.clone(), Arc::clone(pod));
-        async move {
-            let head = &pod.head;
-            let body = json!({
-                "apiVersion": "v1", "kind": "Binding",
-                "metadata": {"name": head.name, "namespace": head.namespace, "uid": head.uid},
-                "target": {"apiVersion": "v1", "kind": "Node", "name": node},
-            });
-            let result = api.create(&PODS, &head.namespace, body, manager("binding")).await.map(|_| ());
-            if result.is_ok() {
-                let message = format!("Successfully assigned {} to {node}", pod.key());
-                events.normal(&ObjectRef::to(&pod, "v1", "Pod"), "Scheduled", message);
-            }
-            Done { key: pod.key(), uid: head.uid.clone(), result }
-        }
-        .boxed()
-    }
-
-    /// Says why, in an event and in the pod's PodScheduled condition; only if that is news.
-    fn refuse(&self, pod: &Arc<Object>, message: String) -> Option<BoxFuture<'static, Done>> {
-        self.events.warning(&ObjectRef::to(pod, "v1", "Pod"), "FailedScheduling", &*message);
-        let status = unschedulable(&pod.to_value(), &message, self.clock.now())?;
-        let (api, pod) = (Arc::clone(&self.api), Arc::clone(pod));
-        let job = async move {
-            let patch = json!({"metadata": {"uid": pod.head.uid}, "status": status});
-            let head = &pod.head;
-            let patched = api.patch(&PODS, &head.namespace, &head.name, PatchKind::Strategic, patch, manager("status"));
-            let result = patched.await.map(|_| ());
-            Done { key: pod.key(), uid: head.uid.clone(), result }
-        };
-        Some(job.boxed())
-    }
-
     fn finish(&mut self, done: Done) {
         let outcome = match done.result {
             Err(error) if !error.is_not_found() => {
                 tracing::debug!(pod = done.key, %error, "not bound; will retry");
                 self.cluster.remove_pod(&done.uid);
                 self.refused.remove(&done.key);
+                let pods = self.informers.of(&PODS);
+                for pod in done.victims.iter().filter_map(|victim| pods.get(victim)) {
+                    self.put_pod(&pod);
+                }
                 Outcome::Failed
             }
             _ => Outcome::Settled { again: None },
@@ -259,11 +232,8 @@ fn is_ours(pod: &PodFacts) -> bool {
     pod.scheduler == NAME && !pod.is_deleting && !pod.is_gated
 }
 
-fn manager(subresource: &'static str) -> WriteOptions<'static> {
-    WriteOptions { subresource, field_manager: "kube-scheduler" }
-}
-
-/// Whether a change could let a refused pod fit: pods that go or end, anything of nodes and volumes but heartbeats.
+/// Whether a change could let a refused pod fit: pods that come, go, end or shrink, anything of nodes and volumes but
+/// heartbeats.
 fn makes_room(of: &GroupVersionResource, old: Option<&Object>, new: Option<&Object>) -> bool {
     if *of == NODES {
         let fit = |node: Option<&Object>| {
@@ -275,21 +245,13 @@ fn makes_room(of: &GroupVersionResource, old: Option<&Object>, new: Option<&Obje
     if *of != PODS {
         return true;
     }
-    let placed =
-        |pod: Option<&Object>| pod.map(PodFacts::of).is_some_and(|pod| !pod.node.is_empty() && !pod.is_finished);
-    placed(old) != placed(new) || old.map(|pod| &pod.head.labels) != new.map(|pod| &pod.head.labels)
-}
-
-/// The status to write; None if the pod already says so.
-fn unschedulable(pod: &Value, message: &str, now: Timestamp) -> Option<Value> {
-    let conditions = pod["status"]["conditions"].as_array();
-    let current = conditions.into_iter().flatten().find(|condition| condition["type"] == "PodScheduled");
-    if current.is_some_and(|current| current["message"] == message && current["reason"] == "Unschedulable") {
-        return None;
-    }
-    let at = apimachinery::time::format_seconds(now.secs());
-    Some(json!({"conditions": [{
-        "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
-        "lastTransitionTime": at, "lastProbeTime": null,
-    }]}))
+    // Where it is, what it takes, and what a pod without a place may have been given since.
+    let fit = |pod: Option<&Object>| {
+        let pod = pod.map(PodFacts::of)?;
+        let is_placed = !pod.node.is_empty() && !pod.is_finished;
+        Some((is_placed, pod.labels, pod.requests, pod.tolerations))
+    };
+    let (old, new) = (fit(old), fit(new));
+    // A pod that comes takes room.
+    old != new && !(old.is_none() && new.is_some_and(|(is_placed, ..)| !is_placed))
 }

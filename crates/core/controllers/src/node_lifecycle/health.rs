@@ -68,6 +68,7 @@ impl Controller for NodeLifecycle {
         if plan.actions.is_empty() {
             // Otherwise the changed conditions bring us back.
             plan.actions.extend(taint(&node, &value, view, now));
+            plan.actions.extend(extended(&node, &value));
         }
         plan
     }
@@ -105,17 +106,13 @@ fn call_silent(node: &Object, value: &Value, view: &dyn View, now: Timestamp) ->
         old["message"] = "Kubelet stopped posting node status.".into();
         old["lastTransitionTime"] = at.as_str().into();
     }
-    let head = &node.head;
-    let body =
-        json!({"metadata": {"resourceVersion": head.revision.to_string()}, "status": {"conditions": conditions}});
     let event = Action::Event {
         about: KIND.regarding(node),
         warning: false,
         reason: "NodeNotReady",
-        message: format!("Node {} status is now: NodeNotReady", head.name),
+        message: format!("Node {} status is now: NodeNotReady", node.head.name),
     };
-    let status =
-        Action::Patch { of: &NODES, namespace: String::new(), name: head.name.clone(), subresource: "status", body };
+    let status = Action::patch_seen(&NODES, node, "status", json!({"status": {"conditions": conditions}}));
     let mut actions: Vec<Action> = view.list(&PODS, "").iter().filter_map(|pod| unready(pod, node, &at)).collect();
     // The node last: were it first, a failure would leave the pods as they are for ever.
     actions.extend([status, event]);
@@ -135,15 +132,7 @@ fn unready(pod: &Object, node: &Object, at: &str) -> Option<Action> {
     }
     ready["status"] = "False".into();
     ready["lastTransitionTime"] = at.into();
-    let head = &pod.head;
-    let metadata = json!({"uid": head.uid, "resourceVersion": head.revision.to_string()});
-    Some(Action::Patch {
-        of: &PODS,
-        namespace: head.namespace.clone(),
-        name: head.name.clone(),
-        subresource: "status",
-        body: json!({"metadata": metadata, "status": {"conditions": conditions}}),
-    })
+    Some(Action::patch_seen(&PODS, pod, "status", json!({"status": {"conditions": conditions}})))
 }
 
 fn taint(node: &Object, value: &Value, view: &dyn View, now: Timestamp) -> Option<Action> {
@@ -160,13 +149,32 @@ fn taint(node: &Object, value: &Value, view: &dyn View, now: Timestamp) -> Optio
         return None;
     }
     let taints = if taints.is_empty() { Value::Null } else { taints.into() };
-    Some(Action::Patch {
-        of: &NODES,
-        namespace: String::new(),
-        name: node.head.name.clone(),
-        subresource: "",
-        body: json!({"metadata": {"resourceVersion": node.head.revision.to_string()}, "spec": {"taints": taints}}),
-    })
+    Some(Action::patch_seen(&NODES, node, "", json!({"spec": {"taints": taints}})))
+}
+
+/// Extended resources are whole or not at all: pods may have what the node says it has. Upstream's kubelet copies them
+/// with its next report; here they follow at once.
+fn extended(node: &Object, value: &Value) -> Option<Action> {
+    let of = |field: &str| value["status"][field].as_object().cloned().unwrap_or_default();
+    let (capacity, allocatable) = (of("capacity"), of("allocatable"));
+    let mut changes = serde_json::Map::new();
+    for (name, amount) in capacity.iter().filter(|(name, _)| is_extended(name)) {
+        if allocatable.get(name) != Some(amount) {
+            changes.insert(name.clone(), amount.clone());
+        }
+    }
+    for name in allocatable.keys().filter(|name| is_extended(name) && !capacity.contains_key(*name)) {
+        changes.insert(name.clone(), Value::Null);
+    }
+    if changes.is_empty() {
+        return None;
+    }
+    Some(Action::patch_seen(&NODES, node, "status", json!({"status": {"allocatable": changes}})))
+}
+
+/// Upstream: `IsExtendedResourceName`.
+fn is_extended(resource: &str) -> bool {
+    resource.contains('/') && !resource.contains("kubernetes.io/") && !resource.starts_with("requests.")
 }
 
 fn wanted(node: &Value, nobody_is_ready: bool) -> Vec<(&'static str, &'static str)> {

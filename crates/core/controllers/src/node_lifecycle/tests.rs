@@ -117,3 +117,16 @@ fn a_pod_without_a_toleration_goes_at_once() {
     assert!(world.round(&TaintEviction, "d/goes", at(0)).ends_with("delete pods goes"));
     assert_eq!(world.round(&TaintEviction, "d/stays", at(0)), "");
 }
+
+#[test]
+fn extended_resources_may_be_had_in_full() {
+    let (world, nodes) = (World::default(), NodeLifecycle::default());
+    let mut rich = node("a", "True");
+    rich["status"]["capacity"] = json!({"cpu": "2", "example.com/gpu": "3", "node.kubernetes.io/own": "1"});
+    rich["status"]["allocatable"] = json!({"cpu": "1", "example.com/gone": "1"});
+    world.put(&NODES, rich);
+    world.round(&nodes, "a", at(0));
+    let node = world.get(&NODES, "a").unwrap().to_value();
+    assert_eq!(node["status"]["allocatable"], json!({"cpu": "1", "example.com/gpu": "3"}));
+    assert_eq!(world.round(&nodes, "a", at(1)), "", "peace");
+}

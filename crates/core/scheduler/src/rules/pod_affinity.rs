@@ -1,6 +1,6 @@
 //! InterPodAffinity: near some pods, far from others, by the domains of a node label; both ways for "far".
 
-use super::{Refusal, normalised, refuse};
+use super::{Refusal, crowded, normalised, refuse};
 use crate::{Cluster, Node, PodFacts};
 use apimachinery::Value;
 use apimachinery::selector::label::LabelSelector;
@@ -20,21 +20,20 @@ struct Term<'a> {
 }
 
 pub fn filter(pod: &PodFacts, node: &Node, cluster: &Cluster) -> Result<(), Refusal> {
-    for term in terms(pod, "podAffinity") {
-        if !near(&term, node, cluster) && !is_first_of_its_group(&term, pod, node, cluster) {
-            return refuse("node(s) didn't match pod affinity rules");
-        }
+    let wanted = terms(pod, "podAffinity");
+    if !wanted.is_empty() && !all_near(&wanted, node, cluster) && !is_first_of_its_group(&wanted, pod, node, cluster) {
+        return refuse("node(s) didn't match pod affinity rules");
     }
     for term in terms(pod, "podAntiAffinity") {
         if near(&term, node, cluster) {
-            return refuse("node(s) didn't match pod anti-affinity rules");
+            return crowded("node(s) didn't match pod anti-affinity rules");
         }
     }
     let others = cluster.pods().filter(|(_, other)| has(&other.affinity, "podAntiAffinity"));
     for (their_node, other) in others {
         let repelled = terms(other, "podAntiAffinity");
         if repelled.iter().any(|term| same_domain(term.topology_key, their_node, node) && term.matches(pod, cluster)) {
-            return refuse("node(s) didn't satisfy existing pods anti-affinity rules");
+            return crowded("node(s) didn't satisfy existing pods anti-affinity rules");
         }
     }
     Ok(())
@@ -51,10 +50,22 @@ pub fn score(pod: &PodFacts, nodes: &[&Node], cluster: &Cluster) -> Vec<f64> {
     normalised(raw.into_iter().map(|score| score - least).collect())
 }
 
-/// The first pod of a group that wants to be near its own kind may go anywhere that has the label.
-fn is_first_of_its_group(term: &Term<'_>, pod: &PodFacts, node: &Node, cluster: &Cluster) -> bool {
-    let anywhere = cluster.pods().any(|(_, other)| term.matches(other, cluster));
-    !anywhere && term.matches(pod, cluster) && node.labels.contains_key(term.topology_key)
+/// Whether each term has in its domain a pod that all terms mean: as upstream, terms describe one group of pods.
+fn all_near(terms: &[Term<'_>], node: &Node, cluster: &Cluster) -> bool {
+    let meant: Vec<&Node> = meant(terms, cluster).collect();
+    terms.iter().all(|term| meant.iter().any(|theirs| same_domain(term.topology_key, theirs, node)))
+}
+
+/// Nodes of the pods that all terms match.
+fn meant<'a>(terms: &[Term<'_>], cluster: &'a Cluster) -> impl Iterator<Item = &'a Node> {
+    let matching = cluster.pods().filter(|(_, other)| terms.iter().all(|term| term.matches(other, cluster)));
+    matching.map(|(node, _)| node)
+}
+
+/// The first pod of a group that wants to be near its own kind may go anywhere that has the labels.
+fn is_first_of_its_group(terms: &[Term<'_>], pod: &PodFacts, node: &Node, cluster: &Cluster) -> bool {
+    meant(terms, cluster).next().is_none()
+        && terms.iter().all(|term| term.matches(pod, cluster) && node.labels.contains_key(term.topology_key))
 }
 
 /// Whether a pod that matches is in the node's domain.

@@ -1,13 +1,13 @@
 //! NodePorts: a host port can be held once on an address.
 
-use super::{Refusal, refuse};
+use super::{Refusal, crowded};
 use crate::pod::HostPort;
 use crate::{Cluster, Node, PodFacts};
 
 pub fn filter(pod: &PodFacts, node: &Node, _: &Cluster) -> Result<(), Refusal> {
     let held = || node.pods.values().flat_map(|other| &other.host_ports);
     if pod.host_ports.iter().any(|wanted| held().any(|held| clashes(wanted, held))) {
-        return refuse("node(s) didn't have free ports for the requested pod ports");
+        return crowded("node(s) didn't have free ports for the requested pod ports");
     }
     Ok(())
 }

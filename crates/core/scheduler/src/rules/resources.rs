@@ -9,14 +9,17 @@ const UNSTATED_CPU: f64 = 0.1;
 const UNSTATED_MEMORY: f64 = 200e6;
 
 pub fn filter(pod: &PodFacts, node: &Node, _: &Cluster) -> Result<(), Refusal> {
-    let mut reasons = Vec::new();
+    let (mut reasons, mut is_crowded) = (Vec::new(), true);
     let room = node.allocatable.get("pods").map_or(110, Quantity::value);
     if node.pods.len() as i64 >= room {
         reasons.push("Too many pods".to_owned());
     }
-    let lacking = pod.requests.iter().filter(|(name, wanted)| !wanted.is_zero() && node.free(name) < **wanted);
-    reasons.extend(lacking.map(|(name, _)| format!("Insufficient {name}")));
-    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+    for (name, wanted) in pod.requests.iter().filter(|(name, wanted)| !wanted.is_zero() && node.free(name) < **wanted) {
+        reasons.push(format!("Insufficient {name}"));
+        // More than the node has at all.
+        is_crowded &= node.allocatable.get(name).is_some_and(|all| all >= wanted);
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(Refusal { reasons, is_crowded }) }
 }
 
 /// Upstream's LeastAllocated, and BalancedAllocation as a small addition.

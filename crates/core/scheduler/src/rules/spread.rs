@@ -1,6 +1,6 @@
 //! PodTopologySpread: matching pods are spread evenly over the domains of a node label.
 
-use super::{Refusal, refuse};
+use super::{Refusal, crowded, refuse};
 use crate::pod::Spread;
 use crate::{Cluster, Node, PodFacts};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub fn filter(pod: &PodFacts, node: &Node, cluster: &Cluster) -> Result<(), Refu
         let own = i64::from(constraint.selector.matches(&pod.labels));
         let here = counts.get(domain.as_str()).copied().unwrap_or(0);
         if here + own - fewest > constraint.max_skew {
-            return refuse("node(s) didn't match pod topology spread constraints");
+            return crowded("node(s) didn't match pod topology spread constraints");
         }
     }
     Ok(())
@@ -39,7 +39,7 @@ pub fn score(pod: &PodFacts, nodes: &[&Node], cluster: &Cluster) -> Vec<f64> {
 /// Matching pods in each domain that the pod could go to.
 fn counts<'a>(pod: &PodFacts, constraint: &Spread, cluster: &'a Cluster) -> BTreeMap<&'a str, i64> {
     let mut counts = BTreeMap::new();
-    for node in cluster.nodes().filter(|node| super::node_affinity::filter(pod, node, cluster).is_ok()) {
+    for node in cluster.nodes().filter(|node| counts_for(pod, constraint, node, cluster)) {
         let Some(domain) = node.labels.get(&constraint.topology_key) else { continue };
         let matching = node.pods.values().filter(|other| {
             other.namespace == pod.namespace && !other.is_deleting && constraint.selector.matches(&other.labels)
@@ -47,6 +47,12 @@ fn counts<'a>(pod: &PodFacts, constraint: &Spread, cluster: &'a Cluster) -> BTre
         *counts.entry(domain.as_str()).or_default() += matching.count() as i64;
     }
     counts
+}
+
+/// Whether the node's domain counts, by the constraint's policies.
+fn counts_for(pod: &PodFacts, constraint: &Spread, node: &Node, cluster: &Cluster) -> bool {
+    (constraint.ignores_affinity || super::node_affinity::filter(pod, node, cluster).is_ok())
+        && (!constraint.honours_taints || super::taints::filter(pod, node, cluster).is_ok())
 }
 
 fn fewest(counts: &BTreeMap<&str, i64>) -> i64 {

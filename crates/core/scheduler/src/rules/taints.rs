@@ -6,9 +6,10 @@ use crate::{Cluster, Node, PodFacts};
 
 pub fn filter(pod: &PodFacts, node: &Node, _: &Cluster) -> Result<(), Refusal> {
     let hard = node.taints.iter().filter(|taint| taint.effect != "PreferNoSchedule");
-    match hard.into_iter().find(|taint| !tolerated(pod, taint)) {
-        None => Ok(()),
-        Some(taint) => refuse(format!("node(s) had untolerated taint {{{}: {}}}", taint.key, taint.value)),
+    if hard.into_iter().all(|taint| tolerated(pod, taint)) {
+        Ok(())
+    } else {
+        refuse("node(s) had untolerated taint(s)")
     }
 }
 

@@ -4,22 +4,28 @@
 
 use super::node_affinity::matches_any;
 use super::{Refusal, refuse};
+use crate::cluster::Claim;
 use crate::{Cluster, Node, PodFacts};
 
-pub fn filter(pod: &PodFacts, node: &Node, cluster: &Cluster) -> Result<(), Refusal> {
+/// What is wrong with the claims themselves.
+pub fn precheck(pod: &PodFacts, cluster: &Cluster) -> Result<(), String> {
     for name in &pod.claims {
-        let Some(claim) = cluster.claim(&format!("{}/{name}", pod.namespace)) else {
-            return refuse(format!("persistentvolumeclaim {name:?} not found"));
+        let Some(claim) = claim(pod, name, cluster) else {
+            return Err(format!("persistentvolumeclaim {name:?} not found"));
         };
         if claim.is_deleting {
-            return refuse(format!("persistentvolumeclaim {name:?} is being deleted"));
+            return Err(format!("persistentvolumeclaim {name:?} is being deleted"));
         }
-        if claim.volume.is_empty() {
-            if cluster.class_waits(&claim.class) {
-                continue;
-            }
-            return refuse("pod has unbound immediate PersistentVolumeClaims");
+        if claim.volume.is_empty() && !cluster.class_waits(&claim.class) {
+            return Err("pod has unbound immediate PersistentVolumeClaims".to_owned());
         }
+    }
+    Ok(())
+}
+
+pub fn filter(pod: &PodFacts, node: &Node, cluster: &Cluster) -> Result<(), Refusal> {
+    let claims = pod.claims.iter().filter_map(|name| claim(pod, name, cluster));
+    for claim in claims.filter(|claim| !claim.volume.is_empty()) {
         let Some(affinity) = cluster.volume_affinity(&claim.volume) else {
             return refuse("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)");
         };
@@ -28,4 +34,8 @@ pub fn filter(pod: &PodFacts, node: &Node, cluster: &Cluster) -> Result<(), Refu
         }
     }
     Ok(())
+}
+
+fn claim<'a>(pod: &PodFacts, name: &str, cluster: &'a Cluster) -> Option<&'a Claim> {
+    cluster.claim(&format!("{}/{name}", pod.namespace))
 }
