@@ -4,7 +4,7 @@
 
 use crate::{Action, Change, Regarding};
 use apimachinery::selector::label::LabelSelector;
-use apimachinery::{GroupVersionResource, Object, Value};
+use apimachinery::{GroupVersionResource, Object, Value, time};
 use k8s_openapi::api::core::v1::{Pod, PodCondition, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as Selector;
 use serde_json::json;
@@ -43,9 +43,14 @@ impl OwnerKind {
 
     /// Makes `owner` the controlling owner of an object that has none.
     pub fn adopt(&self, of: &'static GroupVersionResource, dependent: &Object, owner: &Object) -> Action {
+        Action::patch_seen(of, dependent, "", json!({"metadata": {"ownerReferences": self.added_to(dependent, owner)}}))
+    }
+
+    /// The owners of an object, and `owner` as the controlling one.
+    pub fn added_to(&self, dependent: &Object, owner: &Object) -> Vec<Value> {
         let mut owners = owner_references(dependent);
         owners.push(self.reference(owner));
-        Action::patch_seen(of, dependent, "", json!({"metadata": {"ownerReferences": owners}}))
+        owners
     }
 
     pub fn regarding(&self, object: &Object) -> Regarding {
@@ -61,9 +66,14 @@ impl OwnerKind {
 
 /// Takes an owner off an object.
 pub fn release(of: &'static GroupVersionResource, dependent: &Object, owner: &Object) -> Action {
+    Action::patch_seen(of, dependent, "", json!({"metadata": {"ownerReferences": owners_without(dependent, owner)}}))
+}
+
+/// The owners of an object but this one.
+pub fn owners_without(dependent: &Object, owner: &Object) -> Vec<Value> {
     let mut owners = owner_references(dependent);
     owners.retain(|reference| reference["uid"] != *owner.head.uid);
-    Action::patch_seen(of, dependent, "", json!({"metadata": {"ownerReferences": owners}}))
+    owners
 }
 
 fn owner_references(object: &Object) -> Vec<Value> {
@@ -126,6 +136,21 @@ pub fn available_in(pod: &Pod, min_ready: Duration, now: Timestamp) -> Option<Du
 pub fn restarts(pod: &Pod) -> i32 {
     let statuses = pod.status.iter().filter_map(|status| status.container_statuses.as_ref()).flatten();
     statuses.map(|status| status.restart_count).max().unwrap_or(0)
+}
+
+/// Marks a pod that is about to be deleted for a reason of the cluster's. None if it is marked so already.
+pub fn disrupt(pod: &Object, reason: &str, message: &str, now: Timestamp) -> Option<Value> {
+    let mut conditions = pod.to_value()["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let is_target = |condition: &Value| condition["type"] == "DisruptionTarget";
+    if conditions.iter().any(|condition| is_target(condition) && condition["reason"] == reason) {
+        return None;
+    }
+    conditions.retain(|condition| !is_target(condition));
+    conditions.push(json!({
+        "type": "DisruptionTarget", "status": "True", "reason": reason, "message": message,
+        "lastProbeTime": null, "lastTransitionTime": time::format_seconds(now.secs()),
+    }));
+    Some(json!({"conditions": conditions}))
 }
 
 /// The template as a value, from its typed form.

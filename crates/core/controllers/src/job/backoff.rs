@@ -2,7 +2,7 @@
 //!
 //! Upstream: `backoff_utils.go`.
 
-use super::Round;
+use super::{Round, indexes};
 use crate::owned;
 use k8s_openapi::api::core::v1::Pod;
 use std::time::Duration;
@@ -21,9 +21,21 @@ pub fn left(round: &Round) -> Duration {
     let last_success = ends("Succeeded").into_iter().max().unwrap_or_default();
     let failures: Vec<Timestamp> = ends("Failed").into_iter().filter(|end| *end > last_success).collect();
     let Some(last) = failures.iter().max() else { return Duration::ZERO };
-    let doubled = u32::try_from(failures.len().saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+    wait(round, failures.len(), *last)
+}
+
+/// The same for one index, where each index may fail so often: the others need not wait for it.
+pub fn left_for(round: &Round, index: i32) -> Duration {
+    let failed = round.pods.iter().map(|member| &member.pod).filter(|pod| owned::phase(pod) == "Failed");
+    let same = failed.filter(|pod| indexes::of(pod) == Some(index));
+    let Some(last) = same.max_by_key(|pod| indexes::failures(pod)) else { return Duration::ZERO };
+    wait(round, usize::try_from(indexes::failures(last)).unwrap_or(0) + 1, ended_at(last))
+}
+
+fn wait(round: &Round, failures: usize, last: Timestamp) -> Duration {
+    let doubled = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
     let wait = FIRST.saturating_mul(1 << doubled).min(MOST);
-    wait.saturating_sub(round.now.since(*last))
+    wait.saturating_sub(round.now.since(last))
 }
 
 /// When its last container ended.

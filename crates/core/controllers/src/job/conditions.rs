@@ -57,8 +57,8 @@ fn success(round: &Round, tally: &Tally) -> Option<Verdict> {
     let succeeded = |reason: &str, message: &str| {
         Some(Verdict { succeeded: true, reason: reason.to_owned(), message: message.to_owned() })
     };
-    if round.is_indexed() && policy_met(round, tally) {
-        return succeeded("SuccessPolicy", "Matched rules at index 0");
+    if let Some(rule) = policy_met(round, tally) {
+        return succeeded("SuccessPolicy", &format!("Matched rules at index {rule}"));
     }
     let enough = match round.spec.completions {
         None => tally.succeeded > 0 && tally.active.is_empty(),
@@ -77,10 +77,10 @@ fn success(round: &Round, tally: &Tally) -> Option<Verdict> {
     if enough { succeeded("CompletionsReached", "Reached expected number of succeeded pods") } else { None }
 }
 
-/// `spec.successPolicy`: one rule met is enough.
-fn policy_met(round: &Round, tally: &Tally) -> bool {
-    let rules = round.spec.success_policy.iter().flat_map(|policy| &policy.rules);
-    rules.into_iter().any(|rule| {
+/// `spec.successPolicy`: the first rule that is met; one is enough.
+fn policy_met(round: &Round, tally: &Tally) -> Option<usize> {
+    let rules = round.spec.success_policy.iter().filter(|_| round.is_indexed()).flat_map(|policy| &policy.rules);
+    rules.into_iter().position(|rule| {
         let named = rule.succeeded_indexes.as_deref().map(super::indexes::parse);
         let done = match &named {
             Some(named) => named.intersection(&tally.completed_indexes).count(),

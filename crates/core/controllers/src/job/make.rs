@@ -10,11 +10,16 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 pub fn pods(round: &Round, tally: &Tally, count: usize) -> Vec<Action> {
-    let template = round.object.to_value()["spec"]["template"].take();
     if !round.is_indexed() {
+        let template = round.object.to_value()["spec"]["template"].take();
         return std::iter::repeat_with(|| create(round, plain(round, &template))).take(count).collect();
     }
-    free_indexes(round, tally).take(count).map(|index| create(round, indexed(round, &template, index))).collect()
+    indexed_pods(round, free_indexes(round, tally).take(count))
+}
+
+pub fn indexed_pods(round: &Round, indexes: impl Iterator<Item = i32>) -> Vec<Action> {
+    let template = round.object.to_value()["spec"]["template"].take();
+    indexes.map(|index| create(round, indexed(round, &template, index))).collect()
 }
 
 fn create(round: &Round, body: Value) -> Action {
@@ -35,7 +40,7 @@ fn plain(round: &Round, template: &Value) -> Value {
 }
 
 /// Lowest first: neither done, nor given up, nor at work.
-fn free_indexes<'a>(round: &'a Round, tally: &'a Tally) -> impl Iterator<Item = i32> + 'a {
+pub fn free_indexes<'a>(round: &'a Round, tally: &'a Tally) -> impl Iterator<Item = i32> + 'a {
     let mut busy: BTreeSet<i32> = tally.active.iter().filter_map(|at| indexes::of(&round.pods[*at].pod)).collect();
     if round.replaces_only_failed() {
         let ending =

@@ -7,6 +7,7 @@
 //! Upstream: `pkg/controller/job` (job_controller.go, tracking_utils.go, indexed_job_utils.go, pod_failure_policy.go).
 
 mod backoff;
+mod claims;
 mod conditions;
 mod failure_policy;
 mod indexes;
@@ -61,16 +62,31 @@ impl Controller for Jobs {
         const { &[&JOBS, &PODS] }
     }
 
-    fn affected(&self, change: Change<'_>, _: &dyn View) -> Vec<String> {
-        if *change.of == PODS { KIND.owners(change) } else { Vec::new() }
+    fn affected(&self, change: Change<'_>, view: &dyn View) -> Vec<String> {
+        if *change.of != PODS {
+            return Vec::new();
+        }
+        let mut keys = KIND.owners(change);
+        if let Some(free) = change.new.filter(|pod| pod.head.controller().is_none()) {
+            keys.extend(claims::concerned(free, view));
+        }
+        keys
     }
 
     fn reconcile(&self, key: &str, view: &dyn View, now: Timestamp) -> Plan {
-        let Some(object) = view.get(&JOBS, key) else { return Plan::of(orphans(key, view)) };
+        let Some(object) = view.get(&JOBS, key) else { return Plan::of(claims::let_go(key, view)) };
         let Ok(job) = object.decode::<Job>() else { return Plan::rest() };
         let managed_by = job.spec.as_ref().and_then(|spec| spec.managed_by.clone());
         if managed_by.is_some_and(|name| name != "kubernetes.io/job-controller") {
             return Plan::rest();
+        }
+        let is_over = job.status.as_ref().is_some_and(|status| conditions::finished(status).is_some());
+        if !is_over && !object.head.is_deleting() {
+            let claims = claims::settle(&object, &job, view);
+            if !claims.is_empty() {
+                // The next round sees whose the pods are.
+                return Plan::of(claims);
+            }
         }
         let pods = view.owned_by(&PODS, &object.head.uid).into_iter();
         let pods = pods.filter_map(|object| Some(Member { pod: object.decode().ok()?, object })).collect();
@@ -79,25 +95,18 @@ impl Controller for Jobs {
     }
 }
 
-/// Pods of a Job that is gone need not be counted any more.
-fn orphans(key: &str, view: &dyn View) -> Vec<Action> {
-    let Some((namespace, name)) = key.split_once('/') else { return Vec::new() };
-    let pods = view.list(&PODS, namespace).into_iter();
-    let left = pods.filter(|pod| {
-        let owner = pod.head.controller();
-        owner.is_some_and(|owner| owner.kind == KIND.kind && owner.name == name) && is_tracked(pod)
-    });
-    left.map(|pod| untrack(&pod)).collect()
-}
-
 fn is_tracked(pod: &Object) -> bool {
     pod.head.finalizers.iter().any(|finalizer| finalizer == TRACKING)
 }
 
 /// Takes our finalizer off; the finalizers must be those we saw.
 fn untrack(pod: &Object) -> Action {
-    let left: Vec<&String> = pod.head.finalizers.iter().filter(|finalizer| *finalizer != TRACKING).collect();
-    Action::patch_seen(&PODS, pod, "", json!({"metadata": {"finalizers": left}}))
+    Action::patch_seen(&PODS, pod, "", json!({"metadata": {"finalizers": untracked(pod)}}))
+}
+
+/// Its finalizers but ours.
+fn untracked(pod: &Object) -> Vec<&str> {
+    pod.head.finalizers.iter().map(String::as_str).filter(|finalizer| *finalizer != TRACKING).collect()
 }
 
 impl Round {
@@ -139,6 +148,14 @@ impl Round {
         if missing == 0 {
             return Vec::new();
         }
+        if self.spec.backoff_limit_per_index.is_some() {
+            let (ready, waits): (Vec<i32>, Vec<i32>) =
+                make::free_indexes(self, tally).partition(|index| backoff::left_for(self, *index).is_zero());
+            if let Some(wait) = waits.into_iter().map(|index| backoff::left_for(self, index)).min() {
+                plan.look_again(wait);
+            }
+            return make::indexed_pods(self, ready.into_iter().take(missing));
+        }
         let wait = backoff::left(self);
         if !wait.is_zero() {
             plan.look_again(wait);
@@ -161,9 +178,13 @@ impl Round {
     }
 
     fn delete(&self, active: &[usize], count: usize) -> Vec<Action> {
-        // Pods that do not serve yet lose least.
+        // Pods of indexes that are wanted no more go first; then those that do not serve yet lose least.
+        let is_wanted = |pod: &Pod| !self.is_indexed() || indexes::of(pod).is_some_and(|index| self.has_index(index));
         let mut order = active.to_vec();
-        order.sort_by_key(|at| (owned::is_ready(&self.pods[*at].pod), std::cmp::Reverse(self.pods[*at].object.key())));
+        order.sort_by_key(|at| {
+            let Member { object, pod } = &self.pods[*at];
+            (is_wanted(pod), owned::is_ready(pod), std::cmp::Reverse(object.key()))
+        });
         let victims: Vec<&Member> = order.iter().take(count.min(BURST)).map(|at| &self.pods[*at]).collect();
         let deletes = victims.iter().map(|member| Action::delete(&PODS, &member.object));
         let events = victims
@@ -182,6 +203,11 @@ impl Round {
 
     fn is_indexed(&self) -> bool {
         self.spec.completion_mode.as_deref() == Some("Indexed")
+    }
+
+    /// Whether the Job has this index (still).
+    fn has_index(&self, index: i32) -> bool {
+        self.spec.completions.is_some_and(|completions| index < completions)
     }
 
     fn replaces_only_failed(&self) -> bool {

@@ -36,8 +36,12 @@ impl Tally {
     pub fn count(round: &Round) -> Self {
         let mut tally = Self::default();
         tally.settle_earlier(round);
-        tally.completed_indexes = indexes::parse(round.status.completed_indexes.as_deref().unwrap_or_default());
-        tally.failed_indexes = indexes::parse(round.status.failed_indexes.as_deref().unwrap_or_default());
+        // A Job with indexes may have got fewer of them.
+        let known = |text: &Option<String>| {
+            indexes::parse(text.as_deref().unwrap_or_default()).into_iter().filter(|index| round.has_index(*index))
+        };
+        tally.completed_indexes = known(&round.status.completed_indexes).collect();
+        tally.failed_indexes = known(&round.status.failed_indexes).collect();
         for (at, member) in round.pods.iter().enumerate() {
             tally.take(round, at, &member.pod);
         }
@@ -106,7 +110,7 @@ impl Tally {
 
     fn succeed(&mut self, round: &Round, at: usize, uid: &str) {
         if round.is_indexed() {
-            if let Some(index) = indexes::of(&round.pods[at].pod) {
+            if let Some(index) = indexes::of(&round.pods[at].pod).filter(|index| round.has_index(*index)) {
                 self.completed_indexes.insert(index);
             }
             self.counted.push(at);
