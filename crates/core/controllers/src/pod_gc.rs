@@ -4,14 +4,13 @@
 //!
 //! Invariant: a pod whose node is missing stays for [`QUARANTINE`], since the node may register again.
 
-use crate::owned::phase;
-use crate::{Action, Change, Controller, Plan, View, Wanted};
-use apimachinery::Object;
+use crate::{Action, Change, Controller, Plan, View, Wanted, owned};
+use apimachinery::{Object, Value};
 use k8s_openapi::api::core::v1::Pod;
 use kinds::resources::{NODES, PODS};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use stdx::Timestamp;
 
@@ -49,12 +48,12 @@ impl Controller for PodGc {
         let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default();
         if node.is_empty() {
             let is_stuck = object.head.is_deleting();
-            return if is_stuck { Plan::of(vec![delete(&object)]) } else { Plan::rest() };
+            return if is_stuck { Plan::of(end(&object, &pod, None)) } else { Plan::rest() };
         }
         if let Some(missing) = self.missing_for(node, view, now) {
-            return orphan(&object, &pod, missing);
+            return orphan(&object, &pod, missing, now);
         }
-        if is_ended(&pod) { Plan::of(surplus(view)) } else { Plan::rest() }
+        if owned::is_finished(&pod) { Plan::of(surplus(view)) } else { Plan::rest() }
     }
 }
 
@@ -70,16 +69,23 @@ impl PodGc {
     }
 }
 
-fn orphan(object: &Arc<Object>, pod: &Pod, missing: Duration) -> Plan {
+fn orphan(object: &Object, pod: &Pod, missing: Duration, now: Timestamp) -> Plan {
     if missing < QUARANTINE {
         return Plan { actions: Vec::new(), again: Some(QUARANTINE - missing) };
     }
+    Plan::of(end(object, pod, owned::disrupt(object, "DeletionByPodGC", "PodGC: node no longer exists", now)))
+}
+
+/// Failed first: nobody else will say so, and whoever counts the pod's end waits for it. Then it goes at once.
+fn end(object: &Object, pod: &Pod, status: Option<Value>) -> Vec<Action> {
     let mut actions = Vec::new();
-    if !is_ended(pod) {
-        actions.push(Action::patch(&PODS, object, "status", json!({"status": {"phase": "Failed"}})));
+    if !owned::is_finished(pod) {
+        let mut status = status.unwrap_or_else(|| json!({}));
+        status["phase"] = "Failed".into();
+        actions.push(Action::patch_seen(&PODS, object, "status", json!({"status": status})));
     }
     actions.push(delete(object));
-    Plan::of(actions)
+    actions
 }
 
 /// The oldest of the ended pods above the limit.
@@ -90,15 +96,11 @@ fn surplus(view: &dyn View) -> Vec<Action> {
     }
     let created =
         |pod: &Object| pod.to_value()["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned();
-    let ended = pods.iter().filter(|pod| pod.decode::<Pod>().is_ok_and(|pod| is_ended(&pod)));
+    let ended = pods.iter().filter(|pod| pod.decode::<Pod>().is_ok_and(|pod| owned::is_finished(&pod)));
     let mut ended: Vec<_> = ended.map(|pod| (created(pod), pod)).collect();
     ended.sort_by(|a, b| (&a.0, &a.1.head.name).cmp(&(&b.0, &b.1.head.name)));
     let surplus = ended.len().saturating_sub(KEPT);
     ended.iter().take(surplus).map(|(_, pod)| delete(pod)).collect()
-}
-
-fn is_ended(pod: &Pod) -> bool {
-    matches!(phase(pod), "Succeeded" | "Failed")
 }
 
 /// At once: nobody is there to end its containers.
@@ -136,6 +138,6 @@ mod tests {
         assert_eq!(world.round(&gc, "d/p", at(0)), "");
         pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
         world.put(&PODS, pod);
-        assert_eq!(world.round(&gc, "d/p", at(0)), "delete pods p");
+        assert_eq!(world.round(&gc, "d/p", at(0)), "patch pods/status p {\"phase\":\"Failed\"}\ndelete pods p");
     }
 }

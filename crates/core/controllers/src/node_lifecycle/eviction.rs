@@ -1,9 +1,10 @@
 //! Pods leave a node with a NoExecute taint, at once or when their toleration runs out.
 
-use crate::owned::OwnerKind;
+use crate::owned::{self, OwnerKind};
 use crate::{Action, Change, Controller, Plan, View, Wanted};
 use apimachinery::{Object, Value, time};
 use kinds::resources::{NODES, PODS};
+use serde_json::json;
 use std::time::Duration;
 use stdx::Timestamp;
 
@@ -40,20 +41,23 @@ impl Controller for TaintEviction {
         };
         match may_stay(&value, &executing(&node.to_value()), now) {
             None => Plan::rest(),
-            Some(Duration::ZERO) => Plan::of(evict(&pod)),
+            Some(Duration::ZERO) => Plan::of(evict(&pod, now)),
             Some(left) => Plan { actions: Vec::new(), again: Some(left) },
         }
     }
 }
 
-fn evict(pod: &Object) -> Vec<Action> {
+fn evict(pod: &Object, now: Timestamp) -> Vec<Action> {
     let event = Action::Event {
         about: KIND.regarding(pod),
         warning: false,
         reason: "TaintManagerEviction",
         message: format!("Marking for deletion Pod {}", pod.key()),
     };
-    vec![event, Action::delete(&PODS, pod)]
+    let mark = owned::disrupt(pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", now);
+    let mark = mark.map(|status| Action::patch_seen(&PODS, pod, "status", json!({"status": status})));
+    // The event last: if a write is refused, all is tried again.
+    mark.into_iter().chain([Action::delete(&PODS, pod), event]).collect()
 }
 
 fn executing(node: &Value) -> Vec<Value> {

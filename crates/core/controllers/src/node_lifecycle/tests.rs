@@ -65,7 +65,7 @@ fn a_silent_node_becomes_unknown_and_is_left_by_its_pods() {
     assert_eq!(TaintEviction.reconcile("d/p", &world, at(50)).again, Some(std::time::Duration::from_secs(292)));
     assert_eq!(
         world.round(&TaintEviction, "d/p", at(342)),
-        "event TaintManagerEviction: Marking for deletion Pod d/p\ndelete pods p"
+        "patch pods/status p {}\ndelete pods p\nevent TaintManagerEviction: Marking for deletion Pod d/p"
     );
 }
 
@@ -114,7 +114,7 @@ fn a_pod_without_a_toleration_goes_at_once() {
         });
         world.put(&PODS, pod);
     }
-    assert!(world.round(&TaintEviction, "d/goes", at(0)).ends_with("delete pods goes"));
+    assert!(world.round(&TaintEviction, "d/goes", at(0)).contains("delete pods goes"));
     assert_eq!(world.round(&TaintEviction, "d/stays", at(0)), "");
 }
 
