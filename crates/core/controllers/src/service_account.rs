@@ -11,6 +11,14 @@ use stdx::Timestamp;
 const DEFAULT: &str = "default";
 const ROOT_CA: &str = "kube-root-ca.crt";
 
+/// What the certificate is for.
+const DESCRIPTION: [&str; 2] = [
+    "kubernetes.io/description",
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the \
+     internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes \
+     clusters.",
+];
+
 pub struct ServiceAccounts;
 
 /// Publishes this certificate (PEM) in every namespace.
@@ -60,27 +68,22 @@ impl Controller for RootCa {
         let Some(existing) = view.get(&CONFIG_MAPS, &format!("{key}/{ROOT_CA}")) else {
             return Plan::of(vec![publish(key, data)]);
         };
-        if existing.to_value()["data"] == data {
+        let mut body = existing.to_value();
+        let is_told = body["metadata"]["annotations"][DESCRIPTION[0]] == DESCRIPTION[1];
+        if body["data"] == data && is_told {
             return Plan::rest();
         }
-        let body = json!({"metadata": {"uid": existing.head.uid}, "data": data});
-        Plan::of(vec![Action::Patch {
-            of: &CONFIG_MAPS,
-            namespace: key.to_owned(),
-            name: ROOT_CA.to_owned(),
-            subresource: "",
-            body,
-        }])
+        // As a whole: what else somebody put in goes.
+        body["data"] = data;
+        body["metadata"]["annotations"][DESCRIPTION[0]] = DESCRIPTION[1].into();
+        Plan::of(vec![Action::Update { of: &CONFIG_MAPS, subresource: "", body }])
     }
 }
 
 fn publish(namespace: &str, data: Value) -> Action {
-    let why = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as \
-        the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of \
-        Kubernetes clusters.";
     let body = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "data": data,
-        "metadata": {"name": ROOT_CA, "namespace": namespace, "annotations": {"kubernetes.io/description": why}},
+        "metadata": {"name": ROOT_CA, "namespace": namespace, "annotations": {DESCRIPTION[0]: DESCRIPTION[1]}},
     });
     Action::Create { of: &CONFIG_MAPS, namespace: namespace.to_owned(), body, announce: None }
 }
@@ -110,7 +113,15 @@ mod tests {
         let ca = RootCa("one".into());
         assert_eq!(world.round(&ca, "a", now), "create configmaps kube-root-ca.crt");
         assert_eq!(world.round(&ca, "a", now), "");
-        assert_eq!(world.round(&RootCa("two".into()), "a", now), "patch configmaps kube-root-ca.crt {}");
+        world.patch(
+            &CONFIG_MAPS,
+            "a/kube-root-ca.crt",
+            &json!({"data": {"other": "x"}, "metadata": {"annotations": null}}),
+        );
+        assert_eq!(world.round(&ca, "a", now), "update configmaps/ kube-root-ca.crt");
+        assert_eq!(world.get(&CONFIG_MAPS, "a/kube-root-ca.crt").unwrap().to_value()["data"], json!({"ca.crt": "one"}));
+        assert_eq!(world.round(&ca, "a", now), "");
+        assert_eq!(world.round(&RootCa("two".into()), "a", now), "update configmaps/ kube-root-ca.crt");
     }
 
     #[test]
