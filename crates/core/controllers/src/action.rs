@@ -88,13 +88,25 @@ impl Action {
     }
 }
 
-/// Says about an object how a creation went: `SuccessfulCreate`: `Created pod: web-x7k2p`, or
-/// `FailedCreate`: `Error creating: <the API's message>`.
+/// Says about an object how a creation went: `SuccessfulCreate` with the name of what was made, or `FailedCreate` with
+/// the API's message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announce {
     pub about: Regarding,
-    /// `Created pod`, `Created job`.
+    /// `Created pod:`; the name follows.
     pub created: &'static str,
+    /// `Error creating:`; the message follows.
+    pub failed: &'static str,
+}
+
+impl Announce {
+    pub fn pod(about: Regarding) -> Self {
+        Self { about, created: "Created pod:", failed: "Error creating:" }
+    }
+
+    pub fn job(about: Regarding) -> Self {
+        Self { about, created: "Created job", failed: "Error creating job:" }
+    }
 }
 
 /// The object an event is about.

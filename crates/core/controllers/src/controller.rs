@@ -1,6 +1,6 @@
 //! The shape of a controller.
 
-use crate::{Change, Plan, View, Wanted};
+use crate::{Action, Change, Plan, View, Wanted};
 use stdx::Timestamp;
 
 /// Decides for one object at a time, named by its key.
@@ -17,4 +17,9 @@ pub trait Controller: Send + Sync + 'static {
 
     /// What to do about the object under `key` (which may be gone).
     fn reconcile(&self, key: &str, view: &dyn View, now: Timestamp) -> Plan;
+
+    /// What to write when the API refused one of the plan's actions, with this message. The key is tried again anyway.
+    fn refused(&self, _key: &str, _view: &dyn View, _now: Timestamp, _why: &str) -> Vec<Action> {
+        Vec::new()
+    }
 }

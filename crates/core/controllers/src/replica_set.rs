@@ -9,17 +9,17 @@
 //!
 //! Upstream: `pkg/controller/replicaset/replica_set.go`.
 
+mod status;
+
 use crate::owned::{self, OwnerKind};
 use crate::{Action, Announce, Change, Controller, Plan, View, Wanted};
 use apimachinery::Object;
 use apimachinery::selector::label::LabelSelector;
-use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetStatus};
+use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
 use kinds::resources::{PODS, REPLICA_SETS};
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use stdx::Timestamp;
 
 /// Pods created or deleted in one round, at most. Upstream: `burstReplicas`.
@@ -62,19 +62,37 @@ impl Controller for ReplicaSets {
         let Some(object) = view.get(&REPLICA_SETS, key) else { return Plan::rest() };
         let Ok(set) = object.decode::<ReplicaSet>() else { return Plan::rest() };
         let mut plan = Plan::default();
-        if !object.head.is_deleting() {
-            plan.actions.extend(adopt(&object, &set, view));
+        let claims = claims(&object, &set, view);
+        if !object.head.is_deleting() && !claims.is_empty() {
+            // The next round sees whose the pods are: until then one too many might be made.
+            return Plan::of(claims);
         }
-        let members = members(&object, &set, view, &mut plan.actions);
+        let members = members(&object, &set, view);
         let live: Vec<&Member> = members.iter().filter(|member| owned::is_active(&member.pod)).collect();
         if !object.head.is_deleting() {
             let siblings = ready_by_node(&members);
             plan.actions.extend(level(&object, &set, &live, &siblings));
         }
-        let (status, again) = status(&object, &set, &live, now);
-        plan.actions.extend(write_status(&object, &set, status));
+        let (status, again) = status::of(&object, &set, &members, now);
+        plan.actions.extend(status::write(&object, &set, status, None, now));
         plan.again = again;
         plan
+    }
+
+    /// Says so in the status, as long as it lasts.
+    fn refused(&self, key: &str, view: &dyn View, now: Timestamp, why: &str) -> Vec<Action> {
+        let Some(object) = view.get(&REPLICA_SETS, key).filter(|object| !object.head.is_deleting()) else {
+            return Vec::new();
+        };
+        let Ok(set) = object.decode::<ReplicaSet>() else { return Vec::new() };
+        let members = members(&object, &set, view);
+        let (status, _) = status::of(&object, &set, &members, now);
+        let reason = match status.replicas.cmp(&replicas(&set)) {
+            std::cmp::Ordering::Less => "FailedCreate",
+            std::cmp::Ordering::Greater => "FailedDelete",
+            std::cmp::Ordering::Equal => return Vec::new(),
+        };
+        status::write(&object, &set, status, Some((reason, why)), now).into_iter().collect()
     }
 }
 
@@ -87,22 +105,23 @@ fn sets_matching(pod: &Object, view: &dyn View) -> Vec<String> {
     matching.map(|set| set.key()).collect()
 }
 
-/// Takes over live pods that match and that nobody controls.
-fn adopt(object: &Object, set: &ReplicaSet, view: &dyn View) -> Vec<Action> {
+/// Live pods that match and that nobody controls become ours; of ours, those that match no more are let go.
+fn claims(object: &Object, set: &ReplicaSet, view: &dyn View) -> Vec<Action> {
     let selector = selector(set);
+    let ours = view.owned_by(&PODS, &object.head.uid).into_iter();
+    let strayed = ours.filter(|pod| !pod.head.is_deleting() && !selector.matches(&pod.head.labels));
+    let release = strayed.map(|pod| owned::release(&PODS, &pod, object));
     let orphans = view.owned_by(&PODS, "").into_iter().filter(|pod| pod.head.namespace == object.head.namespace);
     let matching = orphans.filter(|pod| selector.matches(&pod.head.labels));
     let live = matching.filter(|pod| !pod.head.is_deleting() && pod.decode().is_ok_and(|pod| owned::is_active(&pod)));
-    live.map(|pod| KIND.adopt(&PODS, &pod, object)).collect()
+    release.chain(live.map(|pod| KIND.adopt(&PODS, &pod, object))).collect()
 }
 
-/// Our pods that still match; those that no longer do are let go.
-fn members(object: &Object, set: &ReplicaSet, view: &dyn View, actions: &mut Vec<Action>) -> Vec<Member> {
+/// Our pods that match.
+fn members(object: &Object, set: &ReplicaSet, view: &dyn View) -> Vec<Member> {
     let selector = selector(set);
-    let (ours, strayed): (Vec<_>, Vec<_>) =
-        view.owned_by(&PODS, &object.head.uid).into_iter().partition(|pod| selector.matches(&pod.head.labels));
-    actions.extend(strayed.iter().filter(|pod| !pod.head.is_deleting()).map(|pod| owned::release(&PODS, pod, object)));
-    ours.into_iter().filter_map(|object| Some(Member { pod: object.decode().ok()?, object })).collect()
+    let ours = view.owned_by(&PODS, &object.head.uid).into_iter().filter(|pod| selector.matches(&pod.head.labels));
+    ours.filter_map(|object| Some(Member { pod: object.decode().ok()?, object })).collect()
 }
 
 /// Creates what is missing or deletes what is too much.
@@ -114,7 +133,7 @@ fn level(object: &Object, set: &ReplicaSet, live: &[&Member], siblings: &BTreeMa
             of: &PODS,
             namespace: object.head.namespace.clone(),
             body: owned::pod_from_template(&template, object, KIND),
-            announce: Some(Announce { about: KIND.regarding(object), created: "Created pod" }),
+            announce: Some(Announce::pod(KIND.regarding(object))),
         };
         std::iter::repeat_with(create).take((wanted - live.len()).min(BURST)).collect()
     } else {
@@ -196,42 +215,5 @@ fn ready_by_node(members: &[Member]) -> BTreeMap<&str, usize> {
     count
 }
 
-fn status(object: &Object, set: &ReplicaSet, live: &[&Member], now: Timestamp) -> (ReplicaSetStatus, Option<Duration>) {
-    let spec = set.spec.clone().unwrap_or_default();
-    let min_ready = Duration::from_secs(u64::try_from(spec.min_ready_seconds.unwrap_or(0)).unwrap_or(0));
-    let waits: Vec<Duration> = live.iter().filter_map(|m| owned::available_in(&m.pod, min_ready, now)).collect();
-    let available = waits.iter().filter(|wait| wait.is_zero()).count();
-    let again = waits.iter().filter(|wait| !wait.is_zero()).min().copied();
-    let template_labels = spec.template.and_then(|template| template.metadata).and_then(|meta| meta.labels);
-    let labelled = live.iter().filter(|member| {
-        let labels = &member.object.head.labels;
-        template_labels.iter().flatten().all(|(name, value)| labels.get(name) == Some(value))
-    });
-    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
-    let status = ReplicaSetStatus {
-        replicas: number(live.len()),
-        fully_labeled_replicas: Some(number(labelled.count())),
-        ready_replicas: Some(number(live.iter().filter(|member| owned::is_ready(&member.pod)).count())),
-        available_replicas: Some(number(available)),
-        observed_generation: Some(object.head.generation),
-        ..ReplicaSetStatus::default()
-    };
-    (status, again)
-}
-
-fn write_status(object: &Object, set: &ReplicaSet, status: ReplicaSetStatus) -> Option<Action> {
-    let old = set.status.clone().unwrap_or_default();
-    let zero_is_absent = |count: Option<i32>| count.filter(|count| *count != 0);
-    let same = old.replicas == status.replicas
-        && zero_is_absent(old.fully_labeled_replicas) == zero_is_absent(status.fully_labeled_replicas)
-        && zero_is_absent(old.ready_replicas) == zero_is_absent(status.ready_replicas)
-        && zero_is_absent(old.available_replicas) == zero_is_absent(status.available_replicas)
-        && old.observed_generation == status.observed_generation;
-    let mut body = json!({
-        "replicas": status.replicas, "fullyLabeledReplicas": zero_is_absent(status.fully_labeled_replicas),
-        "readyReplicas": zero_is_absent(status.ready_replicas),
-        "availableReplicas": zero_is_absent(status.available_replicas),
-        "observedGeneration": status.observed_generation,
-    });
-    (!same).then(|| Action::patch(&REPLICA_SETS, object, "status", json!({"status": body.take()})))
-}
+#[cfg(test)]
+mod tests;

@@ -135,6 +135,13 @@ impl Driver {
                 Ok(()) => Outcome::Settled { again: plan.again },
                 Err(error) => {
                     tracing::debug!(controller = controller.name(), key, error = %chain(&error), "will retry");
+                    // A conflict is ours to settle; everything else may be news.
+                    if !error.is_conflict() {
+                        let told = controller.refused(&key, &informers, clock.now(), &error.to_string());
+                        if let Err(error) = executor.run(told, &mut written).await {
+                            tracing::debug!(controller = controller.name(), key, error = %chain(&error), "not told");
+                        }
+                    }
                     Outcome::Failed
                 }
             };

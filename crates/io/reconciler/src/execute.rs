@@ -82,11 +82,11 @@ impl Executor<'_> {
     }
 
     fn announce(&self, announce: Option<&Announce>, outcome: &ApiResult<Arc<Object>>) {
-        let Some(Announce { about, created }) = announce else { return };
+        let Some(Announce { about, created, failed }) = announce else { return };
         let about = reference(about);
         match outcome {
-            Ok(object) => self.events.normal(&about, "SuccessfulCreate", format!("{created}: {}", object.head.name)),
-            Err(error) => self.events.warning(&about, "FailedCreate", format!("Error creating: {error}")),
+            Ok(object) => self.events.normal(&about, "SuccessfulCreate", format!("{created} {}", object.head.name)),
+            Err(error) => self.events.warning(&about, "FailedCreate", format!("{failed} {error}")),
         }
     }
 }

@@ -249,7 +249,7 @@ impl Round {
             of: &JOBS,
             namespace: self.object.head.namespace.clone(),
             body,
-            announce: Some(Announce { about: KIND.regarding(&self.object), created: "Created job" }),
+            announce: Some(Announce::job(KIND.regarding(&self.object))),
         }
     }
 

@@ -34,6 +34,8 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 /// `spec.replicas` plus surge at that time: what proportional scaling divides by.
 const MAXIMUM: &str = "deployment.kubernetes.io/max-replicas";
+/// Revisions a ReplicaSet had before, when it was rolled back to.
+const HISTORY: &str = "deployment.kubernetes.io/revision-history";
 const HASH: &str = "pod-template-hash";
 
 pub struct Deployments;
@@ -57,7 +59,11 @@ impl Controller for Deployments {
 
     fn affected(&self, change: Change<'_>, view: &dyn View) -> Vec<String> {
         if *change.of == REPLICA_SETS {
-            return KIND.owners(change);
+            let mut keys = KIND.owners(change);
+            if let Some(free) = change.new.filter(|set| set.head.controller().is_none()) {
+                keys.extend(deployments_matching(free, view));
+            }
+            return keys;
         }
         // Only Recreate looks at pods: it waits for the last old one to go.
         let gone = change.old.filter(|_| *change.of == PODS && change.new.is_none());
@@ -74,7 +80,10 @@ impl Controller for Deployments {
             plan.actions.extend(status::write(&round, &sets, None, &mut plan.again));
             return plan;
         }
-        plan.actions.extend(sets.adoptions(&round));
+        if !sets.claims.is_empty() {
+            // The next round sees whose the sets are: until then pods might be made that are there already.
+            return Plan::of(sets.claims);
+        }
         plan.actions.extend(self.act(&round, &mut sets));
         let told = std::mem::take(&mut sets.told);
         plan.actions.extend(status::write(&round, &sets, told, &mut plan.again));
@@ -146,6 +155,13 @@ fn resolve(value: Option<&IntOrString>, of: i32, up: bool) -> i32 {
     let exact = i64::from(of) * percent;
     let rounded = if up { (exact + 99).div_euclid(100) } else { exact.div_euclid(100) };
     i32::try_from(rounded).unwrap_or(i32::MAX)
+}
+
+fn deployments_matching(set: &Object, view: &dyn View) -> Vec<String> {
+    let deployments = view.list(&DEPLOYMENTS, &set.head.namespace).into_iter();
+    let matches =
+        |object: &Object| object.decode().is_ok_and(|deployment| sets::selector(&deployment).matches(&set.head.labels));
+    deployments.filter(|object| matches(object)).map(|object| object.key()).collect()
 }
 
 fn deployment_of_pod(pod: &Object, view: &dyn View) -> Option<String> {

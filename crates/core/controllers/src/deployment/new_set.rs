@@ -1,16 +1,22 @@
 //! The ReplicaSet of the present template: found or created, its revision kept the highest.
 
 use super::sets::{Set, Sets, event, sizes};
-use super::{HASH, KIND, REVISION, Round};
-use crate::{Action, Announce};
+use super::{HASH, HISTORY, KIND, REVISION, Round};
+use crate::Action;
 use apimachinery::Value;
 use kinds::corev1::pod::template_hash::template_hash;
 use kinds::resources::{DEPLOYMENTS, REPLICA_SETS};
 use serde_json::json;
 
 /// Annotations of the Deployment that are not the template's business. Upstream: `annotationsToSkip`.
-const NOT_COPIED: [&str; 4] =
-    ["kubectl.kubernetes.io/last-applied-configuration", REVISION, super::DESIRED, super::MAXIMUM];
+const NOT_COPIED: [&str; 6] = [
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "deprecated.deployment.rollback.to",
+    REVISION,
+    HISTORY,
+    super::DESIRED,
+    super::MAXIMUM,
+];
 
 /// Makes sure the new set exists and carries the newest revision. Without it the round can only create it.
 pub fn ensure(round: &Round<'_>, sets: &mut Sets, replicas: i32) -> Vec<Action> {
@@ -19,11 +25,7 @@ pub fn ensure(round: &Round<'_>, sets: &mut Sets, replicas: i32) -> Vec<Action> 
     match &sets.new {
         Some(new) => {
             let revision = new.revision().max(revision);
-            if new.revision() != revision {
-                let mut annotations = copied_annotations(round);
-                annotations[REVISION] = revision.to_string().into();
-                actions.push(new.patch(json!({"metadata": {"annotations": annotations}})));
-            }
+            actions.extend(keep_up(round, new, revision));
             actions.extend(note_revision(round, revision));
             if !super::status::has_progressing(round) {
                 sets.told = Some(("FoundNewReplicaSet", format!("Found new replica set {:?}", new.name())));
@@ -32,6 +34,29 @@ pub fn ensure(round: &Round<'_>, sets: &mut Sets, replicas: i32) -> Vec<Action> 
         None => actions.extend(create(round, sets, revision, replicas)),
     }
     actions
+}
+
+/// What of the Deployment the set follows: annotations, and how long pods must be ready.
+fn keep_up(round: &Round<'_>, new: &Set, revision: i64) -> Option<Action> {
+    let mut annotations = copied_annotations(round);
+    if new.revision() != revision {
+        if let Some(before) = new.annotation(REVISION) {
+            let earlier = new.annotation(HISTORY).filter(|earlier| !earlier.is_empty());
+            annotations[HISTORY] = earlier.map_or(before.to_owned(), |earlier| format!("{earlier},{before}")).into();
+        }
+        annotations[REVISION] = revision.to_string().into();
+    }
+    let fields = annotations.as_object_mut()?;
+    fields.retain(|name, value| new.annotation(name) != value.as_str());
+    let mut body = json!({});
+    if !fields.is_empty() {
+        body["metadata"] = json!({"annotations": annotations});
+    }
+    let min_ready = round.deployment.spec.as_ref().and_then(|spec| spec.min_ready_seconds).unwrap_or(0);
+    if new.min_ready_seconds() != min_ready {
+        body["spec"] = json!({"minReadySeconds": min_ready});
+    }
+    (body != json!({})).then(|| new.patch(body))
 }
 
 fn create(round: &Round<'_>, sets: &mut Sets, revision: i64, replicas: i32) -> Vec<Action> {
@@ -66,12 +91,8 @@ fn create(round: &Round<'_>, sets: &mut Sets, revision: i64, replicas: i32) -> V
         },
     });
     sets.told = Some(("NewReplicaSetCreated", format!("Created new replica set {name:?}")));
-    let create = Action::Create {
-        of: &REPLICA_SETS,
-        namespace: round.object.head.namespace.clone(),
-        body,
-        announce: None::<Announce>,
-    };
+    let create =
+        Action::Create { of: &REPLICA_SETS, namespace: round.object.head.namespace.clone(), body, announce: None };
     let mut actions = vec![create];
     if replicas > 0 {
         let message = format!("Scaled up replica set {name} from 0 to {replicas}");

@@ -19,11 +19,14 @@ pub fn scale(round: &Round<'_>, sets: &mut Sets) -> Vec<Action> {
 
 /// One set is active, or none: then the new one, or the newest, takes it all.
 fn the_only_one(round: &Round<'_>, sets: &mut Sets) -> Vec<Action> {
-    let active = sets.old.iter_mut().rev().find(|set| set.wanted() > 0);
+    let active = sets.old.iter().rposition(|set| set.wanted() > 0);
     let target = match (active, sets.new.as_mut()) {
-        (Some(old), _) => old,
+        (Some(at), _) => &mut sets.old[at],
         (None, Some(new)) => new,
-        (None, None) => return Vec::new(),
+        (None, None) => match sets.old.last_mut() {
+            Some(latest) => latest,
+            None => return Vec::new(),
+        },
     };
     match target.scale(round.replicas(), round) {
         Some(actions) => actions.into(),

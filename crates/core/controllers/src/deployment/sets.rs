@@ -2,8 +2,9 @@
 
 use super::{DESIRED, HASH, KIND, MAXIMUM, REVISION, Round};
 use crate::{Action, owned};
+use apimachinery::selector::label::LabelSelector;
 use apimachinery::{Object, Value};
-use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use kinds::resources::REPLICA_SETS;
 use serde_json::json;
 use std::sync::Arc;
@@ -23,7 +24,8 @@ pub struct Sets {
     pub old: Vec<Set>,
     /// What this round did that the Progressing condition should tell: (reason, message).
     pub told: Option<(&'static str, String)>,
-    orphans: Vec<Arc<Object>>,
+    /// What has to be done before the sets are those that should be: some are taken over, some let go.
+    pub claims: Vec<Action>,
 }
 
 impl Set {
@@ -52,6 +54,15 @@ impl Set {
 
     pub fn ready(&self) -> i32 {
         self.set.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0)
+    }
+
+    /// Pods that are ending; None if the set has not said.
+    pub fn terminating(&self) -> Option<i32> {
+        self.set.status.as_ref()?.terminating_replicas
+    }
+
+    pub fn min_ready_seconds(&self) -> i32 {
+        self.set.spec.as_ref().and_then(|spec| spec.min_ready_seconds).unwrap_or(0)
     }
 
     pub fn annotation(&self, name: &str) -> Option<&str> {
@@ -97,26 +108,24 @@ impl Set {
 
 impl Sets {
     pub fn read(round: &Round<'_>) -> Self {
-        let owned = round.view.owned_by(&REPLICA_SETS, &round.object.head.uid);
+        let selector = selector(&round.deployment);
+        let owned = round.view.owned_by(&REPLICA_SETS, &round.object.head.uid).into_iter();
+        let (owned, strayed): (Vec<_>, Vec<_>) = owned.partition(|set| selector.matches(&set.head.labels));
         let mut all: Vec<Set> = owned.into_iter().filter_map(Set::read).collect();
         all.sort_by(|a, b| (a.created(), a.name()).cmp(&(b.created(), b.name())));
         let wanted = bare_template(&round.object.to_value()["spec"]["template"]);
         // Of several equal ones the oldest is taken, as upstream does.
         let new = all.iter().position(|set| set.template == wanted).map(|at| all.remove(at));
-        Self { new, old: all, told: None, orphans: Self::orphans(round) }
+        Self { new, old: all, told: None, claims: Self::claims(round, &selector, &strayed) }
     }
 
-    fn orphans(round: &Round<'_>) -> Vec<Arc<Object>> {
-        let Some(spec) = &round.deployment.spec else { return Vec::new() };
-        let selector = owned::matcher(&spec.selector);
+    /// Sets that match and that nobody controls become ours; of ours, those that match no more are let go.
+    fn claims(round: &Round<'_>, selector: &LabelSelector, strayed: &[Arc<Object>]) -> Vec<Action> {
         let free = round.view.owned_by(&REPLICA_SETS, "").into_iter();
         let near = free.filter(|set| set.head.namespace == round.object.head.namespace && !set.head.is_deleting());
-        near.filter(|set| selector.matches(&set.head.labels)).collect()
-    }
-
-    /// Takes over sets that match and that nobody controls.
-    pub fn adoptions(&self, round: &Round<'_>) -> Vec<Action> {
-        self.orphans.iter().map(|set| KIND.adopt(&REPLICA_SETS, set, &round.object)).collect()
+        let matching = near.filter(|set| selector.matches(&set.head.labels));
+        let release = strayed.iter().map(|set| owned::release(&REPLICA_SETS, set, &round.object));
+        release.chain(matching.map(|set| KIND.adopt(&REPLICA_SETS, &set, &round.object))).collect()
     }
 
     pub fn all(&self) -> impl Iterator<Item = &Set> {
@@ -141,6 +150,10 @@ impl Sets {
         let noted = active.filter_map(|set| set.annotation(DESIRED)?.parse::<i32>().ok());
         noted.into_iter().any(|desired| desired != round.replicas())
     }
+}
+
+pub fn selector(deployment: &Deployment) -> LabelSelector {
+    deployment.spec.as_ref().map_or_else(LabelSelector::nothing, |spec| owned::matcher(&spec.selector))
 }
 
 pub fn event(round: &Round<'_>, reason: &'static str, message: String) -> Action {

@@ -53,8 +53,9 @@ fn counts(round: &Round<'_>, sets: &Sets, old: &DeploymentStatus) -> DeploymentS
         ready_replicas: Some(sets.all().map(Set::ready).sum()),
         available_replicas: Some(available),
         unavailable_replicas: Some((sets.wanted() - available).max(0)),
+        terminating_replicas: sets.all().map(Set::terminating).sum(),
         collision_count: old.collision_count,
-        ..DeploymentStatus::default()
+        conditions: None,
     }
 }
 
@@ -228,6 +229,7 @@ fn body(status: &DeploymentStatus) -> Value {
         "replicas": count(status.replicas), "updatedReplicas": count(status.updated_replicas),
         "readyReplicas": count(status.ready_replicas), "availableReplicas": count(status.available_replicas),
         "unavailableReplicas": count(status.unavailable_replicas),
+        "terminatingReplicas": status.terminating_replicas,
         "conditions": status.conditions.as_ref().filter(|all| !all.is_empty()),
     });
     if let Some(collisions) = status.collision_count {

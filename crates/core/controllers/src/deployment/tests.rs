@@ -131,6 +131,11 @@ fn an_undo_takes_the_old_set_again_with_a_new_revision() {
         .collect();
     revisions.sort();
     assert_eq!(revisions, ["\"2\"", "\"3\""]);
+    let sets = world.list(&REPLICA_SETS, "d");
+    let histories = sets
+        .iter()
+        .filter_map(|set| set.to_value()["metadata"]["annotations"][super::HISTORY].as_str().map(str::to_owned));
+    assert_eq!(histories.collect::<Vec<_>>(), ["1"]);
 }
 
 #[test]
@@ -193,6 +198,40 @@ fn recreate_waits_for_the_last_old_pod() {
         expect![[r#"
         a=0 b=1"#]],
     );
+}
+
+#[test]
+fn the_new_set_follows_annotations_and_min_ready() {
+    let world = World::default();
+    world.put(&DEPLOYMENTS, deployment(2, "a"));
+    roll(&world);
+    let change =
+        json!({"metadata": {"annotations": {"kubernetes.io/change-cause": "because"}}, "spec": {"minReadySeconds": 5}});
+    world.patch(&DEPLOYMENTS, KEY, &change);
+    check(&world, expect!["a=2"]);
+    let set = world.list(&REPLICA_SETS, "d")[0].to_value();
+    assert_eq!(set["metadata"]["annotations"]["kubernetes.io/change-cause"], "because");
+    assert_eq!(set["spec"]["minReadySeconds"], 5);
+}
+
+#[test]
+fn a_set_that_was_there_is_taken_over_before_pods_are_made() {
+    let world = World::default();
+    let old = deployment(3, "a");
+    let mut set = json!({"metadata": {"name": "before", "namespace": "d", "labels": {"app": "web", "x": "y"},
+        "annotations": {(super::REVISION): "3546343826724305832"}}, "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "web", "x": "y"}},
+        "template": old["spec"]["template"]}});
+    set["spec"]["template"]["metadata"]["labels"]["x"] = "y".into();
+    world.put(&REPLICA_SETS, set);
+    world.put(&DEPLOYMENTS, old);
+    settle(&world);
+    assert_eq!(world.round(&Deployments, KEY, Timestamp::from_secs(1000)), "patch replicasets before {}");
+    roll(&world);
+    let annotations = &world.get(&DEPLOYMENTS, KEY).unwrap().to_value()["metadata"]["annotations"];
+    assert_eq!(annotations[super::REVISION], "3546343826724305833");
+    world.patch(&REPLICA_SETS, "d/before", &json!({"metadata": {"labels": {"app": "other"}}}));
+    roll(&world);
+    assert!(world.get(&REPLICA_SETS, "d/before").unwrap().head.controller().is_none(), "let go");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn create(round: &Round, body: Value) -> Action {
         of: &PODS,
         namespace: round.object.head.namespace.clone(),
         body,
-        announce: Some(Announce { about: KIND.regarding(&round.object), created: "Created pod" }),
+        announce: Some(Announce::pod(KIND.regarding(&round.object))),
     }
 }
 
