@@ -16,6 +16,7 @@ mod http;
 mod local;
 mod metrics;
 mod openapi;
+mod proxy;
 pub mod registry;
 pub mod resource;
 mod server;

@@ -67,6 +67,11 @@ async fn handle(
         return paths::answer(front, info, &parts).await;
     }
     let resource = find(front, info)?;
+    if front.server.special.is_proxy(&resource, &info.subresource) {
+        let namespace = if resource.namespaced { info.namespace.as_str() } else { "" };
+        let call = Call::new(&user, resource, namespace, &info.name);
+        return crate::proxy::serve(&front.server, &call, parts, body).await;
+    }
     let _permit = front.limits.admit(info).await?;
     let limits = Limits { custom: resource.is_custom(), untabled: !resource.has_rows(&info.subresource) };
     if limits != Limits::default() {

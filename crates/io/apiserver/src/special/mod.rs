@@ -111,6 +111,9 @@ pub trait Handler: Send + Sync {
 const STREAMS: [(&str, &str, &str); 4] =
     [("", "pods", "log"), ("", "pods", "exec"), ("", "pods", "attach"), ("", "pods", "portforward")];
 
+/// Answered by [`crate::proxy`].
+const PROXIES: [(&str, &str); 3] = [("", "nodes"), ("", "pods"), ("", "services")];
+
 /// A line of a table.
 type Row<K, T> = (K, Box<T>);
 
@@ -167,6 +170,12 @@ impl Special {
     pub fn is_stream(&self, resource: &Resource, subresource: &str) -> bool {
         let gvr = &resource.gvr;
         STREAMS.iter().any(|(group, plural, sub)| *group == gvr.group && *plural == gvr.resource && *sub == subresource)
+    }
+
+    /// Whether a subresource leads to a server in the cluster.
+    pub fn is_proxy(&self, resource: &Resource, subresource: &str) -> bool {
+        let gvr = &resource.gvr;
+        subresource == "proxy" && PROXIES.iter().any(|(group, plural)| *group == gvr.group && *plural == gvr.resource)
     }
 
     pub fn handler(&self, resource: &Resource, subresource: &str) -> Option<&dyn Handler> {

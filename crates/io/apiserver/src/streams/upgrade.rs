@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 
 const PROTOCOL: HeaderName = HeaderName::from_static("x-stream-protocol-version");
 const ACCEPTED: HeaderName = HeaderName::from_static("x-accepted-stream-protocol-versions");
-const WEBSOCKET_PROTOCOL: HeaderName = HeaderName::from_static("sec-websocket-protocol");
+pub const WEBSOCKET_PROTOCOL: HeaderName = HeaderName::from_static("sec-websocket-protocol");
 const WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 const WEBSOCKET_VERSION: HeaderName = HeaderName::from_static("sec-websocket-version");
 const WEBSOCKET_ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
@@ -112,8 +112,7 @@ pub fn websocket(parts: Parts, known: &[&str]) -> Negotiated {
         response.headers_mut().insert(WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Negotiated::No(response);
     }
-    let mut wanted = listed(&parts.headers, &WEBSOCKET_PROTOCOL);
-    wanted.retain(|name| !name.starts_with(BEARER));
+    let wanted = without_bearer(&parts.headers);
     let protocol = if wanted.is_empty() {
         Some(String::new())
     } else {
@@ -137,6 +136,13 @@ pub fn websocket_bearer(headers: &HeaderMap) -> Option<String> {
     let encoded = names.iter().find_map(|name| name.strip_prefix(BEARER))?;
     let token = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(encoded).ok()?;
     if names.len() < 2 { None } else { String::from_utf8(token).ok() }
+}
+
+/// The WebSocket protocols but the bearer token, for those to whom the request is handed on.
+pub fn without_bearer(headers: &HeaderMap) -> Vec<String> {
+    let mut names = listed(headers, &WEBSOCKET_PROTOCOL);
+    names.retain(|name| !name.starts_with(BEARER));
+    names
 }
 
 fn upgrade(parts: Parts) -> OnUpgrade {

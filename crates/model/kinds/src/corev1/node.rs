@@ -14,7 +14,14 @@ use std::collections::BTreeSet;
 pub const KIND: KindDef = KindDef {
     short_names: &["no"],
     scope: Scope::Cluster,
-    subresources: &[Subresource::Status],
+    subresources: &[
+        Subresource::Status,
+        Subresource::Special {
+            name: "proxy",
+            kind: ("", "v1", "NodeProxyOptions"),
+            verbs: &["create", "delete", "get", "patch", "update"],
+        },
+    ],
     selectable: &[("spec.unschedulable", "/spec/unschedulable")],
     // The node agent writes its status when it registers the node.
     prepare: Prepare { create: |_| {}, ..Prepare::STATUS },

@@ -13,7 +13,14 @@ use serde_json::json;
 pub const KIND: KindDef = KindDef {
     short_names: &["svc"],
     categories: &["all"],
-    subresources: &[Subresource::Status],
+    subresources: &[
+        Subresource::Status,
+        Subresource::Special {
+            name: "proxy",
+            kind: ("", "v1", "ServiceProxyOptions"),
+            verbs: &["create", "delete", "get", "patch", "update"],
+        },
+    ],
     selectable: &[("spec.clusterIP", "/spec/clusterIP"), ("spec.type", "/spec/type")],
     prepare: Prepare { create, update, ..Prepare::STATUS },
     name_rule: NameRule::Rfc1035Label,

@@ -31,6 +31,11 @@ pub const KIND: KindDef = KindDef {
             kind: ("", "v1", "PodPortForwardOptions"),
             verbs: &["create", "get"],
         },
+        Subresource::Special {
+            name: "proxy",
+            kind: ("", "v1", "PodProxyOptions"),
+            verbs: &["create", "delete", "get", "patch", "update"],
+        },
         Subresource::Status,
     ],
     selectable: &[

@@ -1,0 +1,267 @@
+//! One request to another server and its answer, or a connection that changes its protocol, both ways.
+
+use super::html::Rewriter;
+use super::target::{Address, unavailable};
+use super::tls::ANY_CERTIFICATE;
+use super::urls::Prefix;
+use crate::streams::{StreamBody, upgrade};
+use apimachinery::{ApiError, ApiResult};
+use bytes::Bytes;
+use flate2::write::GzDecoder;
+use futures_util::{StreamExt, stream};
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, BodyStream, StreamBody as FrameStream};
+use hyper::body::{Frame, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use std::convert::Infallible;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::TlsConnector;
+
+/// Upstream: the dialer's timeout.
+const PATIENCE: Duration = Duration::from_secs(30);
+const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+/// They concern one connection. RFC 9110, 7.6.1.
+const OF_CONNECTION: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("proxy-authenticate"),
+    HeaderName::from_static("proxy-authorization"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+pub fn is_upgrade(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    headers.contains_key(UPGRADE)
+        && values.flat_map(|value| value.split(',')).any(|word| word.trim().eq_ignore_ascii_case("upgrade"))
+}
+
+/// `rest` is the path on the other server.
+pub async fn forward(
+    address: &Address,
+    prefix: &Prefix,
+    rest: &str,
+    mut parts: Parts,
+    body: Incoming,
+    place: OwnedSemaphorePermit,
+) -> ApiResult<Response<StreamBody>> {
+    let mut sender = connect(address).await?;
+    let switches = is_upgrade(&parts.headers);
+    let host = host(&parts);
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = if rest.is_empty() { "/" } else { rest };
+    let uri: Uri = format!("{path}{query}").parse().map_err(|error| ApiError::bad_request(format!("{error}")))?;
+    prepare(&mut parts.headers, switches, &host, &format!("{}{rest}", prefix.as_str()));
+    let mut request =
+        Request::builder().method(parts.method.clone()).uri(uri).body(body).map_err(ApiError::internal)?;
+    *request.headers_mut() = parts.headers.clone();
+    let mut response = sender.send_request(request).await.map_err(|error| failed(&stdx::chain(&error)))?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let theirs = hyper::upgrade::on(&mut response);
+        let ours = hyper::upgrade::on(Request::from_parts(parts, ()));
+        tokio::spawn(async move {
+            if let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) {
+                // However it ends, both sides know: their connection is closed.
+                _ = tokio::io::copy_bidirectional(&mut TokioIo::new(ours), &mut TokioIo::new(theirs)).await;
+            }
+            drop(place);
+        });
+        return Ok(response.map(|_| http_body_util::Empty::new().boxed_unsync()));
+    }
+    let hosts = vec![address.host(), host];
+    Ok(answer(response, prefix, hosts, place))
+}
+
+/// What the client sent, without what was meant for us.
+fn prepare(headers: &mut HeaderMap, switches: bool, host: &str, uri: &str) {
+    let protocol = headers.get(UPGRADE).cloned().filter(|_| switches);
+    remove_of_connection(headers);
+    let protocols = upgrade::without_bearer(headers);
+    headers.remove(upgrade::WEBSOCKET_PROTOCOL);
+    let secrets: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| **name == AUTHORIZATION || name.as_str().starts_with("impersonate-"))
+        .cloned()
+        .collect();
+    secrets.iter().for_each(|name| while headers.remove(name).is_some() {});
+    if !protocols.is_empty()
+        && let Ok(value) = HeaderValue::from_str(&protocols.join(", "))
+    {
+        headers.insert(upgrade::WEBSOCKET_PROTOCOL, value);
+    }
+    if let Some(protocol) = protocol {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, protocol);
+    }
+    for (name, value) in [(HOST, host), (FORWARDED_URI, uri)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+fn remove_of_connection(headers: &mut HeaderMap) {
+    let listed: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in listed.iter().chain(&OF_CONNECTION) {
+        while headers.remove(name).is_some() {}
+    }
+}
+
+/// As the client names us: HTTP/2 has it in the URL.
+fn host(parts: &Parts) -> String {
+    let header = parts.headers.get(HOST).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    parts.uri.authority().map(ToString::to_string).or(header).unwrap_or_default()
+}
+
+fn answer(
+    response: Response<Incoming>,
+    prefix: &Prefix,
+    hosts: Vec<String>,
+    place: OwnedSemaphorePermit,
+) -> Response<StreamBody> {
+    let (mut parts, body) = response.into_parts();
+    remove_of_connection(&mut parts.headers);
+    let text =
+        |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let (location, media_type, coding) = (text(LOCATION), text(CONTENT_TYPE), text(CONTENT_ENCODING));
+    if !location.is_empty() {
+        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let url = prefix.rewrite(&location, &hosts);
+        if let Some(url) = url.and_then(|url| HeaderValue::from_str(&url).ok()) {
+            parts.headers.insert(LOCATION, url);
+        }
+    }
+    let is_page = media_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"));
+    let known_coding = ["", "identity", "gzip"].contains(&coding.as_str());
+    if !location.is_empty() || !is_page || !known_coding {
+        return Response::from_parts(parts, passed(body, place));
+    }
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.remove(CONTENT_ENCODING);
+    let rewriter = Rewriter::new(prefix.clone(), hosts);
+    Response::from_parts(parts, rewritten(body, rewriter, coding == "gzip", place))
+}
+
+/// A server that breaks off ends the body: the client sees that it is too short where a length was told.
+fn passed(body: Incoming, place: OwnedSemaphorePermit) -> StreamBody {
+    let frames =
+        BodyStream::new(body).scan(place, |_place, frame| std::future::ready(frame.ok().map(Ok::<_, Infallible>)));
+    FrameStream::new(frames).boxed_unsync()
+}
+
+struct Page {
+    body: Incoming,
+    rewriter: Rewriter,
+    unpacker: Option<GzDecoder<Vec<u8>>>,
+    ended: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+fn rewritten(body: Incoming, rewriter: Rewriter, packed: bool, place: OwnedSemaphorePermit) -> StreamBody {
+    let unpacker = packed.then(|| GzDecoder::new(Vec::new()));
+    let page = Page { body, rewriter, unpacker, ended: false, _place: place };
+    let pieces = stream::unfold(page, |mut page| async {
+        let piece = page.next().await?;
+        Some((Ok::<_, Infallible>(Frame::data(Bytes::from(piece))), page))
+    });
+    FrameStream::new(pieces).boxed_unsync()
+}
+
+impl Page {
+    async fn next(&mut self) -> Option<Vec<u8>> {
+        while !self.ended {
+            let data = match self.body.frame().await {
+                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+                _ => {
+                    self.ended = true;
+                    return Some(self.rewriter.finish()).filter(|rest| !rest.is_empty());
+                }
+            };
+            let plain = self.unpacked(data)?;
+            let out = self.rewriter.feed(&plain);
+            if !out.is_empty() {
+                return Some(out);
+            }
+        }
+        None
+    }
+
+    /// None for bytes that are not packed as they should be.
+    fn unpacked(&mut self, data: Bytes) -> Option<Bytes> {
+        let Some(unpacker) = &mut self.unpacker else { return Some(data) };
+        unpacker.write_all(&data).and_then(|()| unpacker.flush()).ok()?;
+        Some(std::mem::take(unpacker.get_mut()).into())
+    }
+}
+
+impl Address {
+    /// As URLs name it.
+    fn host(&self) -> String {
+        let Self { ip, port, .. } = self;
+        if ip.is_ipv6() { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") }
+    }
+}
+
+async fn connect(address: &Address) -> ApiResult<SendRequest<Incoming>> {
+    let Ok(port) = address.port.parse() else {
+        return Err(failed(&format!("dial tcp: lookup tcp/{}: unknown port", address.port)));
+    };
+    let socket = SocketAddr::new(address.ip, port);
+    let dial = |why: &str| failed(&format!("dial tcp {}: {why}", address.host()));
+    let connected = tokio::time::timeout(PATIENCE, TcpStream::connect(socket)).await;
+    let stream = connected.map_err(|_| dial("i/o timeout"))?.map_err(|error| dial(&reason(&error)))?;
+    _ = stream.set_nodelay(true);
+    if !address.is_tls {
+        return speak(stream).await;
+    }
+    let connector = TlsConnector::from(ANY_CERTIFICATE.clone());
+    let shaken =
+        tokio::time::timeout(PATIENCE, connector.connect(ServerName::IpAddress(address.ip.into()), stream)).await;
+    let stream = shaken.map_err(|_| failed("net/http: TLS handshake timeout"))?;
+    speak(stream.map_err(|error| failed(&error.to_string()))?).await
+}
+
+async fn speak<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> ApiResult<SendRequest<Incoming>> {
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| failed(&stdx::chain(&error)))?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.with_upgrades().await {
+            tracing::debug!(%error, "a proxied connection broke off");
+        }
+    });
+    Ok(sender)
+}
+
+/// In the words of Go's dialer.
+fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
+        std::io::ErrorKind::HostUnreachable => "connect: no route to host".to_owned(),
+        std::io::ErrorKind::TimedOut => "connect: connection timed out".to_owned(),
+        _ => format!("connect: {error}"),
+    }
+}
+
+fn failed(why: &str) -> ApiError {
+    unavailable(format!("error trying to reach service: {why}"))
+}
