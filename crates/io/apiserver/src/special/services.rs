@@ -10,6 +10,7 @@ use super::ranges::{Numbers, Refused, addresses, reserved_addresses};
 use super::{Habit, Ticket};
 use crate::server::{Config, Server};
 use apimachinery::{ApiError, ApiResult, GroupVersionKind, Problems, Value, meta};
+use kinds::corev1::service_addresses::set_single_family;
 use serde_json::json;
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
@@ -169,7 +170,8 @@ impl Books {
                 }
             }
         }
-        families(&mut service["spec"]);
+        // One family, IPv4: what this cluster has.
+        set_single_family(&mut service["spec"], "IPv4", problems);
     }
 
     fn node_ports(&self, service: &mut Value, before: &Held, taken: &mut Held, problems: &mut Problems) {
@@ -197,13 +199,42 @@ impl Books {
                 }
             }
         }
-        let checked = balanced && spec["externalTrafficPolicy"] == "Local";
-        if checked
-            && spec["healthCheckNodePort"].as_u64().unwrap_or(0) == 0
-            && let Ok(number) = lock(&self.ports).take_any(rand::random())
-        {
-            taken.ports.push(number);
-            spec["healthCheckNodePort"] = number.into();
+        if balanced && spec["externalTrafficPolicy"] == "Local" {
+            self.health_check_port(spec, before, &own, taken, problems);
+        }
+    }
+
+    fn health_check_port(
+        &self,
+        spec: &mut Value,
+        before: &Held,
+        own: &HashSet<u32>,
+        taken: &mut Held,
+        problems: &mut Problems,
+    ) {
+        let wanted = spec["healthCheckNodePort"].as_u64().unwrap_or(0) as u32;
+        if before.ports.contains(&wanted) {
+            return;
+        }
+        let got = match wanted {
+            0 => lock(&self.ports).take_any(rand::random()),
+            wanted if own.contains(&wanted) => Err(Refused::Taken),
+            wanted => lock(&self.ports).take(wanted).map(|()| wanted),
+        };
+        match got {
+            Ok(number) => {
+                taken.ports.push(number);
+                spec["healthCheckNodePort"] = number.into();
+            }
+            Err(refused) => {
+                let why = match refused {
+                    Refused::Taken => "provided port is already allocated",
+                    Refused::OutOfRange => "provided port is not in the valid range",
+                    Refused::Full => "range is full",
+                };
+                let text = format!("failed to allocate requested HealthCheck NodePort {wanted}: {why}");
+                problems.invalid("spec.healthCheckNodePort", wanted, &text);
+            }
         }
     }
 
@@ -260,16 +291,6 @@ fn held(service: &Value) -> Held {
     ports.sort_unstable();
     ports.dedup();
     Held { addresses, ports }
-}
-
-/// One family, IPv4: what this cluster has.
-fn families(spec: &mut Value) {
-    if spec["ipFamilies"].as_array().is_none_or(Vec::is_empty) {
-        spec["ipFamilies"] = json!(["IPv4"]);
-    }
-    if spec["ipFamilyPolicy"].as_str().unwrap_or_default().is_empty() {
-        spec["ipFamilyPolicy"] = "SingleStack".into();
-    }
 }
 
 fn without(all: &[u32], other: &[u32]) -> Vec<u32> {

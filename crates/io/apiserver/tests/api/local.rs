@@ -4,7 +4,7 @@ use crate::world::{config_map, next, world};
 use apimachinery::EventType;
 use client::resources::{CONFIG_MAPS, NAMESPACES, PODS, SERVICES};
 use client::{Api, DeleteOptions, ListOptions, PatchKind, Scope, WriteOptions};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn create_get_update_delete() {
@@ -168,6 +168,35 @@ async fn services_get_addresses_and_ports_of_their_own() {
     world.create(&SERVICES, "default", service("b", 30033)).await.unwrap();
     let far = world.create(&SERVICES, "default", service("c", 80)).await.unwrap_err();
     assert!(far.message().ends_with("The range of valid ports is 30000-32767"), "{far}");
+}
+
+#[tokio::test]
+async fn a_cluster_of_one_family_says_so() {
+    let world = world().await;
+    let service = |name: &str, spec: Value| json!({"metadata": {"name": name}, "spec": spec});
+    let both = json!({"ports": [{"port": 80}], "ipFamilies": ["IPv6"], "ipFamilyPolicy": "RequireDualStack"});
+    let refused = world.create(&SERVICES, "default", service("a", both)).await.unwrap_err();
+    assert_eq!(
+        refused.message(),
+        "Service \"a\" is invalid: [spec.ipFamilies[0]: Invalid value: \"IPv6\": not configured on this cluster, \
+         spec.ipFamilyPolicy: Invalid value: \"RequireDualStack\": this cluster is not configured for dual-stack services]"
+    );
+    let by_hand = service("b", json!({"clusterIP": "None", "ports": [{"port": 80}]}));
+    let made = world.create(&SERVICES, "default", by_hand).await.unwrap().to_value();
+    assert_eq!(made["spec"]["ipFamilies"], json!(["IPv4", "IPv6"]));
+    assert_eq!(made["spec"]["ipFamilyPolicy"], "RequireDualStack");
+    let balanced = |name: &str| {
+        let spec = json!({
+            "type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 32000, "ports": [{"port": 80}],
+        });
+        service(name, spec)
+    };
+    world.create(&SERVICES, "default", balanced("c")).await.unwrap();
+    let taken = world.create(&SERVICES, "default", balanced("d")).await.unwrap_err();
+    assert!(
+        taken.message().ends_with("requested HealthCheck NodePort 32000: provided port is already allocated"),
+        "{taken}"
+    );
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use crate::read::{is_empty, list, number, text};
 use crate::{Deprecated, KindDef};
 use apimachinery::validate::{is_dns1123_label, is_qualified_name, is_valid_ip};
 use apimachinery::{Problems, Value};
+use std::net::IpAddr;
 
 pub const KIND: KindDef = KindDef {
     short_names: &["ep"],
@@ -45,6 +46,27 @@ fn addresses(endpoints: &Value) -> Value {
     first_three(&shown).into()
 }
 
+/// An address that somebody else can send to. Upstream: `ValidateNonSpecialIP`.
+pub fn is_endpoint_ip(text: &str) -> Vec<String> {
+    let wrong = is_valid_ip(text);
+    let Ok(ip) = text.parse::<IpAddr>() else { return wrong };
+    let (unicast, multicast) = match ip {
+        IpAddr::V4(ip) => (ip.is_link_local(), ip.octets()[..3] == [224, 0, 0]),
+        IpAddr::V6(ip) => (ip.is_unicast_link_local(), ip.segments()[0] & 0xff0f == 0xff02),
+    };
+    if ip.is_unspecified() {
+        vec![format!("may not be unspecified ({text})")]
+    } else if ip.is_loopback() {
+        vec!["may not be in the loopback range (127.0.0.0/8, ::1/128)".to_owned()]
+    } else if unicast {
+        vec!["may not be in the link-local range (169.254.0.0/16, fe80::/10)".to_owned()]
+    } else if multicast {
+        vec!["may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)".to_owned()]
+    } else {
+        wrong
+    }
+}
+
 fn validate(endpoints: &Value, problems: &mut Problems) {
     let subsets = Path::new("subsets");
     for (index, subset) in list(endpoints, "subsets").iter().enumerate() {
@@ -55,7 +77,7 @@ fn validate(endpoints: &Value, problems: &mut Problems) {
         for field in ["addresses", "notReadyAddresses"] {
             let at = at.field(field);
             for (index, address) in list(subset, field).iter().enumerate() {
-                follows(text(address, "ip"), at.index(index).field("ip"), is_valid_ip, problems);
+                follows(text(address, "ip"), at.index(index).field("ip"), is_endpoint_ip, problems);
             }
         }
         ports(list(subset, "ports"), at.field("ports"), problems);

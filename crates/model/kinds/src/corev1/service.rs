@@ -126,6 +126,10 @@ fn create(service: &mut Value) {
 
 fn update(service: &mut Value, old: &Value) {
     keep_status(service, old);
+    if text(&service["spec"], "type") != "LoadBalancer" {
+        // Taking the balancer down takes time, but nobody has to see that.
+        service["status"]["loadBalancer"] = json!({});
+    }
     let old = &old["spec"];
     if let Some(spec) = object(service, "spec") {
         mirror_cluster_ips(spec, old);

@@ -3,8 +3,9 @@
 //! Upstream: `pkg/registry/core/service/strategy.go`, `storage/alloc.go`.
 
 use crate::edit::{items, remove};
+use crate::path::Path;
 use crate::read::{count, has, is_empty, list, number, text};
-use apimachinery::Value;
+use apimachinery::{Problems, Value};
 use serde_json::json;
 
 /// Whether the server must give this service an address: all but external names and headless services.
@@ -92,6 +93,9 @@ pub fn drop_stale(new: &mut Value, old: &Value) {
                 remove(new, field);
             }
         }
+        if is_empty(new, "clusterIP") {
+            remove(new, "clusterIP");
+        }
     }
     let same_ports = node_ports(new) == node_ports(old);
     if needs_node_ports(old) && !needs_node_ports(new) && same_ports {
@@ -118,10 +122,36 @@ fn node_ports(spec: &Value) -> Vec<i64> {
     list(spec, "ports").iter().map(|port| number(port, "nodePort")).collect()
 }
 
-/// Sets the families of a service of a cluster that has one family (`IPv4` or `IPv6`); external names have none.
-pub fn set_single_family(spec: &mut Value, family: &str) {
+/// Sets the families of a service of a cluster that has one family (`IPv4` or `IPv6`); external names have none. What
+/// only describes somebody's addresses, headless and without a selector, may have both.
+///
+/// Upstream: `initIPFamilyFields`.
+pub fn set_single_family(spec: &mut Value, family: &str, problems: &mut Problems) {
     if text(spec, "type") == "ExternalName" {
         return;
+    }
+    if is_headless(spec) && is_empty(spec, "selector") {
+        if is_empty(spec, "ipFamilyPolicy") {
+            spec["ipFamilyPolicy"] = "RequireDualStack".into();
+        }
+        let first = spec["ipFamilies"][0].as_str().unwrap_or(family).to_owned();
+        if text(spec, "ipFamilyPolicy") == "SingleStack" {
+            spec["ipFamilies"] = json!([first]);
+        } else if count(spec, "ipFamilies") < 2 {
+            let other = if first == "IPv4" { "IPv6" } else { "IPv4" };
+            spec["ipFamilies"] = json!([first, other]);
+        }
+        return;
+    }
+    let at = Path::new("spec");
+    for (index, wanted) in list(spec, "ipFamilies").iter().filter_map(Value::as_str).enumerate() {
+        if wanted != family {
+            problems.invalid(at.field("ipFamilies").index(index), wanted, "not configured on this cluster");
+        }
+    }
+    if text(spec, "ipFamilyPolicy") == "RequireDualStack" {
+        let message = "this cluster is not configured for dual-stack services";
+        problems.invalid(at.field("ipFamilyPolicy"), "RequireDualStack", message);
     }
     if is_empty(spec, "ipFamilies") {
         spec["ipFamilies"] = json!([family]);

@@ -4,8 +4,9 @@
 //!
 //! Upstream: `pkg/apis/core/validation/validation.go` (ValidateService, ValidateServiceUpdate).
 
-use super::service_addresses::is_headless;
-use crate::checks::{follows, labels, one_of, optional_name, port_number, port_or_name, same};
+use super::endpoints::is_endpoint_ip;
+use super::service_addresses::{is_headless, needs_health_check_node_port};
+use crate::checks::{follows, labels, one_of, optional_name, optional_one_of, port_number, port_or_name, same};
 use crate::path::Path;
 use crate::read::{count, flag, has, is_empty, list, number, text};
 use apimachinery::validate::{is_dns1123_label, is_dns1123_subdomain, is_qualified_name, is_valid_cidr, is_valid_ip};
@@ -32,6 +33,10 @@ pub fn validate(service: &Value, problems: &mut Problems) {
     one_of(spec, "type", SPEC, &["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"], problems);
     policies(spec, problems);
     balancer(spec, problems);
+    optional_one_of(spec, "trafficDistribution", SPEC, &["PreferClose", "PreferSameNode", "PreferSameZone"], problems);
+    if kind != "LoadBalancer" && !is_empty(&service["status"]["loadBalancer"], "ingress") {
+        problems.forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is \"LoadBalancer\"");
+    }
 }
 
 fn by_type(spec: &Value, problems: &mut Problems) {
@@ -120,7 +125,7 @@ fn affinity(spec: &Value, problems: &mut Problems) {
 fn addresses(spec: &Value, problems: &mut Problems) {
     for (index, ip) in list(spec, "externalIPs").iter().filter_map(Value::as_str).enumerate() {
         let at = SPEC.field("externalIPs");
-        follows(ip, at.index(index), is_valid_ip, problems);
+        follows(ip, at.index(index), is_endpoint_ip, problems);
     }
     let given = list(spec, "clusterIPs");
     let at = SPEC.field("clusterIPs");
@@ -192,6 +197,13 @@ pub fn validate_update(new: &Value, old: &Value, problems: &mut Problems) {
         let at = SPEC.field("clusterIPs");
         let value = if has(new, "clusterIPs") { new["clusterIPs"].clone() } else { json!([new["clusterIP"]]) };
         problems.invalid(at.index(0), value, "may not change once set");
+    }
+    let (number_before, number_now) = (number(old, "healthCheckNodePort"), number(new, "healthCheckNodePort"));
+    let checked = needs_health_check_node_port(old) && needs_health_check_node_port(new);
+    if checked && number_before != 0 && number_before != number_now {
+        let message =
+            "cannot change healthCheckNodePort on loadBalancer service with externalTraffic=Local during update";
+        problems.invalid(SPEC.field("healthCheckNodePort"), number_now, message);
     }
     let balancers = text(new, "type") == "LoadBalancer" && text(old, "type") == "LoadBalancer";
     if balancers && !same(&new["loadBalancerClass"], &old["loadBalancerClass"]) {

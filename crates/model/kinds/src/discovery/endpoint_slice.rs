@@ -3,6 +3,7 @@
 use crate::KindDef;
 use crate::cells::{AGE, NAME, column, first_three};
 use crate::checks::{follows, immutable, one_of, optional_name};
+use crate::corev1::endpoints::is_endpoint_ip;
 use crate::edit::{default, each};
 use crate::path::Path;
 use crate::read::{has, list, number, text};
@@ -93,7 +94,11 @@ fn validate_endpoints(slice: &Value, at: Path, problems: &mut Problems) {
         }
         for (index, address) in addresses.iter().enumerate() {
             let at = at.field("addresses");
-            follows(address.as_str().unwrap_or(""), at.index(index), rule, problems);
+            let (at, address) = (at.index(index), address.as_str().unwrap_or(""));
+            follows(address, at, rule, problems);
+            if rule(address).is_empty() && text(slice, "addressType") != "FQDN" {
+                follows(address, at, is_endpoint_ip, problems);
+            }
         }
         optional_name(endpoint, "hostname", at, is_dns1123_label, problems);
         optional_name(endpoint, "nodeName", at, is_dns1123_subdomain, problems);

@@ -168,6 +168,32 @@ fn cron_jobs() {
     );
 }
 
+#[test]
+fn endpoints_are_addresses_of_others() {
+    let addresses = ["127.0.0.1", "::", "169.254.1.1", "224.0.0.1", "x", "192.0.2.1"];
+    let list: Vec<Value> = addresses.iter().map(|ip| json!({"ip": ip})).collect();
+    create(
+        json!({"kind": "Endpoints", "metadata": {"name": "a", "namespace": "d"}, "subsets": [{"addresses": list}]}),
+        expect![[r#"
+            subsets[0].addresses[0].ip: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)
+            subsets[0].addresses[1].ip: Invalid value: "::": may not be unspecified (::)
+            subsets[0].addresses[2].ip: Invalid value: "169.254.1.1": may not be in the link-local range (169.254.0.0/16, fe80::/10)
+            subsets[0].addresses[3].ip: Invalid value: "224.0.0.1": may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)
+            subsets[0].addresses[4].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
+        "#]],
+    );
+    create(
+        json!({
+            "kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1", "metadata": {"name": "a", "namespace": "d"},
+            "addressType": "IPv4", "endpoints": [{"addresses": ["127.0.0.1"]}, {"addresses": ["x"]}],
+        }),
+        expect![[r#"
+            endpoints[0].addresses[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)
+            endpoints[1].addresses[0]: Invalid value: "x": must be a valid IPv4 address
+        "#]],
+    );
+}
+
 fn service(spec: Value) -> Value {
     json!({"kind": "Service", "metadata": {"name": "web", "namespace": "default"}, "spec": spec})
 }
@@ -202,6 +228,26 @@ fn services() {
         service(json!({"type": "NodePort", "clusterIP": "None", "ports": [{"port": 1}]})),
         expect![[r#"
         spec.clusterIPs[0]: Invalid value: "None": may not be set to 'None' for NodePort services
+    "#]],
+    );
+    create(
+        service(json!({
+            "ports": [{"port": 80}], "trafficDistribution": "Far", "externalIPs": ["127.0.0.1", "0.0.0.0", "192.0.2.1"],
+        })),
+        expect![[r#"
+            spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)
+            spec.externalIPs[1]: Invalid value: "0.0.0.0": may not be unspecified (0.0.0.0)
+            spec.trafficDistribution: Unsupported value: "Far": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"
+        "#]],
+    );
+    let checked = json!({
+        "type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 31000, "ports": [{"port": 80}],
+    });
+    update(
+        service(checked.clone()),
+        |new| new["spec"]["healthCheckNodePort"] = 31001.into(),
+        expect![[r#"
+        spec.healthCheckNodePort: Invalid value: 31001: cannot change healthCheckNodePort on loadBalancer service with externalTraffic=Local during update
     "#]],
     );
     let with_ip = service(json!({"clusterIP": "10.0.0.1", "ports": [{"port": 80}]}));
