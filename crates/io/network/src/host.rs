@@ -4,8 +4,9 @@
 //! pods of one node included. Answers therefore always pass the translation that the request passed, whatever
 //! `bridge-nf-call-iptables` says. Neighbour entries are permanent on both sides: nobody ever waits for ARP.
 //!
-//! Sysctls changed: `ipv4.ip_forward`=1, and of the bridge alone `rp_filter`=2, `send_redirects`=0 (with a routed /32
-//! every packet would cause one) and `route_localnet`=1 (node ports on 127.0.0.1; the rules drop what pods send
+//! Sysctls changed: `ipv4.ip_forward`=1, `conf.all.send_redirects`=0 (with a routed /32 every packet would cause one, and
+//! the kernel then holds back the refusals it owes the pod; interfaces of others keep their own value, which counts as
+//! much), and of the bridge alone `rp_filter`=2, `send_redirects`=0 and `route_localnet`=1 (node ports on 127.0.0.1; the rules drop what pods send
 //! there). `bridge-nf-call-iptables`=0 only where ours is the sole bridge: others may count on it.
 
 use crate::netlink::route::{self, Mac, Via};
@@ -94,6 +95,7 @@ fn settings(config: &Config, sole_bridge: bool) -> Result<(), NetworkError> {
     let bridge = &config.bridge;
     let wanted = [
         ("ipv4/ip_forward".to_owned(), "1"),
+        ("ipv4/conf/all/send_redirects".to_owned(), "0"),
         (format!("ipv4/conf/{bridge}/rp_filter"), "2"),
         (format!("ipv4/conf/{bridge}/send_redirects"), "0"),
         (format!("ipv4/conf/{bridge}/route_localnet"), "1"),

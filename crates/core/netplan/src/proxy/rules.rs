@@ -73,6 +73,7 @@ impl Plan {
         format!("table ip {table}\ndelete table ip {table}\n")
     }
 
+    /// TCP is refused by a reset: of ICMP refusals the kernel sends a client one a second.
     fn chains(&self) -> String {
         let node = &self.node;
         let (bridge, pods, cluster) = (&node.bridge, node.pod_cidr, node.cluster_cidr);
@@ -82,6 +83,7 @@ impl Plan {
 		meta mark set meta mark or {MARK}
 	}}
 	chain refuse {{
+		meta l4proto tcp reject with tcp reset
 		reject
 	}}
 	chain services-lookup {{
@@ -117,7 +119,7 @@ impl Plan {
 		ct state established,related accept
 		ct status dnat accept
 		meta l4proto {{ tcp, udp, sctp }} ip daddr . meta l4proto . th dport vmap @refused
-		ip daddr {services} ip daddr != {dns} reject
+		ip daddr {services} ip daddr != {dns} goto refuse
 	}}
 	chain input {{
 		type filter hook input priority 0; policy accept;

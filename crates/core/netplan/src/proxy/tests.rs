@@ -309,6 +309,7 @@ fn a_change_is_a_few_elements() {
             		meta mark set meta mark or 0x4000
             	}
             	chain refuse {
+            		meta l4proto tcp reject with tcp reset
             		reject
             	}
             	chain services-lookup {
@@ -344,7 +345,7 @@ fn a_change_is_a_few_elements() {
             		ct state established,related accept
             		ct status dnat accept
             		meta l4proto { tcp, udp, sctp } ip daddr . meta l4proto . th dport vmap @refused
-            		ip daddr 10.96.0.0/16 ip daddr != 10.96.0.10 reject
+            		ip daddr 10.96.0.0/16 ip daddr != 10.96.0.10 goto refuse
             	}
             	chain input {
             		type filter hook input priority 0; policy accept;
@@ -454,6 +455,7 @@ fn affinity_keeps_the_clients_of_endpoints_that_stay() {
             		meta mark set meta mark or 0x4000
             	}
             	chain refuse {
+            		meta l4proto tcp reject with tcp reset
             		reject
             	}
             	chain services-lookup {
@@ -489,7 +491,7 @@ fn affinity_keeps_the_clients_of_endpoints_that_stay() {
             		ct state established,related accept
             		ct status dnat accept
             		meta l4proto { tcp, udp, sctp } ip daddr . meta l4proto . th dport vmap @refused
-            		ip daddr 10.96.0.0/16 ip daddr != 10.96.0.10 reject
+            		ip daddr 10.96.0.0/16 ip daddr != 10.96.0.10 goto refuse
             	}
             	chain input {
             		type filter hook input priority 0; policy accept;
@@ -558,6 +560,7 @@ fn the_whole_table() {
         		meta mark set meta mark or 0x4000
         	}
         	chain refuse {
+        		meta l4proto tcp reject with tcp reset
         		reject
         	}
         	chain services-lookup {
@@ -593,7 +596,7 @@ fn the_whole_table() {
         		ct state established,related accept
         		ct status dnat accept
         		meta l4proto { tcp, udp, sctp } ip daddr . meta l4proto . th dport vmap @refused
-        		ip daddr 10.96.0.0/16 ip daddr != 10.96.0.10 reject
+        		ip daddr 10.96.0.0/16 ip daddr != 10.96.0.10 goto refuse
         	}
         	chain input {
         		type filter hook input priority 0; policy accept;

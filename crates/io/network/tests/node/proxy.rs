@@ -179,6 +179,10 @@ fn what_has_no_endpoint_is_refused() {
             expect_tcp(from, (NODE_IP, 30080), "ConnectionRefused");
         }
         expect_udp(Some(&client.netns), (Ipv4Addr::new(10, 96, 77, 77), 80), "ConnectionRefused");
+        // The kernel sends a client few ICMP refusals in a row, and none where it sends redirects.
+        for _ in 0..20 {
+            assert_eq!(ask_tcp(Some(&client.netns), (VIP, 80), SHORT), "ConnectionRefused");
+        }
     });
 }
 
