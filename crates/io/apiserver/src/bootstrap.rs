@@ -5,13 +5,21 @@
 use crate::local::Local;
 use crate::server::Server;
 use crate::special::addresses;
+use apimachinery::EventType;
 use apimachinery::{ApiResult, GroupVersionResource as Gvr, Reason, Value};
 use client::resources::{ENDPOINT_SLICES, ENDPOINTS, NAMESPACES, PRIORITY_CLASSES, SERVICES};
-use client::{Api, PatchKind, WriteOptions};
+use client::{Api, ListOptions, PatchKind, Scope, WriteOptions};
+use futures_util::StreamExt;
 use serde_json::json;
+use std::convert::Infallible;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 const NAME: &str = "kubernetes";
+/// Between a watch that ended and the next.
+const PAUSE: Duration = Duration::from_secs(1);
 const SYSTEM_NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
 /// # Errors
@@ -26,6 +34,36 @@ pub async fn run(server: &Server, api: &Local) -> ApiResult<()> {
     }
     crate::auth::bootstrap::reconcile(api).await?;
     kubernetes_service(server, api).await
+}
+
+/// Makes the Service `kubernetes` anew when somebody deletes or changes it, until `stop`: whoever deletes all Services of
+/// a namespace does not mean this one.
+pub async fn keep_kubernetes_service(server: Arc<Server>, api: Local, stop: CancellationToken) {
+    let parts = [&SERVICES, &ENDPOINTS, &ENDPOINT_SLICES].map(|of| keep_part(&server, &api, of));
+    _ = stop.run_until_cancelled(futures_util::future::join_all(parts)).await;
+}
+
+async fn keep_part(server: &Server, api: &Local, of: &Gvr) -> Infallible {
+    loop {
+        if let Err(error) = follow_part(server, api, of).await {
+            tracing::debug!(resource = %of.resource, %error, "will look after the Service kubernetes again");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn follow_part(server: &Server, api: &Local, of: &Gvr) -> ApiResult<()> {
+    let options = ListOptions { field_selector: format!("metadata.name={NAME}"), ..ListOptions::default() };
+    let list = api.list(of, Scope::Namespace("default"), &options).await?;
+    kubernetes_service(server, api).await?;
+    let mut watch = api.watch(of, Scope::Namespace("default"), &options, list.revision).await?;
+    while let Some(event) = watch.next().await {
+        // What is as it should be is not written again.
+        if matches!(event?.kind, EventType::Deleted | EventType::Modified) {
+            kubernetes_service(server, api).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The Service by which pods find this API, and the address behind it.

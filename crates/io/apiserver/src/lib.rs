@@ -64,6 +64,8 @@ impl ApiServer {
         tokio::spawn(following);
         bootstrap::run(&this.server, &this.local(UserInfo::system("system:apiserver"))).await?;
         this.server.authorizer.synced().await;
+        let keeping = this.local(UserInfo::system("system:apiserver"));
+        tokio::spawn(bootstrap::keep_kubernetes_service(this.server.clone(), keeping, this.stop.clone()));
         tokio::spawn(crd::controller::run(this.server.clone(), this.stop.clone()));
         Ok(this)
     }

@@ -5,6 +5,7 @@ use apimachinery::EventType;
 use client::resources::{CONFIG_MAPS, NAMESPACES, PODS, SERVICES};
 use client::{Api, DeleteOptions, ListOptions, PatchKind, Scope, WriteOptions};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[tokio::test]
 async fn create_get_update_delete() {
@@ -197,6 +198,23 @@ async fn a_cluster_of_one_family_says_so() {
         taken.message().ends_with("requested HealthCheck NodePort 32000: provided port is already allocated"),
         "{taken}"
     );
+}
+
+#[tokio::test]
+async fn the_service_of_the_api_comes_back() {
+    let world = world().await;
+    let before = world.api.get(&SERVICES, "default", "kubernetes").await.unwrap().head.uid.clone();
+    world.api.delete(&SERVICES, "default", "kubernetes", &DeleteOptions::default()).await.unwrap();
+    let again = async {
+        loop {
+            match world.api.get(&SERVICES, "default", "kubernetes").await {
+                Ok(service) if service.head.uid != before => return service.to_value(),
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    let service = tokio::time::timeout(Duration::from_secs(10), again).await.expect("it comes back");
+    assert_eq!(service["spec"]["clusterIP"], "10.96.0.1");
 }
 
 #[tokio::test]
