@@ -23,6 +23,7 @@ mod status;
 mod streams;
 
 pub use config::{Config, Registries, Registry};
+pub use container::user::User;
 pub use error::{Error, Result};
 pub use images::{Image, ImageConfig, ImageStore, PullAuth};
 pub use runtime::Runtime;

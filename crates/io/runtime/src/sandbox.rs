@@ -282,6 +282,11 @@ impl Sandbox {
         self.shared().tree.limit(&group, &resources).map_err(Error::io("cannot set the limits"))
     }
 
+    /// The same for the pod as a whole.
+    pub async fn update_pod_resources(&self, resources: Resources) -> Result<()> {
+        self.shared().tree.limit(&self.inner.cgroup, &resources).map_err(Error::io("cannot set the pod's limits"))
+    }
+
     /// Kills and removes all containers, the shim, the pod's cgroup and its files in the state folder. The network
     /// namespace stays: its maker removes it. Log files stay.
     pub async fn remove(&self) -> Result<()> {
@@ -425,6 +430,9 @@ fn apply(entry: &mut Entry, record: &Record) {
     status.pid = record.pid;
     status.started_at = record.started_at.or(status.started_at);
     status.exit = record.exit.clone();
+    if record.pid.is_some() || record.started_at.is_some() {
+        status.user = Some(record.user.clone());
+    }
     status.state = match (&record.exit, status.started_at) {
         (Some(_), _) => ContainerState::Exited,
         (None, Some(_)) => ContainerState::Running,

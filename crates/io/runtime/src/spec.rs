@@ -105,6 +105,8 @@ pub struct ContainerSpec {
     pub stdin: bool,
     pub stdin_once: bool,
     pub tty: bool,
+    /// The container of the same pod whose processes it sees, with its PID namespace; empty: none.
+    pub target: String,
     /// In order. Caller gives /etc/hosts, /etc/resolv.conf, /etc/hostname, the termination log and volumes;
     /// /proc, /sys, /dev, /dev/shm, /dev/mqueue and /sys/fs/cgroup are added by the runtime unless named here.
     pub mounts: Vec<Mount>,

@@ -1,5 +1,6 @@
 //! What is: states of sandboxes and containers, and the events that tell of changes.
 
+use crate::container::user::User;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -83,6 +84,8 @@ pub struct ContainerStatus {
     /// The signal that asks it to stop: the image's STOPSIGNAL or `SIGTERM`.
     pub stop_signal: String,
     pub annotations: BTreeMap<String, String>,
+    /// Whom its first process began as; absent before that process stands.
+    pub user: Option<User>,
 }
 
 #[derive(Debug, Clone)]

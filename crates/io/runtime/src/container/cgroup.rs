@@ -40,6 +40,11 @@ impl Tree {
         self.unified
     }
 
+    /// Mount points of the hierarchies of version 1; none on version 2.
+    pub fn hierarchies(&self) -> &[PathBuf] {
+        if self.unified { &[] } else { &self.mounts }
+    }
+
     /// A pod's path below every mount point.
     pub fn pod(&self, qos: Qos, uid: &str) -> PathBuf {
         let qos = match qos {

@@ -9,7 +9,7 @@ use crate::images::ImageConfig;
 use crate::spec::{ContainerSpec, Mount, MountPropagation, Resources, Seccomp};
 use nix::libc;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Upstream: containerd `defaultMaskedPaths`.
@@ -28,6 +28,7 @@ const MASKED: [&str; 13] = [
     "/sys/firmware",
     "/sys/fs/selinux",
 ];
+const CGROUPS: &str = "/sys/fs/cgroup";
 /// Upstream: containerd `defaultReadonlyPaths`.
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
@@ -39,12 +40,15 @@ pub struct Place<'a> {
     pub shm: &'a Path,
     /// `None`: its own PID namespace; `Some(None)`: the host's; `Some(path)`: the pod's.
     pub shared_pid: Option<Option<String>>,
+    /// Where the host has the hierarchies of version 1; none on version 2.
+    pub hierarchies: &'a [PathBuf],
 }
 
 /// Command, environment and identity. Errors are sentences for the user.
 pub fn launch(
     spec: &ContainerSpec,
     image: &ImageConfig,
+    hostname: &str,
     unified_cgroups: bool,
 ) -> Result<(Launch, UserRequest), String> {
     let security = &spec.security;
@@ -55,7 +59,7 @@ pub fn launch(
     }
     let launch = Launch {
         args: command(spec, image)?,
-        env: environment(spec, image),
+        env: environment(spec, image, hostname),
         cwd: [&spec.working_dir, &image.working_dir].into_iter().find(|d| !d.is_empty()).cloned().unwrap_or("/".into()),
         capabilities: caps,
         no_new_privileges: security.no_new_privileges,
@@ -92,8 +96,12 @@ fn command(spec: &ContainerSpec, image: &ImageConfig) -> Result<Vec<String>, Str
     if all.is_empty() { Err("no command specified".into()) } else { Ok(all) }
 }
 
-fn environment(spec: &ContainerSpec, image: &ImageConfig) -> Vec<String> {
+/// `HOSTNAME` as containerd has it: image and container may say otherwise.
+fn environment(spec: &ContainerSpec, image: &ImageConfig, hostname: &str) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
+    if !image.env.iter().any(|e| e.starts_with("HOSTNAME=")) {
+        all.push(format!("HOSTNAME={hostname}"));
+    }
     if !image.env.iter().any(|e| e.starts_with("PATH=")) {
         all.push(DEFAULT_PATH.into());
     }
@@ -164,6 +172,11 @@ pub fn config(spec: &ContainerSpec, place: &Place<'_>) -> Result<Value, String> 
     }
     let unmasked = privileged || spec.security.unmasked_proc;
     let (masked, read_only): (&[&str], &[&str]) = if unmasked { (&[], &[]) } else { (&MASKED, &READ_ONLY) };
+    let mut read_only: Vec<PathBuf> = read_only.iter().map(PathBuf::from).collect();
+    if !privileged && !spec.mounts.iter().any(|m| m.destination == Path::new(CGROUPS)) {
+        // libcontainer mounts version 1 writable whatever the options say: root could raise its own limits.
+        read_only.extend(place.hierarchies.iter().cloned());
+    }
     let mut mounts = default_mounts(spec, place);
     for mount in &spec.mounts {
         mounts.push(mount_entry(mount)?);
@@ -218,7 +231,7 @@ fn default_mounts(spec: &ContainerSpec, place: &Place<'_>) -> Vec<Value> {
         ),
         entry("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
         entry("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", mode]),
-        entry("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", mode]),
+        entry(CGROUPS, "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", mode]),
         entry("/dev/shm", "bind", &shm, &["rbind", "rprivate", "nosuid", "noexec", "nodev"]),
     ];
     let named = |destination: &str| spec.mounts.iter().any(|m| m.destination == Path::new(destination));

@@ -29,6 +29,7 @@ impl Sandbox {
             log_path: spec.log_path.clone(),
             stop_signal: if stop.is_empty() { "SIGTERM".into() } else { stop.clone() },
             annotations: spec.annotations.clone(),
+            user: None,
         }
     }
 
@@ -56,17 +57,19 @@ impl Sandbox {
             let path = folder.join(name);
             std::fs::write(&path, bytes).map_err(|e| format!("cannot write {}: {e}", path.display()))
         };
+        let target = self.target_pid(spec)?;
         let place = oci::Place {
             cgroup: &cgroup,
             shm: &self.inner.folder.join("shm"),
+            hierarchies: shared.tree.hierarchies(),
             shared_pid: match self.inner.spec.pid {
-                PidMode::Container => None,
+                PidMode::Container => target.map(|pid| Some(format!("/proc/{pid}/ns/pid"))),
                 PidMode::Host => Some(None),
                 PidMode::Pod => Some(self.inner.pod_pid_ns.map(|pid| format!("/proc/{pid}/ns/pid"))),
             },
         };
         let config = oci::config(spec, &place)?;
-        let (mut launch, user) = oci::launch(spec, &image.config, unified)?;
+        let (mut launch, user) = oci::launch(spec, &image.config, &self.hostname(), unified)?;
         if let Some(filter) = oci::filter(spec, launch.capabilities)? {
             write("seccomp.bpf", &filter)?;
             launch.seccomp_path = Some(folder.join("seccomp.bpf").display().to_string());
@@ -90,10 +93,29 @@ impl Sandbox {
             stdin: spec.stdin,
             stdin_once: spec.stdin_once,
             tty: spec.tty,
-            own_pid_ns: self.inner.spec.pid == PidMode::Container,
+            own_pid_ns: self.inner.spec.pid == PidMode::Container && target.is_none(),
             procs_file: shared.tree.procs_file(&cgroup),
             oom_file: shared.tree.oom_file(&cgroup),
         })
+    }
+
+    fn hostname(&self) -> String {
+        let of_host = || nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+        self.inner.spec.hostname.clone().or_else(of_host).unwrap_or_default()
+    }
+
+    /// The first process of the running container that this one is to look at.
+    fn target_pid(&self, spec: &ContainerSpec) -> std::result::Result<Option<i32>, String> {
+        if spec.target.is_empty() {
+            return Ok(None);
+        }
+        let containers = self.containers();
+        let mut running = containers
+            .values()
+            .map(|entry| &entry.status)
+            .filter(|status| status.key.name == spec.target && status.state == ContainerState::Running);
+        let pid = running.find_map(|status| status.pid);
+        pid.map(Some).ok_or_else(|| format!("target container \"{}\" is not running", spec.target))
     }
 
     /// Upstream: `verifyRunAsNonRoot` in `pkg/kubelet/kuberuntime/security_context.go`, with its words.
