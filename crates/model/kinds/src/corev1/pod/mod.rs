@@ -36,6 +36,7 @@ pub const KIND: KindDef = KindDef {
             kind: ("", "v1", "PodProxyOptions"),
             verbs: &["create", "delete", "get", "patch", "update"],
         },
+        Subresource::Special { name: "resize", kind: ("", "v1", "Pod"), verbs: &["get", "patch", "update"] },
         Subresource::Status,
     ],
     selectable: &[
@@ -54,10 +55,13 @@ pub const KIND: KindDef = KindDef {
     columns: columns::COLUMNS,
     validate: validate::validate,
     validate_update: validate::validate_update,
-    parts: &[Part {
-        name: "ephemeralcontainers",
-        prepare: strategy::keep_all_but_ephemeral_containers,
-        validate_update: validate::validate_ephemeral_containers_update,
-    }],
+    parts: &[
+        Part {
+            name: "ephemeralcontainers",
+            prepare: strategy::keep_all_but_ephemeral_containers,
+            validate_update: validate::validate_ephemeral_containers_update,
+        },
+        Part { name: "resize", prepare: strategy::keep_all_but_resources, validate_update: validate::validate_resize },
+    ],
     ..KindDef::new(("", "v1", "Pod"), ("pods", "pod"), "io.k8s.api.core.v1.Pod")
 };

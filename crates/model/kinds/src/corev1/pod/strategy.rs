@@ -6,7 +6,7 @@ use super::resources::PodNeeds;
 use crate::Prepare;
 use crate::edit::remove;
 use crate::prepare::{keep, keep_all_but_status, keep_status};
-use crate::read::{count, is_empty, text};
+use crate::read::{count, is_empty, list, text};
 use apimachinery::Value;
 use serde_json::json;
 
@@ -61,6 +61,24 @@ pub fn keep_all_but_ephemeral_containers(pod: &mut Value, old: &Value) {
         match added {
             Value::Null => remove(spec, "ephemeralContainers"),
             added => spec["ephemeralContainers"] = added,
+        }
+    }
+}
+
+/// For the subresource that gives the containers of a running pod other resources. Containers go by their names.
+/// Upstream: `podResizeStrategy`.
+pub fn keep_all_but_resources(pod: &mut Value, old: &Value) {
+    let wanted = pod["spec"].take();
+    for field in ["spec", "status"] {
+        keep(pod, old, field);
+    }
+    for (list_name, fields) in [("containers", &["resources", "resizePolicy"][..]), ("initContainers", &["resources"])]
+    {
+        let containers = pod["spec"].get_mut(list_name).and_then(Value::as_array_mut).into_iter().flatten();
+        for container in containers {
+            let new = list(&wanted, list_name).iter().find(|new| text(new, "name") == text(container, "name"));
+            let Some(new) = new else { continue };
+            fields.iter().for_each(|field| keep(container, new, field));
         }
     }
 }

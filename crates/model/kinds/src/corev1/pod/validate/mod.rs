@@ -23,7 +23,7 @@ use apimachinery::{Problems, Value};
 
 pub use affinity::node_selector;
 pub use resources::requirements;
-pub use update::{validate_ephemeral_containers_update, validate_update};
+pub use update::{validate_ephemeral_containers_update, validate_resize, validate_update};
 pub use volume_source::validate as validate_source;
 
 const SPEC: Path = Path::new("spec");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::corev1::pod::KIND;
+use expect_test::expect;
 use serde_json::json;
 
 /// Defaults a pod with this spec and says what is wrong with it, one line each.
@@ -195,4 +196,38 @@ fn ephemeral_containers_are_added_by_their_own_way() {
         lines(problems),
         "spec.ephemeralContainers: Forbidden: existing ephemeral containers \"debug\" may not be removed\n"
     );
+}
+
+#[test]
+fn resources_are_changed_by_their_own_way() {
+    let part = KIND.part("resize").unwrap();
+    let mut old = json!({"metadata": {}, "spec": with(json!({}))});
+    old["spec"]["containers"][0]["resources"] =
+        json!({"requests": {"cpu": "100m", "memory": "32Mi"}, "limits": {"cpu": "200m"}});
+    (KIND.set_defaults)(&mut old);
+    let resize = |resources: Value| {
+        let mut new = old.clone();
+        new["spec"]["hostname"] = "ignored".into();
+        new["spec"]["containers"][0]["image"] = "ignored".into();
+        new["spec"]["containers"][0]["resources"] = resources;
+        (part.prepare)(&mut new, &old);
+        assert!(new["spec"]["hostname"].is_null());
+        assert_eq!(new["spec"]["containers"][0]["image"], old["spec"]["containers"][0]["image"]);
+        let mut problems = Problems::default();
+        (part.validate_update)(&new, &old, &mut problems);
+        lines(problems)
+    };
+    let more = json!({"requests": {"cpu": "150m", "memory": "64Mi"}, "limits": {"cpu": "300m"}});
+    expect![[""]].assert_eq(&resize(more));
+    let less = json!({"requests": {"cpu": "150m"}, "limits": {"cpu": "300m"}});
+    expect!["spec.containers[0].resources.requests[memory]: Forbidden: resource requests cannot be removed"]
+        .assert_eq(&resize(less));
+    let other = json!({
+        "requests": {"cpu": "100m", "memory": "32Mi", "ephemeral-storage": "1Gi"}, "limits": {"cpu": "200m"},
+    });
+    expect!["spec.containers[0].resources.requests: Forbidden: only cpu and memory resources are mutable"]
+        .assert_eq(&resize(other));
+    let equal = json!({"cpu": "200m", "memory": "64Mi"});
+    expect![[r#"spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing"#]]
+        .assert_eq(&resize(json!({"requests": equal, "limits": equal})));
 }

@@ -4,9 +4,13 @@
 
 use super::SPEC;
 use crate::checks::same;
+use crate::corev1::pod::resources::PodNeeds;
+use crate::path::Path;
 use crate::prepare::keep;
+use crate::quantities::parse;
 use crate::read::{count, has, list, text};
 use apimachinery::{Problems, Value};
+use std::collections::BTreeSet;
 
 const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,\
     `spec.tolerations` (only additions to existing tolerations),\
@@ -48,6 +52,54 @@ pub fn validate_ephemeral_containers_update(new: &Value, old: &Value, problems: 
                 problems.forbidden(at, &message);
             }
             Some(_) => {}
+        }
+    }
+}
+
+/// For the subresource: cpu and memory may change, but not whether there are any, and not the pod's class.
+/// Upstream: `ValidatePodResize`.
+pub fn validate_resize(new: &Value, old: &Value, problems: &mut Problems) {
+    if matches!(text(&old["status"], "phase"), "Succeeded" | "Failed") {
+        return problems.forbidden("", "Pod running in an already terminal phase cannot be resized");
+    }
+    let (new, old) = (&new["spec"], &old["spec"]);
+    let class = |spec: &Value| PodNeeds::of_value(spec).qos_class();
+    if class(new) != class(old) {
+        let message = "Pod QOS Class may not change as a result of resizing";
+        problems.invalid(SPEC, class(new).as_str(), message);
+    }
+    for list_name in ["containers", "initContainers"] {
+        for (index, (new, old)) in list(new, list_name).iter().zip(list(old, list_name)).enumerate() {
+            let at = SPEC.field(list_name);
+            let at = at.index(index);
+            let at = at.field("resources");
+            if list_name == "initContainers" && text(old, "restartPolicy") != "Always" {
+                if !same(&new["resources"], &old["resources"]) {
+                    problems.invalid(at, Value::Null, "resources for non-sidecar init containers are immutable");
+                }
+                continue;
+            }
+            for which in ["limits", "requests"] {
+                resized(&new["resources"][which], &old["resources"][which], at.field(which), which, problems);
+            }
+        }
+    }
+}
+
+/// One list of a container's resources.
+fn resized(new: &Value, old: &Value, at: Path, which: &str, problems: &mut Problems) {
+    let is_resizable = |name: &str| matches!(name, "cpu" | "memory");
+    let names: BTreeSet<&String> =
+        [new, old].into_iter().filter_map(Value::as_object).flat_map(|map| map.keys()).collect();
+    for name in names {
+        match (new.get(name), old.get(name)) {
+            (new, old) if !is_resizable(name) && new.and_then(parse) != old.and_then(parse) => {
+                problems.forbidden(at, "only cpu and memory resources are mutable");
+            }
+            (None, Some(_)) if is_resizable(name) => {
+                problems.forbidden(at.key(name), &format!("resource {which} cannot be removed"))
+            }
+            _ => {}
         }
     }
 }
