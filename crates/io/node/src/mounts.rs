@@ -38,7 +38,7 @@ pub(crate) fn hostname(pod: &Pod, config: &Config) -> Result<String, String> {
     let full = format!("{short}.{domain}");
     match full.len() > MAX_FQDN {
         true => Err(format!(
-            "Failed to construct FQDN from Pod hostname and cluster domain, FQDN {full} is too long ({MAX_FQDN} characters is the max, {} characters requested)",
+            "Failed to create pod sandbox: failed to construct FQDN from Pod hostname and cluster domain, FQDN {full} is too long ({MAX_FQDN} characters is the max, {} characters requested)",
             full.len()
         )),
         false => Ok(full),
@@ -189,10 +189,13 @@ fn volume(
         config_error(format!("cannot find volume \"{}\" to mount into container \"{container}\"", wanted.name))
     })?;
     let inside = match (wanted.sub_path.as_deref(), wanted.sub_path_expr.as_deref()) {
-        (_, Some(expression)) if !expression.is_empty() => env::expand(expression, env),
+        (_, Some(expression)) if !expression.is_empty() => {
+            env::expand_all(expression, env).map_err(|name| config_error(format!("missing value for {name:?}")))?
+        }
         (Some(path), _) => path.to_owned(),
         _ => String::new(),
     };
+    sub_path::check(&inside).map_err(config_error)?;
     let source = match inside.as_str() {
         "" => known.path.clone(),
         inside => {

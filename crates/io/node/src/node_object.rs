@@ -7,6 +7,7 @@ use crate::config::Config;
 use apimachinery::{ApiResult, Quantity, Value};
 use client::{Api, PatchKind, WriteOptions, resources};
 use serde_json::{Map, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,15 +51,28 @@ impl Machine {
         let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
         Self { cpus, memory: meminfo("MemTotal"), info }
     }
+}
 
-    /// The whole node's amount of a resource.
-    pub fn capacity(&self, resource: &str) -> Option<Quantity> {
-        match resource {
-            "cpu" => Quantity::parse(&self.cpus.to_string()).ok(),
-            "memory" => Quantity::parse(&self.memory.to_string()).ok(),
-            _ => None,
-        }
-    }
+/// What all pods together may have of the node.
+pub(crate) fn allocatable(agent: &Agent) -> BTreeMap<String, Quantity> {
+    let of_disk = of_disk(agent, true);
+    let amounts = [("cpu", agent.machine.cpus), ("memory", of_memory(agent, true)), ("ephemeral-storage", of_disk)];
+    let parsed = amounts
+        .into_iter()
+        .filter_map(|(name, amount)| Some((name.to_owned(), Quantity::parse(&amount.to_string()).ok()?)));
+    parsed.collect()
+}
+
+/// Bytes of memory, without what eviction keeps free if they are for pods.
+fn of_memory(agent: &Agent, for_pods: bool) -> u64 {
+    let kept = if for_pods { agent.config.eviction.memory_available } else { 0 };
+    agent.machine.memory.saturating_sub(kept)
+}
+
+fn of_disk(agent: &Agent, for_pods: bool) -> u64 {
+    let (disk, _) = disk(&agent.config.data_dir);
+    let kept = if for_pods { disk / 100 * u64::from(agent.config.eviction.disk_available_percent) } else { 0 };
+    disk - kept
 }
 
 fn architecture() -> &'static str {
@@ -185,29 +199,38 @@ async fn report(agent: &Agent, pressure: Pressure, now: Timestamp) -> ApiResult<
     let mut addresses: Vec<Value> =
         config.addresses.iter().map(|ip| json!({"type": "InternalIP", "address": ip.to_string()})).collect();
     addresses.push(json!({"type": "Hostname", "address": config.hostname}));
-    let patch = json!({"status": {
+    let mut patch = json!({"status": {
         "addresses": addresses,
         "capacity": amounts(agent, false),
         "allocatable": amounts(agent, true),
         "conditions": conditions(&old["status"]["conditions"], pressure, now),
         "nodeInfo": agent.machine.info,
         "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+        "features": {"supplementalGroupsPolicy": true},
+        "runtimeHandlers": [{"name": "", "features": {"recursiveReadOnlyMounts": true, "userNamespaces": false}}],
     }});
+    // Lists of images are replaced as a whole.
+    patch["status"]["images"] = images(agent);
     let options = WriteOptions { subresource: "status", field_manager: "kubelet" };
     agent.api.patch(&resources::NODES, "", &config.node_name, PatchKind::Strategic, patch, options).await.map(drop)
 }
 
+/// The largest images, by all their names. Upstream: `nodeStatusMaxImages`, `maxNamesPerImageInNodeStatus`.
+fn images(agent: &Agent) -> Value {
+    const MAX_IMAGES: usize = 50;
+    const MAX_NAMES: usize = 5;
+    let mut all = agent.runtime.images().list();
+    all.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.id.cmp(&b.id)));
+    let shown = all.into_iter().take(MAX_IMAGES).map(|image| {
+        let names = image.repo_digests.into_iter().chain(image.repo_tags).take(MAX_NAMES).collect::<Vec<_>>();
+        json!({"names": names, "sizeBytes": image.size})
+    });
+    shown.collect()
+}
+
 /// Capacity, or what of it pods may have: less what eviction keeps free.
-fn amounts(agent: &Agent, allocatable: bool) -> Value {
-    let (disk, _) = disk(&agent.config.data_dir);
-    let eviction = agent.config.eviction;
-    let (memory, disk) = match allocatable {
-        true => {
-            let kept = disk / 100 * u64::from(eviction.disk_available_percent);
-            (agent.machine.memory.saturating_sub(eviction.memory_available), disk - kept)
-        }
-        false => (agent.machine.memory, disk),
-    };
+fn amounts(agent: &Agent, for_pods: bool) -> Value {
+    let (memory, disk) = (of_memory(agent, for_pods), of_disk(agent, for_pods));
     json!({
         "cpu": agent.machine.cpus.to_string(),
         "memory": format!("{}Ki", memory / 1024),

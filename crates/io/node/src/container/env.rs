@@ -185,6 +185,17 @@ fn of_service(service: &Service) -> Vec<(String, String)> {
 
 /// Replaces `$(NAME)`; `$$` is a dollar sign; a name that is not known stays as written.
 pub(crate) fn expand(text: &str, known: &Lookup) -> String {
+    expand_noting(text, known, &mut None)
+}
+
+/// As [`expand`]; the error is the first name that is not known.
+pub(crate) fn expand_all(text: &str, known: &Lookup) -> Result<String, String> {
+    let mut missing = None;
+    let expanded = expand_noting(text, known, &mut missing);
+    missing.map_or(Ok(expanded), Err)
+}
+
+fn expand_noting(text: &str, known: &Lookup, missing: &mut Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -196,7 +207,10 @@ pub(crate) fn expand(text: &str, known: &Lookup) -> String {
         } else if let Some((name, after)) = rest.strip_prefix("$(").and_then(|inner| inner.split_once(')')) {
             match known.get(name) {
                 Some(value) => out.push_str(value),
-                None => out.push_str(&rest[..name.len() + 3]),
+                None => {
+                    missing.get_or_insert_with(|| name.to_owned());
+                    out.push_str(&rest[..name.len() + 3]);
+                }
             }
             rest = after;
         } else {
@@ -225,6 +239,8 @@ mod tests {
         ] {
             assert_eq!(expand(text, &known), expanded, "{text}");
         }
+        assert_eq!(expand_all("$(A)/$$(C)", &known), Ok("1/$(C)".to_owned()));
+        assert_eq!(expand_all("$(A)/$(C)/$(D)", &known), Err("C".to_owned()));
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn lines(map: Option<&BTreeMap<String, String>>) -> String {
     lines.join("\n")
 }
 
-/// The text of a container's resource; limits that are not set are those of the node.
+/// The text of a container's resource; limits that are not set are what the node has for pods.
 pub(crate) fn resource_field(
     agent: &Agent,
     pod: &Pod,
@@ -74,7 +74,8 @@ pub(crate) fn resource_field(
         _ => return Err(unsupported()),
     };
     let set = list.and_then(|list| list.get(name)).and_then(|quantity| Quantity::parse(&quantity.0).ok());
-    let value = set.or_else(|| (kind == "limits").then(|| agent.machine.capacity(name)).flatten());
+    let value =
+        set.or_else(|| (kind == "limits").then(|| crate::node_object::allocatable(agent).get(name).copied()).flatten());
     let divisor = of.divisor.as_ref().and_then(|divisor| Quantity::parse(&divisor.0).ok());
     let divisor = divisor.filter(|divisor| !divisor.is_zero()).map_or(1_000_000_000, |divisor| divisor.nanos());
     // Rounded up, as upstream does.

@@ -11,6 +11,8 @@ use std::path::Path;
 pub(super) struct File {
     pub bytes: Vec<u8>,
     pub mode: u32,
+    /// None: root.
+    pub owner: Option<u32>,
 }
 
 /// Files by their path in the volume.
@@ -95,7 +97,7 @@ fn write_version(volume: &Path, payload: &Payload, group: Option<u32>) -> std::i
             make(folder)?;
         }
         fs::write(&target, &file.bytes)?;
-        chown(&target, None, group)?;
+        chown(&target, file.owner, group)?;
         fs::set_permissions(&target, fs::Permissions::from_mode(file.mode & 0o777))?;
     }
     Ok(name)
@@ -125,7 +127,7 @@ mod tests {
     use super::*;
 
     fn payload(files: &[(&str, &str)]) -> Payload {
-        let file = |text: &str| File { bytes: text.into(), mode: 0o644 };
+        let file = |text: &str| File { bytes: text.into(), mode: 0o644, owner: None };
         files.iter().map(|(path, text)| ((*path).to_owned(), file(text))).collect()
     }
 

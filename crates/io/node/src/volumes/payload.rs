@@ -51,7 +51,7 @@ pub(super) fn of_pod(place: &Place<'_>, items: &[DownwardAPIVolumeFile], mode: i
 }
 
 pub(super) fn file(bytes: Vec<u8>, mode: i32) -> File {
-    File { bytes, mode: mode.unsigned_abs() }
+    File { bytes, mode: mode.unsigned_abs(), owner: None }
 }
 
 /// Writes the files into the volume; on a tmpfs of its own where they are secret.
@@ -68,8 +68,8 @@ pub(super) fn write(
     }
     let group = place.fs_group().and_then(|group| u32::try_from(group).ok());
     if group.is_some() {
-        // The group is to read what the owner may read.
-        payload.values_mut().for_each(|file| file.mode |= (file.mode & 0o600) >> 3);
+        // Upstream: `SetVolumeOwnership` of a read-only volume.
+        payload.values_mut().for_each(|file| file.mode |= 0o440);
     }
     let open = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(folder, open).map_err(|error| format!("cannot open {}: {error}", folder.display()))?;

@@ -2,12 +2,12 @@
 //!
 //! Upstream: `pkg/volume/projected/projected.go`, `pkg/kubelet/token/token_manager.go`.
 
-use super::atomic_writer::Payload;
+use super::atomic_writer::{File, Payload};
 use super::{Kind, Place, Ready, payload};
 use crate::container::env;
 use async_trait::async_trait;
 use client::{WriteOptions, resources};
-use k8s_openapi::api::core::v1::{ServiceAccountTokenProjection, Volume, VolumeProjection};
+use k8s_openapi::api::core::v1::{Pod, ServiceAccountTokenProjection, Volume, VolumeProjection};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -90,11 +90,25 @@ async fn files_of(
     }
     if let Some(of) = &part.service_account_token {
         let token = token(place, of).await?;
-        let file = payload::file(token.text.into_bytes(), mode);
+        let owner = only_user(place.pod);
+        // Upstream: a token is for the pod's user or group alone, where one is known.
+        let mode = if owner.is_some() || place.fs_group().is_some() { 0o600 } else { mode };
+        let file = File { owner, ..payload::file(token.text.into_bytes(), mode) };
         return Ok((Payload::from([(of.path.clone(), file)]), Some(token.refresh_at)));
     }
     Err("a projected source that this node does not know; use configMap, secret, downwardAPI or serviceAccountToken"
         .into())
+}
+
+/// The user of all containers, if they have one and the same. Upstream: `FsUserFrom`.
+fn only_user(pod: &Pod) -> Option<u32> {
+    let spec = pod.spec.as_ref()?;
+    let whole = spec.security_context.as_ref().and_then(|security| security.run_as_user);
+    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let mut users = containers
+        .map(|container| container.security_context.as_ref().and_then(|security| security.run_as_user).or(whole));
+    let first = users.next()??;
+    users.all(|user| user == Some(first)).then(|| u32::try_from(first).ok()).flatten()
 }
 
 async fn token(place: &Place<'_>, of: &ServiceAccountTokenProjection) -> Result<Token, String> {
