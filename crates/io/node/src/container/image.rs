@@ -28,10 +28,15 @@ pub(crate) async fn ensure(agent: &Agent, pod: &Pod, target: &Target<'_>, about:
         ("Never", None) => {
             let message = format!("Container image \"{reference}\" is not present with pull policy of Never");
             events.warning(about, "ErrImageNeverPull", &*message);
+            events.warning(about, "Failed", "Error: ErrImageNeverPull");
             Err(Trouble { reason: "ErrImageNeverPull".to_owned(), message })
         }
         ("IfNotPresent" | "Never", Some(image)) => {
-            events.normal(about, "Pulled", format!("Container image \"{reference}\" already present on machine"));
+            events.normal(
+                about,
+                "Pulled",
+                format!("Container image \"{reference}\" already present on machine and can be accessed by the pod"),
+            );
             Ok(image)
         }
         _ => pull(agent, pod, reference, about).await,
@@ -54,6 +59,7 @@ async fn pull(agent: &Agent, pod: &Pod, reference: &str, about: &ObjectRef) -> R
             let said = stdx::chain(&error);
             let (reason, message) = match &error {
                 Error::InvalidImageName { .. } => ("InvalidImageName", said),
+                Error::ImagePull { .. } => ("ErrImagePull", said),
                 _ => ("ErrImagePull", format!("failed to pull and unpack image \"{reference}\": {said}")),
             };
             events.warning(about, "Failed", format!("Failed to pull image \"{reference}\": {message}"));
