@@ -10,6 +10,7 @@ use client::door::{ExecOptions, ExecSession, ExitStatus, LogOptions, NodeDoor, P
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use netplan::PodKey;
 use runtime::{ContainerKey, ContainerState, ExecSpec, InputStream, OutputStream, Sandbox, StreamControl};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 /// Chunks on their way between a container and a client: enough to keep both busy, little to hold.
 const CHUNKS: usize = 16;
 const CHUNK: usize = 16 << 10;
+/// What a container still says to a client whose input has ended, and who therefore leaves.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 #[async_trait]
 impl NodeDoor for Node {
@@ -81,12 +84,20 @@ impl NodeDoor for Node {
             Ok(streams) => streams,
             Err(error) => return Ok(failed_session(&error, &options)),
         };
-        let stdin = streams.stdin.filter(|_| options.stdin).map(write_to);
+        let (stdin, stdin_end) = unzip(streams.stdin.filter(|_| options.stdin).map(write_to));
+        // The container goes on without its client, who has nothing more to say.
+        let detaches = !is_exec && keeps_stdin(&pod, &container);
         let (stdout, stdout_end) = unzip(streams.stdout.filter(|_| options.stdout || options.tty).map(read_from));
         let (stderr, stderr_end) = unzip(streams.stderr.filter(|_| options.stderr).map(read_from));
         let (resize, sizes) = mpsc::channel(1);
         let (ended, status) = oneshot::channel();
-        tokio::spawn(supervise(streams.control, sizes, ended, [stdout_end, stderr_end]));
+        tokio::spawn(supervise(
+            streams.control,
+            sizes,
+            ended,
+            stdin_end.filter(|_| detaches),
+            [stdout_end, stderr_end],
+        ));
         Ok(ExecSession { stdin, stdout, stderr, resize: options.tty.then_some(resize), status })
     }
 
@@ -208,9 +219,7 @@ fn failed_session(error: &runtime::Error, options: &ExecOptions) -> ExecSession 
     };
     let text = match error {
         runtime::Error::Exec { .. } => {
-            format!(
-                "Internal error occurred: error executing command in container: failed to exec in container: failed to start exec: {error} (exit code {code})"
-            )
+            format!("failed to exec in container: failed to start exec: {error} (exit code {code})")
         }
         error => stdx::chain(error),
     };
@@ -230,8 +239,18 @@ fn unzip<A, B>(pair: Option<(A, B)>) -> (Option<A>, Option<B>) {
     pair.map_or((None, None), |(a, b)| (Some(a), Some(b)))
 }
 
-fn write_to(mut stream: InputStream) -> mpsc::Sender<Bytes> {
+/// Whether the container's stdin stays open when an attached client's ends.
+fn keeps_stdin(pod: &Pod, name: &str) -> bool {
+    crate::container::Target::find(pod, name).is_none_or(|target| {
+        let container = target.container();
+        !container.stdin_once.unwrap_or(false) || container.tty.unwrap_or(false)
+    })
+}
+
+/// Where to send input, and word of its end.
+fn write_to(mut stream: InputStream) -> (mpsc::Sender<Bytes>, oneshot::Receiver<()>) {
     let (sender, mut chunks) = mpsc::channel::<Bytes>(CHUNKS);
+    let (ended, end) = oneshot::channel();
     tokio::spawn(async move {
         while let Some(chunk) = chunks.recv().await {
             if stream.write_all(&chunk).await.is_err() || stream.flush().await.is_err() {
@@ -240,8 +259,9 @@ fn write_to(mut stream: InputStream) -> mpsc::Sender<Bytes> {
         }
         // The process may have closed its end already.
         _ = stream.shutdown().await;
+        _ = ended.send(());
     });
-    sender
+    (sender, end)
 }
 
 /// The chunks of a stream, and word of its end.
@@ -265,10 +285,26 @@ async fn supervise(
     mut control: StreamControl,
     mut sizes: mpsc::Receiver<TerminalSize>,
     mut ended: oneshot::Sender<ExitStatus>,
+    detach: Option<oneshot::Receiver<()>>,
     outputs: [Option<oneshot::Receiver<()>>; 2],
 ) {
+    let mut detach = std::pin::pin!(async {
+        let has_ended = match detach {
+            Some(end) => end.await.is_ok(),
+            None => false,
+        };
+        match has_ended {
+            true => tokio::time::sleep(LAST_WORDS).await,
+            false => std::future::pending().await,
+        }
+    });
     let status = loop {
         tokio::select! {
+            // Upstream: containerd's `Attach`. Letting go of the session ends its outputs.
+            () = &mut detach => {
+                drop(control);
+                break ExitStatus::Exited(0);
+            }
             result = control.wait() => break match result {
                 Ok(code) => ExitStatus::Exited(code),
                 Err(error) => ExitStatus::Failed(stdx::chain(&error)),
