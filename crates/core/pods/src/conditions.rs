@@ -2,7 +2,8 @@
 //!
 //! Upstream: `pkg/kubelet/status/generate.go`; other components' conditions stay as they are.
 
-use crate::status::{View, is_sandbox_ready, of_container, time};
+use crate::resize;
+use crate::status::{View, is_sandbox_ready, is_terminal, of_container, time};
 use crate::wanted::{Item, Role};
 use k8s_openapi::api::core::v1::{ContainerStatus, PodCondition, PodStatus};
 
@@ -26,7 +27,9 @@ impl Verdict {
 pub(crate) fn set(status: &mut PodStatus, view: &View<'_>, items: &[Item<'_>]) {
     let containers = containers_ready(status, items);
     let ready = ready(view, &containers);
-    let sandbox = Verdict { is_true: is_sandbox_ready(view.seen), reason: "", message: String::new() };
+    // What has ended has no use for its sandbox, which is taken away after this status was the last.
+    let has_sandbox = is_sandbox_ready(view.seen) && !is_terminal(status);
+    let sandbox = Verdict { is_true: has_sandbox, reason: "", message: String::new() };
     let ours = [
         ("PodReadyToStartContainers", sandbox),
         ("Initialized", initialized(status, items)),
@@ -37,9 +40,15 @@ pub(crate) fn set(status: &mut PodStatus, view: &View<'_>, items: &[Item<'_>]) {
     let before = view.before.conditions.as_deref().unwrap_or_default();
     let mut conditions: Vec<PodCondition> =
         ours.iter().map(|(kind, verdict)| condition(kind, verdict, before, view)).collect();
+    conditions.extend(
+        resize::conditions(view.pod, view.seen, items)
+            .into_iter()
+            .map(|(kind, reason, message)| condition(kind, &Verdict { is_true: true, reason, message }, before, view)),
+    );
     // Those of others: as the API has them now, since they are not ours to keep.
     let theirs = view.pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    conditions.extend(theirs.iter().filter(|other| !ours.iter().any(|(kind, _)| *kind == other.type_)).cloned());
+    let is_ours = |kind: &str| ours.iter().any(|(our, _)| *our == kind) || resize::CONDITIONS.contains(&kind);
+    conditions.extend(theirs.iter().filter(|other| !is_ours(&other.type_)).cloned());
     status.conditions = Some(conditions);
 }
 

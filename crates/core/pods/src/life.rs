@@ -32,6 +32,11 @@ pub enum Action {
         attempt: u32,
         kind: ProbeKind,
     },
+    /// Give the running container the limits its spec now has.
+    Resize {
+        container: String,
+        attempt: u32,
+    },
     /// Remove what is left of an older attempt; its log stays until the one after it.
     Forget {
         container: String,
@@ -150,6 +155,7 @@ impl Life {
         self.probes.take(&item, attempt, kind, outcome, now);
         let (reason, message) = match outcome {
             Outcome::Success => return None,
+            Outcome::Warning(output) => ("ProbeWarning", format!("{} probe warning: {output}", kind.title())),
             Outcome::Failure(output) => ("Unhealthy", format!("{} probe failed: {output}", kind.title())),
             Outcome::Unknown(error) => {
                 ("Unhealthy", format!("{} probe errored and resulted in unknown state: {error}", kind.title()))

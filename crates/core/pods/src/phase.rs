@@ -9,11 +9,14 @@ use k8s_openapi::api::core::v1::{ContainerStatus, PodStatus};
 #[derive(Default)]
 struct Count {
     pending_init: usize,
+    /// Failed and not started again.
     failed_init: usize,
     waiting: usize,
     running: usize,
     stopped: usize,
     succeeded: usize,
+    /// Of the stopped: will be started again.
+    restarting: usize,
 }
 
 /// `is_final`: nothing runs and nothing will.
@@ -21,13 +24,13 @@ pub(crate) fn of(status: &PodStatus, items: &[Item<'_>], policy: RestartPolicy, 
     let mut count = Count::default();
     for item in items {
         match item.role {
-            Role::Init | Role::Sidecar => count.init(item.role, of_container(status, item)),
-            Role::Main => count.main(of_container(status, item)),
+            Role::Init | Role::Sidecar => count.init(item, policy, of_container(status, item)),
+            Role::Main => count.main(item, policy, of_container(status, item)),
             Role::Ephemeral => {}
         }
     }
     let all_succeeded = count.stopped == count.succeeded;
-    if count.failed_init > 0 && policy == RestartPolicy::Never {
+    if count.failed_init > 0 {
         return "Failed";
     }
     if is_final {
@@ -40,22 +43,21 @@ pub(crate) fn of(status: &PodStatus, items: &[Item<'_>], policy: RestartPolicy, 
     if count.running > 0 || count.sidecars_only_left(status, items) {
         return "Running";
     }
-    match policy {
-        _ if count.stopped == 0 => "Pending",
-        RestartPolicy::Always => "Running",
-        _ if all_succeeded => "Succeeded",
-        RestartPolicy::Never => "Failed",
-        RestartPolicy::OnFailure => "Running",
+    match () {
+        () if count.stopped == 0 => "Pending",
+        () if count.restarting > 0 => "Running",
+        () if all_succeeded => "Succeeded",
+        () => "Failed",
     }
 }
 
 impl Count {
-    fn init(&mut self, role: Role, status: Option<&ContainerStatus>) {
+    fn init(&mut self, item: &Item<'_>, policy: RestartPolicy, status: Option<&ContainerStatus>) {
         let state = status.and_then(|status| status.state.as_ref());
         let ended = state.and_then(|state| state.terminated.as_ref());
         let last = status.and_then(|status| status.last_state.as_ref()).and_then(|state| state.terminated.as_ref());
         let is_waiting = state.is_some_and(|state| state.waiting.is_some());
-        match (role, ended) {
+        match (item.role, ended) {
             // Once started, a sidecar that ended is only being restarted.
             (Role::Sidecar, Some(_)) => {}
             (Role::Sidecar, None) => {
@@ -65,16 +67,16 @@ impl Count {
                     self.pending_init += 1;
                 }
             }
-            (_, Some(ended)) if ended.exit_code != 0 => self.failed_init += 1,
+            (_, Some(ended)) if ended.exit_code != 0 => {
+                self.pending_init += 1;
+                self.failed_init += usize::from(!item.restarts(policy, ended.exit_code));
+            }
             (_, Some(_)) => {}
             (_, None) => self.pending_init += 1,
         }
-        if role == Role::Init && ended.is_some_and(|ended| ended.exit_code != 0) {
-            self.pending_init += 1;
-        }
     }
 
-    fn main(&mut self, status: Option<&ContainerStatus>) {
+    fn main(&mut self, item: &Item<'_>, policy: RestartPolicy, status: Option<&ContainerStatus>) {
         let state = status.and_then(|status| status.state.as_ref());
         let last = status.and_then(|status| status.last_state.as_ref()).and_then(|state| state.terminated.as_ref());
         match state {
@@ -83,8 +85,13 @@ impl Count {
                 self.stopped += 1;
                 let code = state.terminated.as_ref().map_or(1, |ended| ended.exit_code);
                 self.succeeded += usize::from(code == 0);
+                self.restarting += usize::from(item.restarts(policy, code));
             }
-            _ if last.is_some() => self.stopped += 1,
+            // It waits for its next start.
+            _ if last.is_some() => {
+                self.stopped += 1;
+                self.restarting += 1;
+            }
             _ => self.waiting += 1,
         }
     }

@@ -43,6 +43,8 @@ impl ProbeKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Success,
+    /// As good as success, with something to tell.
+    Warning(String),
     /// With the probe's output.
     Failure(String),
     /// It could not be carried out: changes nothing.
@@ -81,6 +83,7 @@ impl Probes {
         item: &Item<'_>,
         seen: &ContainerSeen,
         before: Before,
+        kinds: &[ProbeKind],
         now: Timestamp,
     ) -> (Vec<ProbeKind>, Option<Timestamp>) {
         let ContainerState::Running { since } = seen.state else { return (Vec::new(), None) };
@@ -89,7 +92,7 @@ impl Probes {
         }
         let started = self.is_started(item, seen);
         let (mut due, mut next) = (Vec::new(), None::<Timestamp>);
-        for kind in ProbeKind::ALL {
+        for &kind in kinds {
             let Some(probe) = kind.of(item) else { continue };
             if started == (kind == ProbeKind::Startup) {
                 continue;
@@ -136,7 +139,7 @@ impl Probes {
         worker.due = (worker.due + period).max(now);
         let before = worker.verdict;
         match outcome {
-            Outcome::Success => {
+            Outcome::Success | Outcome::Warning(_) => {
                 worker.failures = 0;
                 worker.successes += 1;
                 if worker.successes >= probe.success_threshold.unwrap_or(1) {

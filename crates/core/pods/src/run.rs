@@ -2,6 +2,7 @@
 
 use crate::life::{Action, Ended, Life, Note, POD};
 use crate::probe::{Before, ProbeKind};
+use crate::resize::{self, Change};
 use crate::seen::{ContainerSeen, ContainerState, SandboxSeen, Seen};
 use crate::wanted::{Item, RestartPolicy, Role, grace, items, long_name, restart_policy, spec};
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
@@ -16,6 +17,8 @@ pub(crate) struct Round<'a> {
     pub items: Vec<Item<'a>>,
     pub policy: RestartPolicy,
     pub now: Timestamp,
+    /// Why the node can never give the pod what it asks for.
+    infeasible: Option<String>,
     actions: Vec<Action>,
     notes: Vec<Note>,
     wake: Option<Timestamp>,
@@ -25,7 +28,8 @@ impl<'a> Round<'a> {
     pub fn new(life: &'a mut Life, pod: &'a Pod, seen: &'a Seen, before: &'a PodStatus, now: Timestamp) -> Self {
         let (items, policy) = (items(pod), restart_policy(pod));
         let (actions, notes, wake) = (Vec::new(), Vec::new(), None);
-        Self { life, pod, seen, before, items, policy, now, actions, notes, wake }
+        let infeasible = resize::infeasible(pod, seen);
+        Self { life, pod, seen, before, items, policy, now, infeasible, actions, notes, wake }
     }
 
     pub fn finish(self) -> (Vec<Action>, Vec<Note>, Option<Timestamp>) {
@@ -132,7 +136,7 @@ impl<'a> Round<'a> {
     fn is_done(&self, items: &[Item<'_>]) -> bool {
         let ended_code = |item: &Item<'_>| {
             let exit = self.seen.latest(item.name).and_then(ContainerSeen::exit)?;
-            let is_final = !self.seen.is_busy(item.name) && !self.policy.restarts(item.role, exit.code);
+            let is_final = !self.seen.is_busy(item.name) && !item.restarts(self.policy, exit.code);
             is_final.then_some(exit.code)
         };
         let of = |role: Role| items.iter().filter(move |item| item.role == role);
@@ -156,13 +160,29 @@ impl<'a> Round<'a> {
                 let message = format!("Container {} definition changed, will be restarted", item.name);
                 self.stop(item, latest.attempt, grace(self.pod), message);
             }
-            ContainerState::Running { .. } => {}
+            ContainerState::Running { .. } => self.resize(item, latest),
             ContainerState::Exited(exit) => {
-                let is_changed = latest.image != item.image && item.role != Role::Init;
-                if is_changed || self.policy.restarts(item.role, exit.code) {
+                let is_changed = latest.image != item.image && item.role != Role::Init
+                    || resize::change(item, latest, self.infeasible.as_deref()) == Some(Change::Restart);
+                if is_changed || item.restarts(self.policy, exit.code) {
                     self.restart(item, latest.attempt, exit.finished_at, is_changed);
                 }
             }
+        }
+    }
+
+    /// Changes what the container may use, if its spec did.
+    fn resize(&mut self, item: &Item<'_>, seen: &ContainerSeen) {
+        let is_under_way = self.seen.resizing.contains_key(item.name);
+        match resize::change(item, seen, self.infeasible.as_deref()) {
+            Some(Change::InPlace) if !is_under_way => {
+                self.ask(Action::Resize { container: item.name.to_owned(), attempt: seen.attempt });
+            }
+            Some(Change::Restart) => {
+                let message = format!("Container {} resize requires restart", item.name);
+                self.stop(item, seen.attempt, grace(self.pod), message);
+            }
+            _ => {}
         }
     }
 
@@ -228,13 +248,26 @@ impl<'a> Round<'a> {
         if let Some(kind) = self.life.probes.condemned(item, seen) {
             return self.stop_condemned(item, seen.attempt, kind);
         }
+        self.probe(item, seen, &ProbeKind::ALL);
+    }
+
+    /// A container that is being stopped is still asked whether it is ready, and nothing else: clients go elsewhere
+    /// as soon as it says no. Upstream: `prober/worker.go`.
+    pub fn watch_ending(&mut self, item: &Item<'_>) {
+        let latest = self.seen.latest(item.name);
+        if let Some(seen) = latest.filter(|seen| matches!(seen.state, ContainerState::Running { .. })) {
+            self.probe(item, seen, &[ProbeKind::Readiness]);
+        }
+    }
+
+    fn probe(&mut self, item: &Item<'_>, seen: &ContainerSeen, kinds: &[ProbeKind]) {
         let status = crate::status::of_container(self.before, item);
         let same = status.filter(|status| status.container_id.as_deref() == Some(&*seen.id));
         let before = Before {
             is_started: same.is_some_and(|status| status.started == Some(true)),
             is_ready: same.is_some_and(|status| status.ready),
         };
-        let (due, next) = self.life.probes.due(item, seen, before, self.now);
+        let (due, next) = self.life.probes.due(item, seen, before, kinds, self.now);
         for kind in due {
             self.ask(Action::Probe { container: item.name.to_owned(), attempt: seen.attempt, kind });
         }
@@ -246,7 +279,7 @@ impl<'a> Round<'a> {
     fn stop_condemned(&mut self, item: &Item<'_>, attempt: u32, kind: ProbeKind) {
         let own = kind.of(item).and_then(|probe| probe.termination_grace_period_seconds);
         let grace = own.map_or(grace(self.pod), |seconds| Duration::from_secs(seconds.max(1).unsigned_abs()));
-        let restarts = if self.policy.restarts(item.role, 1) { ", will be restarted" } else { "" };
+        let restarts = if item.restarts(self.policy, 1) { ", will be restarted" } else { "" };
         let message = format!("Container {} failed {} probe{restarts}", item.name, kind.title().to_lowercase());
         self.stop(item, attempt, grace, message);
     }

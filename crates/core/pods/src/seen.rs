@@ -1,6 +1,7 @@
 //! What the driver sees of a pod on the node.
 
-use std::collections::BTreeSet;
+use k8s_openapi::api::core::v1::{ContainerUser, ResourceRequirements};
+use std::collections::{BTreeMap, BTreeSet};
 use stdx::Timestamp;
 
 /// The pod's surroundings: volumes, network and sandbox are made and unmade together.
@@ -30,12 +31,16 @@ pub struct Seen {
     /// Containers being started: from the pull to the end of the postStart hook.
     pub starting: BTreeSet<String>,
     pub stopping: BTreeSet<String>,
+    /// Containers whose limits are being changed, and why the last try failed (empty: none has).
+    pub resizing: BTreeMap<String, String>,
+    /// What all pods together may have of the node, `cpu` and `memory` in its base unit; empty: not known.
+    pub allocatable: BTreeMap<String, apimachinery::Quantity>,
     /// The pod is no longer in the API: stop what runs and clean up.
     pub is_gone: bool,
 }
 
 /// One attempt of one container.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ContainerSeen {
     pub name: String,
     /// The restart count.
@@ -47,6 +52,10 @@ pub struct ContainerSeen {
     /// The digest it came to.
     pub image_id: String,
     pub state: ContainerState,
+    /// What its limits were set from; None: not known, as in the spec.
+    pub resources: Option<ResourceRequirements>,
+    /// Whom its first process began as.
+    pub user: Option<ContainerUser>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,8 +16,10 @@ impl Round<'_> {
     pub fn shut_down(&mut self) {
         let items = std::mem::take(&mut self.items);
         let mut is_still = true;
-        // A pod that is no longer in the API was deleted by force.
-        let grace = if self.seen.is_gone { FORCED_GRACE } else { grace(self.pod) };
+        // A pod that is no longer in the API was deleted by force; one that harms the node is not asked twice.
+        let is_urgent = self.seen.is_gone || self.life.ended.as_ref().is_some_and(|ended| ended.reason == "Evicted");
+        let grace = if is_urgent { FORCED_GRACE } else { grace(self.pod) };
+        items.iter().for_each(|item| self.watch_ending(item));
         for item in items.iter().filter(|item| item.role != Role::Sidecar) {
             is_still &= !self.stop_if_alive(item, grace);
         }

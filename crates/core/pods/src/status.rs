@@ -5,7 +5,7 @@
 use crate::life::Life;
 use crate::seen::{ContainerSeen, ContainerState as State, Exit, SandboxSeen, Seen};
 use crate::wanted::{Item, Role, items, long_name, restart_policy};
-use crate::{conditions, phase};
+use crate::{conditions, phase, resize};
 use k8s_openapi::api::core::v1::{
     ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, HostIP,
     Pod, PodIP, PodStatus, VolumeMountStatus,
@@ -108,6 +108,7 @@ fn container(view: &View<'_>, item: &Item<'_>) -> ContainerStatus {
         None => without_attempt(view, item, before),
     };
     status.volume_mounts = volume_mounts(item);
+    (status.resources, status.allocated_resources) = resize::shown(item, shown);
     status
 }
 
@@ -143,6 +144,7 @@ fn of_attempt(
     status.container_id = Some(shown.id.clone());
     status.restart_count = i32::try_from(shown.attempt).unwrap_or(i32::MAX);
     status.last_state = Some(last_state(view, item, shown, before));
+    status.user.clone_from(&shown.user);
     match &shown.state {
         State::Running { since } => {
             status.started = Some(view.life.probes.is_started(item, shown));
@@ -168,7 +170,7 @@ fn of_attempt(
 
 /// What an ended container that will run again waits for; None shows its end.
 fn restart_wait(view: &View<'_>, item: &Item<'_>, attempt: u32, exit: &Exit) -> Option<ContainerState> {
-    if view.is_stopping || !restart_policy(view.pod).restarts(item.role, exit.code) {
+    if view.is_stopping || !item.restarts(restart_policy(view.pod), exit.code) {
         return None;
     }
     if let Some(held) = view.life.held.get(item.name) {

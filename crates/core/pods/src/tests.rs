@@ -2,7 +2,7 @@
 
 use crate::{Action, ContainerSeen, ContainerState, Exit, Life, Outcome, ProbeKind, SandboxSeen, Seen, Trouble};
 use expect_test::{Expect, expect};
-use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use k8s_openapi::api::core::v1::{Pod, PodStatus, ResourceRequirements};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -17,6 +17,8 @@ struct World {
     broken: Vec<(&'static str, Trouble)>,
     /// What probes of a container find; success without an entry.
     sick: Vec<(&'static str, ProbeKind)>,
+    /// Containers take their time to stop.
+    slow_stops: bool,
     shown: String,
     out: String,
 }
@@ -31,6 +33,7 @@ fn world(spec: Value) -> World {
         now: Timestamp::from_secs(1_000_000),
         broken: Vec::new(),
         sick: Vec::new(),
+        slow_stops: false,
         shown: String::new(),
         out: String::new(),
     }
@@ -48,10 +51,15 @@ impl World {
                 self.show(&status);
                 self.pod.status = Some(status);
             }
-            if step.actions.is_empty() {
+            let mut actions = step.actions;
+            // Asked for again in every round, with what is left of the grace.
+            actions.retain(
+                |action| !matches!(action, Action::Stop { container, .. } if self.seen.stopping.contains(container)),
+            );
+            if actions.is_empty() {
                 return self;
             }
-            for action in step.actions {
+            for action in actions {
                 self.carry_out(action);
             }
         }
@@ -90,15 +98,19 @@ impl World {
                 self.life.started(&container);
                 let state = ContainerState::Running { since: self.now };
                 let (id, image) = (format!("barque://{container}{attempt}"), format!("{container}-image"));
+                let name = container;
                 self.seen.containers.push(ContainerSeen {
-                    name: container,
                     attempt,
                     id,
                     image,
                     image_id: "i".into(),
                     state,
+                    resources: self.wanted_resources(&name),
+                    user: None,
+                    name,
                 });
             }
+            Action::Stop { container, .. } if self.slow_stops => _ = self.seen.stopping.insert(container),
             Action::Stop { container, .. } => self.exit(&container, 143),
             Action::Probe { container, attempt, kind } => {
                 let is_sick = self.sick.iter().any(|(name, sick)| *name == container && *sick == kind);
@@ -106,6 +118,11 @@ impl World {
                 if let Some(note) = self.life.probed(&self.pod, &container, attempt, kind, &outcome, self.now) {
                     writeln!(self.out, "  event {} {}", note.reason, note.message).unwrap();
                 }
+            }
+            Action::Resize { container, .. } => {
+                let wanted = self.wanted_resources(&container);
+                let seen = self.seen.containers.iter_mut().rfind(|seen| seen.name == container);
+                seen.unwrap().resources = wanted;
             }
             Action::Forget { container, attempt } => {
                 self.seen.containers.retain(|seen| (&*seen.name, seen.attempt) != (&*container, attempt));
@@ -119,8 +136,21 @@ impl World {
         }
     }
 
+    fn wanted_resources(&self, name: &str) -> Option<ResourceRequirements> {
+        let item = crate::items(&self.pod).into_iter().find(|item| item.name == name)?;
+        Some(item.container?.resources.clone().unwrap_or_default())
+    }
+
+    /// Sets the resources of the pod's first container, as a request to resize does.
+    fn resize(&mut self, resources: Value) -> &mut Self {
+        let spec = self.pod.spec.as_mut().unwrap();
+        spec.containers[0].resources = serde_json::from_value(resources).unwrap();
+        self.settle()
+    }
+
     fn exit(&mut self, name: &str, code: i32) {
         let now = self.now;
+        self.seen.stopping.remove(name);
         let newest = self.seen.containers.iter_mut().filter(|seen| seen.name == name).max_by_key(|seen| seen.attempt);
         let reason = if code == 0 { "Completed" } else { "Error" }.to_owned();
         let exit = Exit { code, signal: None, reason, message: String::new(), started_at: None, finished_at: now };
@@ -162,6 +192,7 @@ fn brief(action: &Action) -> String {
         Action::Stop { container, grace, message, .. } => {
             format!("stop {container} in {}s: {message}", grace.as_secs())
         }
+        Action::Resize { container, attempt } => format!("resize {container} #{attempt}"),
         Action::Forget { container, attempt } => format!("forget {container} #{attempt}"),
         other => format!("{other:?}").to_lowercase(),
     }
@@ -222,7 +253,7 @@ fn one_container_comes_and_goes() {
           start main #0
         0s Running [sandbox init ready] main=running+
           stop main in 30s: Stopping container main
-        0s Failed [sandbox init] main=Error
+        0s Failed [init] main=Error
           teardown
           delete
     "#]]);
@@ -267,7 +298,7 @@ fn a_sidecar_starts_before_and_stops_after_the_others() {
           main exits 0
         0s Running [sandbox init] side=running+ a=Completed+ main=Completed
           stop side in 30s: Stopping container side
-        0s Succeeded [sandbox init] side=Error a=Completed+ main=Completed
+        0s Succeeded [init] side=Error a=Completed+ main=Completed
     "#]]);
 }
 
@@ -310,7 +341,7 @@ fn a_job_that_fails_has_failed() {
           a exits 3
         0s Running [sandbox init] a=Error b=running+
           b exits 0
-        0s Failed [sandbox init] a=Error b=Completed
+        0s Failed [init] a=Error b=Completed
           teardown
           delete
     "#]]);
@@ -330,7 +361,7 @@ fn a_failed_init_container_fails_a_pod_that_never_restarts() {
           a exits 1
         0s Pending [sandbox] side=running+ a=Error main=PodInitializing
           stop side in 30s: Stopping container side
-        0s Failed [sandbox] side=Error a=Error main=PodInitializing
+        0s Failed [] side=Error a=Error main=PodInitializing
     "#]]);
 }
 
@@ -410,7 +441,7 @@ fn a_deadline_ends_the_pod() {
         0s Running [sandbox init ready] main=running+
           event DeadlineExceeded Pod was active on the node longer than the specified deadline
           stop main in 30s: Stopping container main
-        20s Failed (DeadlineExceeded) [sandbox init] main=Error
+        20s Failed (DeadlineExceeded) [init] main=Error
           teardown
     "#]]);
 }
@@ -467,7 +498,94 @@ fn a_forced_deletion_cleans_up_without_a_word() {
           start main #0
         0s Running [sandbox init ready] main=running+
           stop main in 1s: Stopping container main
-        0s Failed [sandbox init] main=Error
+        0s Failed [init] main=Error
           teardown
     "#]]);
+}
+
+#[test]
+fn readiness_is_asked_until_the_end() {
+    let mut spec = container("main");
+    spec["readinessProbe"] = json!({"exec": {"command": ["x"]}, "periodSeconds": 1, "failureThreshold": 1});
+    spec["livenessProbe"] = json!({"exec": {"command": ["x"]}, "periodSeconds": 1, "failureThreshold": 1});
+    let mut world = world(json!({"containers": [spec]}));
+    world.settle();
+    world.slow_stops = true;
+    world.delete(30);
+    world.sick = vec![("main", ProbeKind::Readiness), ("main", ProbeKind::Liveness)];
+    world.pass(2).ends("main", 0).check(expect![[r#"
+        0s Pending [init] main=ContainerCreating
+          prepare
+        0s Pending [sandbox init] main=ContainerCreating
+          start main #0
+        0s Running [sandbox init] main=running
+        0s Running [sandbox init ready] main=running+
+          stop main in 30s: Stopping container main
+          event Unhealthy Readiness probe failed: no
+        1s Running [sandbox init] main=running
+          event Unhealthy Readiness probe failed: no
+          main exits 0
+        2s Succeeded [init] main=Completed
+          teardown
+          delete
+    "#]]);
+}
+
+#[test]
+fn a_container_has_rules_of_its_own() {
+    let mut main = container("main");
+    main["restartPolicy"] = "Never".into();
+    main["restartPolicyRules"] = json!([{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]);
+    let mut other = container("other");
+    other["restartPolicy"] = "OnFailure".into();
+    let mut world = world(json!({"restartPolicy": "Never", "containers": [main, other]}));
+    world.settle().ends("main", 42).ends("main", 1).ends("other", 1).ends("other", 0).check(expect![[r#"
+        0s Pending [init] main=ContainerCreating other=ContainerCreating
+          prepare
+        0s Pending [sandbox init] main=ContainerCreating other=ContainerCreating
+          start main #0
+          start other #0
+        0s Running [sandbox init ready] main=running+ other=running+
+          main exits 42
+        0s Running [sandbox init] main=Error other=running+
+          start main #1
+        0s Running [sandbox init ready] main=running+*1 other=running+
+          main exits 1
+        0s Running [sandbox init] main=Error*1 other=running+
+          other exits 1
+        0s Running [sandbox init] main=Error*1 other=Error
+          start other #1
+        0s Running [sandbox init] main=Error*1 other=running+*1
+          other exits 0
+        0s Failed [init] main=Error*1 other=Completed*1
+    "#]]);
+}
+
+#[test]
+fn resources_change_in_place_or_with_a_restart() {
+    let amounts = |cpu: &str, memory: &str| json!({"requests": {"cpu": cpu, "memory": memory}});
+    let mut spec = container("main");
+    spec["resources"] = amounts("100m", "32Mi");
+    spec["resizePolicy"] = json!([{"resourceName": "memory", "restartPolicy": "RestartContainer"}]);
+    let mut world = world(json!({"containers": [spec]}));
+    world.seen.allocatable.insert("cpu".into(), apimachinery::Quantity::parse("2").unwrap());
+    world.settle();
+    world.out.clear();
+    world.resize(amounts("0.2", "32Mi")).resize(amounts("200m", "64Mi")).resize(amounts("3", "64Mi"));
+    world.check(expect![[r#"
+          resize main #0
+          stop main in 30s: Container main resize requires restart
+        0s Running [sandbox init] main=Error
+          start main #1
+        0s Running [sandbox init ready] main=running+*1
+    "#]]);
+    let status = world.pod.status.clone().unwrap();
+    let pending = status.conditions.iter().flatten().find(|condition| condition.type_ == "PodResizePending").unwrap();
+    let why = (pending.reason.as_deref().unwrap(), pending.message.as_deref().unwrap());
+    assert_eq!(why, ("Infeasible", "Node didn't have enough capacity: cpu, requested: 3000, capacity: 2000"));
+    let shown = serde_json::to_string(&status.container_statuses.unwrap()[0].resources).unwrap();
+    expect![[r#"{"requests":{"cpu":"200m","memory":"64Mi"}}"#]].assert_eq(&shown);
+    world.resize(amounts("200m", "64Mi"));
+    let status = world.pod.status.clone().unwrap();
+    assert!(!status.conditions.iter().flatten().any(|condition| condition.type_.starts_with("PodResize")));
 }

@@ -1,6 +1,6 @@
 //! Reading a pod's spec: its containers in the order they start, and how long they may take to stop.
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, ContainerRestartRule, Pod, PodSpec};
 use std::time::Duration;
 
 /// Upstream's default of `terminationGracePeriodSeconds`.
@@ -29,6 +29,18 @@ pub struct Item<'a> {
 }
 
 impl Item<'_> {
+    /// Whether the container is started again when it ended with this code: by its own rules, else by its own policy,
+    /// else by the pod's. Upstream: `podutil.ContainerShouldRestart`.
+    pub(crate) fn restarts(&self, policy: RestartPolicy, code: i32) -> bool {
+        let own = self.container.filter(|_| matches!(self.role, Role::Init | Role::Main));
+        let rules = own.and_then(|own| own.restart_policy_rules.as_deref()).unwrap_or_default();
+        if rules.iter().any(|rule| rule.action == "Restart" && is_for(rule, code)) {
+            return true;
+        }
+        let own = own.and_then(|own| own.restart_policy.as_deref());
+        own.map_or(policy, RestartPolicy::parse).restarts(self.role, code)
+    }
+
     /// `spec.containers{web}`: where events say they come from.
     pub fn field_path(&self) -> String {
         let list = match self.role {
@@ -62,7 +74,15 @@ fn item(container: &Container, role: Role) -> Item<'_> {
     Item { name: &container.name, image, role, container: Some(container) }
 }
 
-/// `spec.restartPolicy`.
+/// Whether a rule speaks of this exit code.
+fn is_for(rule: &ContainerRestartRule, code: i32) -> bool {
+    rule.exit_codes.as_ref().is_some_and(|codes| {
+        let is_listed = codes.values.iter().flatten().any(|listed| *listed == code);
+        is_listed == (codes.operator == "In")
+    })
+}
+
+/// `restartPolicy` of a pod or a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RestartPolicy {
     Always,
@@ -71,16 +91,20 @@ pub(crate) enum RestartPolicy {
 }
 
 pub(crate) fn restart_policy(pod: &Pod) -> RestartPolicy {
-    match spec(pod).and_then(|spec| spec.restart_policy.as_deref()) {
-        Some("Never") => RestartPolicy::Never,
-        Some("OnFailure") => RestartPolicy::OnFailure,
-        _ => RestartPolicy::Always,
-    }
+    RestartPolicy::parse(spec(pod).and_then(|spec| spec.restart_policy.as_deref()).unwrap_or_default())
 }
 
 impl RestartPolicy {
+    fn parse(text: &str) -> Self {
+        match text {
+            "Never" => Self::Never,
+            "OnFailure" => Self::OnFailure,
+            _ => Self::Always,
+        }
+    }
+
     /// Whether a container that ended with this code is started again.
-    pub fn restarts(self, role: Role, code: i32) -> bool {
+    fn restarts(self, role: Role, code: i32) -> bool {
         match (role, self) {
             (Role::Ephemeral, _) => false,
             (Role::Sidecar, _) => true,
@@ -98,7 +122,7 @@ pub(crate) fn spec(pod: &Pod) -> Option<&PodSpec> {
 }
 
 /// How long the pod's containers may take to stop. Never zero: a forced deletion still lets the kernel do its work.
-pub(crate) fn grace(pod: &Pod) -> Duration {
+pub fn grace(pod: &Pod) -> Duration {
     let of_deletion = pod.metadata.deletion_timestamp.as_ref().and(pod.metadata.deletion_grace_period_seconds);
     let of_spec = spec(pod).and_then(|spec| spec.termination_grace_period_seconds);
     let seconds = of_deletion.or(of_spec).unwrap_or(DEFAULT_GRACE);

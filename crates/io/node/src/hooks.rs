@@ -33,7 +33,7 @@ pub(crate) async fn run(
         return Ok(());
     }
     match (&hook.http_get, container) {
-        (Some(action), Some(container)) => probes::http::get(container, action, ip, HTTP_TIMEOUT).await,
+        (Some(action), Some(container)) => probes::http::call(container, action, ip, HTTP_TIMEOUT).await,
         // tcpSocket is accepted and does nothing, upstream as well.
         _ => Ok(()),
     }

@@ -19,25 +19,35 @@ pub(crate) use fields::{field, resource_field};
 pub(crate) use resources::{pod_resources, qos};
 
 /// One container of a pod, ephemeral ones in the form of the others.
-pub(crate) struct Target<'a>(Cow<'a, Container>);
+pub(crate) struct Target<'a> {
+    container: Cow<'a, Container>,
+    /// Whose processes an ephemeral container sees.
+    looks_at: Option<&'a str>,
+}
 
 impl<'a> Target<'a> {
     pub fn find(pod: &'a Pod, name: &str) -> Option<Self> {
         let spec = pod.spec.as_ref()?;
         let mut all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
         if let Some(container) = all.find(|container| container.name == name) {
-            return Some(Self(Cow::Borrowed(container)));
+            return Some(Self { container: Cow::Borrowed(container), looks_at: None });
         }
         let ephemeral = spec.ephemeral_containers.iter().flatten().find(|container| container.name == name)?;
-        Some(Self(Cow::Owned(as_container(ephemeral))))
+        let looks_at = ephemeral.target_container_name.as_deref();
+        Some(Self { container: Cow::Owned(as_container(ephemeral)), looks_at })
     }
 
     pub fn container(&self) -> &Container {
-        &self.0
+        &self.container
+    }
+
+    /// Its limits in the kernel's terms.
+    pub fn resources(&self) -> runtime::Resources {
+        resources::of_container(&self.container)
     }
 
     pub fn termination_message_policy(&self) -> &str {
-        self.0.termination_message_policy.as_deref().unwrap_or("File")
+        self.container.termination_message_policy.as_deref().unwrap_or("File")
     }
 }
 
@@ -101,9 +111,10 @@ pub(crate) async fn spec(
         stdin: container.stdin.unwrap_or(false),
         stdin_once: container.stdin_once.unwrap_or(false),
         tty: container.tty.unwrap_or(false),
+        target: target.looks_at.unwrap_or_default().to_owned(),
         mounts,
         security: security::of(agent, pod, container)?,
-        resources: resources::of_container(container),
+        resources: target.resources(),
         oom_score_adj: resources::oom_score(agent, pod, container),
         env,
         ..ContainerSpec::default()

@@ -2,8 +2,11 @@
 //!
 //! Jobs run inside the task, side by side; what each of them is about is known, so that nothing is done twice.
 
+mod admit;
+mod evict;
 mod prepare;
 mod report;
+mod resize;
 mod see;
 mod start;
 mod stop;
@@ -15,7 +18,7 @@ use client::ObjectRef;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, ResourceRequirements};
 use netplan::PodKey;
 use pods::{Action, Life, Note, Outcome, ProbeKind, Trouble};
 use runtime::ContainerKey;
@@ -44,6 +47,9 @@ enum Done {
     Started { container: String, image: String, result: Result<(), Trouble> },
     Stopped { container: String },
     Probed { container: String, attempt: u32, kind: ProbeKind, outcome: Outcome },
+    ResizeAgain(String),
+    Measured(Option<String>),
+    Resized { key: (String, u32), result: Result<ResourceRequirements, String> },
     Forgotten,
     Refreshed(Result<Mounted, Trouble>),
     Reported(Box<report::Written>),
@@ -63,11 +69,19 @@ struct Task {
     /// Containers being stopped, and by when.
     stopping: BTreeMap<String, watch::Sender<Instant>>,
     forgetting: BTreeSet<(String, u32)>,
+    /// Containers whose limits are being changed, and why the last try failed.
+    resizing: BTreeMap<String, String>,
+    /// What attempts have after a change of their limits.
+    resources: BTreeMap<(String, u32), ResourceRequirements>,
     /// Termination messages of ended attempts, read once.
     messages: BTreeMap<(String, u32), String>,
     report: report::Reporter,
+    /// It has been looked at whether the node takes the pod at all.
+    is_admitted: bool,
     is_deleting: bool,
     is_refreshing: bool,
+    is_measuring: bool,
+    measure_at: Option<Timestamp>,
     refresh_at: Option<Timestamp>,
     config_changes: u64,
     /// Waits after a failed teardown, status write or deletion.
@@ -97,9 +111,14 @@ impl Task {
             starting: BTreeMap::new(),
             stopping: BTreeMap::new(),
             forgetting: BTreeSet::new(),
+            resizing: BTreeMap::new(),
+            resources: BTreeMap::new(),
             messages: BTreeMap::new(),
+            is_admitted: has_remains,
             is_deleting: false,
             is_refreshing: false,
+            is_measuring: false,
+            measure_at: None,
             refresh_at: None,
             config_changes: 0,
             retry: Backoff::new(Duration::from_millis(200), Duration::from_secs(30)),
@@ -162,6 +181,7 @@ impl Task {
             self.refresh_at = Some(now);
         }
         self.report.labels_changed(&word.object).then(|| self.refresh_at = Some(now));
+        self.admit(&pod);
         let seen = self.see(&pod, word.is_gone);
         let step = self.life.step(&pod, &seen, now);
         for note in &step.notes {
@@ -177,8 +197,9 @@ impl Task {
             self.write_status();
         }
         self.refresh(&pod, now);
+        let measure_at = self.watch_storage(&pod, now);
         let refresh_at = self.refresh_at.filter(|_| !self.is_refreshing && self.surroundings.is_some());
-        [step.wake, self.retry_at, refresh_at].into_iter().flatten().min()
+        [step.wake, self.retry_at, refresh_at, measure_at].into_iter().flatten().min()
     }
 
     fn act(&mut self, pod: &Arc<Pod>, action: Action) {
@@ -187,6 +208,7 @@ impl Task {
             Action::Start { container, attempt } => self.start(pod, container, attempt),
             Action::Stop { container, attempt, grace, message } => self.stop(pod, container, attempt, grace, message),
             Action::Probe { container, attempt, kind } => self.probe(pod, container, attempt, kind),
+            Action::Resize { container, attempt } => self.resize(pod, container, attempt),
             Action::Forget { container, attempt } => self.forget(container, attempt),
             Action::Teardown => self.tear_down(),
             Action::Delete => self.delete(pod),
@@ -223,6 +245,9 @@ impl Task {
             }
             Done::Stopped { container } => _ = self.stopping.remove(&container),
             Done::Probed { container, attempt, kind, outcome } => self.probed(&container, attempt, kind, &outcome, now),
+            Done::Resized { key, result } => self.resized(key, result, now),
+            Done::Measured(excess) => self.measured(excess, now),
+            Done::ResizeAgain(container) => _ = self.resizing.remove(&container),
             Done::Forgotten => {}
             Done::Refreshed(result) => {
                 self.is_refreshing = false;
@@ -277,6 +302,7 @@ impl Task {
             return;
         }
         self.messages.remove(&(container.clone(), attempt));
+        self.resources.remove(&(container.clone(), attempt));
         let log = log_path(&self.agent.config, &self.key, &container, attempt);
         let Some(sandbox) = self.agent.runtime.get(&self.key.uid) else { return };
         let job = async move {

@@ -81,6 +81,10 @@ async fn prepare(agent: &Agent, pod: &Pod, key: &PodKey) -> Result<Surroundings,
     if let Some(lost) = agent.runtime.get(&key.uid).filter(|sandbox| !sandbox.is_alive()) {
         lost.remove().await.map_err(|error| failed(stdx::chain(&error)))?;
     }
+    if spec.host_users == Some(false) {
+        let text = "user namespaces (hostUsers: false) are not supported by this node's runtime; leave hostUsers out";
+        return Err(failed(format!("Failed to create pod sandbox: {text}")));
+    }
     let host_network = spec.host_network.unwrap_or(false);
     let plug = async {
         if host_network {

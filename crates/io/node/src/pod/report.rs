@@ -81,11 +81,20 @@ fn downward(pod: &Value) -> u64 {
     hasher.finish()
 }
 
+/// Conditions of ours that are taken away, not made false.
+const GONE_WHEN_FALSE: [&str; 2] = ["PodResizePending", "PodResizeInProgress"];
+
 /// Conditions merge by type and field by field: only those that differ, so that nobody else's is written, and with
 /// null for what they no longer say.
 fn changed_conditions(wanted: &Value, written: Option<&Value>) -> Value {
     let written = written.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let changed = wanted.as_array().into_iter().flatten().filter(|condition| !written.contains(condition));
+    let all = wanted.as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_over = |old: &&Value| {
+        GONE_WHEN_FALSE.contains(&old["type"].as_str().unwrap_or_default())
+            && !all.iter().any(|condition| condition["type"] == old["type"])
+    };
+    let over = written.iter().filter(is_over).map(|old| json!({"type": old["type"], "$patch": "delete"}));
+    let changed = all.iter().filter(|condition| !written.contains(condition));
     changed
         .map(|condition| {
             let mut condition = condition.clone();
@@ -97,6 +106,7 @@ fn changed_conditions(wanted: &Value, written: Option<&Value>) -> Value {
             }
             condition
         })
+        .chain(over)
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! What the node's side of a pod looks like now.
 
 use super::Task;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerUser, LinuxContainerUser, Pod};
 use pods::{ContainerSeen, ContainerState as State, Exit, SandboxSeen, Seen};
 use runtime::{ContainerState, ContainerStatus};
 use std::collections::BTreeMap;
@@ -15,6 +15,8 @@ const MAX_LOG_LINES: usize = 80;
 
 /// Notes kept with a container: the file of its termination message, and whether its log may replace it.
 pub(super) const MESSAGE_FILE: &str = "termination-message-file";
+/// The resources it was started with, as JSON.
+pub(super) const RESOURCES: &str = "resources";
 pub(super) const MESSAGE_POLICY: &str = "termination-message-policy";
 
 impl Task {
@@ -33,11 +35,21 @@ impl Task {
             sandbox_busy: self.sandbox_busy,
             pod_ips: ips.map(ToString::to_string).collect(),
             host_ips: self.agent.config.addresses.iter().map(ToString::to_string).collect(),
-            containers: attempts.into_iter().map(|status| seen(status, &mut self.messages)).collect(),
+            containers: attempts.into_iter().map(|status| self.seen(status)).collect(),
             starting: self.starting.keys().cloned().collect(),
             stopping: self.stopping.keys().cloned().collect(),
+            resizing: self.resizing.clone(),
+            allocatable: crate::node_object::allocatable(&self.agent),
             is_gone,
         }
+    }
+
+    fn seen(&mut self, status: ContainerStatus) -> ContainerSeen {
+        let key = (status.key.name.clone(), status.key.attempt);
+        let resized = self.resources.get(&key).cloned();
+        let at_start = || serde_json::from_str(status.annotations.get(RESOURCES)?).ok();
+        let resources = resized.or_else(at_start);
+        ContainerSeen { resources, ..seen(status, &mut self.messages) }
     }
 }
 
@@ -67,6 +79,14 @@ fn seen(status: ContainerStatus, messages: &mut BTreeMap<(String, u32), String>)
         image: status.image,
         image_id: status.image_id,
         state,
+        resources: None,
+        user: status.user.map(|user| ContainerUser {
+            linux: Some(LinuxContainerUser {
+                uid: user.uid.into(),
+                gid: user.gid.into(),
+                supplemental_groups: Some(user.groups.into_iter().map(i64::from).collect()),
+            }),
+        }),
     }
 }
 
@@ -102,9 +122,14 @@ fn end_of_log(path: &Path) -> String {
         return String::new();
     }
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().filter_map(|line| line.splitn(4, ' ').nth(3)).collect();
-    let joined: String =
-        lines[lines.len().saturating_sub(MAX_LOG_LINES)..].iter().flat_map(|line| [line, "\n"]).collect();
+    // `P`: a part of a line, or its begin when no more came.
+    let entry = |line| {
+        let mut fields = str::splitn(line, 4, ' ').skip(2);
+        let end = if fields.next()? == "P" { "" } else { "\n" };
+        Some([fields.next()?, end])
+    };
+    let lines: Vec<[&str; 2]> = text.lines().filter_map(entry).collect();
+    let joined: String = lines[lines.len().saturating_sub(MAX_LOG_LINES)..].iter().flatten().copied().collect();
     let from = joined.len().saturating_sub(MAX_LOG as usize);
     let from = (from..joined.len()).find(|at| joined.is_char_boundary(*at)).unwrap_or(joined.len());
     joined[from..].to_owned()

@@ -1,5 +1,6 @@
 //! Starting a container: image, environment, mounts, the process, the postStart hook.
 
+use super::stop::Stop;
 use super::{Done, Surroundings, Task, container_reference, see};
 use crate::agent::Agent;
 use crate::config::Config;
@@ -12,11 +13,7 @@ use pods::Trouble;
 use runtime::{ContainerKey, ContainerState, Sandbox};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// What a container whose postStart hook failed is given to stop. Upstream: `minimumGracePeriodInSeconds`.
-const HOOK_FAILED_GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) fn log_folder(config: &Config, key: &PodKey) -> PathBuf {
     config.log_dir.join(format!("{}_{}_{}", key.namespace, key.name, key.uid))
@@ -96,7 +93,7 @@ impl Start {
         let key = self.create(&sandbox, &target, &image).await.inspect_err(|trouble| {
             self.agent.events.warning(&self.about, "Failed", format!("Error: {}", trouble.message));
         })?;
-        self.agent.events.normal(&self.about, "Created", format!("Created container: {}", self.name));
+        self.agent.events.normal(&self.about, "Created", "Container created");
         if let Err(error) = sandbox.start(&key).await {
             // The runtime keeps it as ended: it is restarted as its pod's policy says.
             self.agent.events.warning(&self.about, "Failed", format!("Error: {}", stdx::chain(&error)));
@@ -104,7 +101,7 @@ impl Start {
             let message = stdx::chain(&error);
             return if is_recorded { Ok(()) } else { Err(Trouble { reason: error.reason().to_owned(), message }) };
         }
-        self.agent.events.normal(&self.about, "Started", format!("Started container {}", self.name));
+        self.agent.events.normal(&self.about, "Started", "Container started");
         drop(_place);
         self.post_start(&sandbox, &key).await;
         Ok(())
@@ -126,6 +123,9 @@ impl Start {
         spec.image_id.clone_from(&image.id);
         spec.log_path = Some(log_path(&self.agent.config, &self.key, &self.name, self.attempt));
         let policy = target.termination_message_policy().to_owned();
+        if let Ok(resources) = serde_json::to_string(&target.container().resources.clone().unwrap_or_default()) {
+            spec.annotations.insert(see::RESOURCES.to_owned(), resources);
+        }
         spec.annotations.insert(see::MESSAGE_POLICY.to_owned(), policy);
         let file = crate::mounts::termination_file(&self.agent.config, &self.key.uid, &self.name, self.attempt);
         spec.annotations.insert(see::MESSAGE_FILE.to_owned(), file.display().to_string());
@@ -141,10 +141,12 @@ impl Start {
         let ip = self.surroundings.ips.first().copied();
         let ran = self.cancel.run_until_cancelled(hooks::run(sandbox, key, container, hook, ip)).await;
         let Some(Err(error)) = ran else { return };
-        self.agent.events.warning(&self.about, "FailedPostStartHook", format!("PostStartHook failed: {error}"));
+        // What the hook said may be secret: it is not for everybody who may read events.
+        tracing::debug!(pod = %self.key, container = self.name, error, "a postStart hook failed");
+        self.agent.events.warning(&self.about, "FailedPostStartHook", "PostStartHook failed");
         self.agent.events.normal(&self.about, "Killing", "FailedPostStartHook");
-        if let Err(error) = sandbox.stop(key, HOOK_FAILED_GRACE).await {
-            tracing::warn!(pod = %self.key, error = %stdx::chain(&error), "a container whose hook failed was not stopped");
-        }
+        let mut stop = Stop::new(&self.agent, &self.pod, sandbox, key, ip);
+        // Deleted meanwhile: then it is stopped as the deletion says.
+        self.cancel.run_until_cancelled(stop.run(true)).await;
     }
 }

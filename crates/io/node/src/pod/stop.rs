@@ -43,7 +43,7 @@ impl Task {
     }
 }
 
-struct Stop {
+pub(super) struct Stop {
     agent: Arc<Agent>,
     pod: Arc<Pod>,
     sandbox: Sandbox,
@@ -54,7 +54,14 @@ struct Stop {
 }
 
 impl Stop {
-    async fn run(&mut self, is_running: bool) {
+    /// With the pod's own grace, and nobody to make it shorter.
+    pub fn new(agent: &Arc<Agent>, pod: &Arc<Pod>, sandbox: &Sandbox, key: &ContainerKey, ip: Option<IpAddr>) -> Self {
+        let grace = pods::grace(pod);
+        let (_, deadline) = watch::channel(Instant::now() + grace);
+        Self { agent: agent.clone(), pod: pod.clone(), sandbox: sandbox.clone(), key: key.clone(), ip, deadline }
+    }
+
+    pub async fn run(&mut self, is_running: bool) {
         let grace = self.deadline.borrow_and_update().duration_since(Instant::now());
         if is_running {
             let mut deadline = self.deadline.clone();
@@ -86,7 +93,9 @@ impl Stop {
         let ran = tokio::time::timeout(grace, hooks::run(&self.sandbox, &self.key, container, hook, self.ip)).await;
         if let Ok(Err(error)) = ran {
             let about = container_reference(&self.pod, &self.key.name);
-            self.agent.events.warning(&about, "FailedPreStopHook", format!("PreStopHook failed: {error}"));
+            // What the hook said may be secret: it is not for everybody who may read events.
+            tracing::debug!(container = %self.key, error, "a preStop hook failed");
+            self.agent.events.warning(&about, "FailedPreStopHook", "PreStopHook failed");
         }
     }
 }

@@ -36,9 +36,10 @@ pub(crate) async fn run(
         let Some(sandbox) = agent.runtime.get(uid) else { return Outcome::Unknown("the pod's sandbox is gone".into()) };
         return exec::run(&sandbox, key, action.command.as_deref().unwrap_or_default(), timeout).await;
     }
-    let result = if let Some(action) = &probe.http_get {
-        http::get(container, action, ip, timeout).await
-    } else if let Some(action) = &probe.tcp_socket {
+    if let Some(action) = &probe.http_get {
+        return http::probe(container, action, ip, timeout).await;
+    }
+    let result = if let Some(action) = &probe.tcp_socket {
         tcp::connect(container, action, ip, timeout).await
     } else if let Some(action) = &probe.grpc {
         grpc::check(action, ip, timeout).await

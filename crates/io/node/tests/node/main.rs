@@ -2,6 +2,7 @@
 //! Needs root and the packages busybox-static, nftables and iproute2.
 
 mod archive;
+mod more_pods;
 mod pods;
 mod survival;
 mod volumes;
@@ -26,6 +27,11 @@ tests!(
     pods::environment_and_security,
     pods::logs_and_exec,
     pods::missing_image_and_config,
+    more_pods::resize_in_place,
+    more_pods::readiness_while_ending,
+    more_pods::attached_clients_leave,
+    more_pods::refused_and_evicted,
+    more_pods::what_a_container_finds,
     volumes::of_objects_follow_changes,
     volumes::of_the_node,
     volumes::flex_drivers,

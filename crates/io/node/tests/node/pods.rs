@@ -20,7 +20,7 @@ pub fn comes_and_goes_quickly() {
             assert!(status["podIP"].as_str().unwrap().starts_with("10.42.0."), "{status:#}");
             assert_eq!((&status["hostIP"], &status["qosClass"]), (&"192.0.2.1".into(), &"BestEffort".into()));
             assert!(container(&pod, "main")["containerID"].as_str().unwrap().starts_with("barque://"));
-            world.until_event(&name, "Started container main").await;
+            world.until_event(&name, "Started Container started").await;
             let begun = Instant::now();
             world.delete(&name).await;
             world.until_gone(&name).await;
