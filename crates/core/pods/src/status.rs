@@ -100,7 +100,7 @@ fn container(view: &View<'_>, item: &Item<'_>) -> ContainerStatus {
     // An attempt that is being started is not shown before its postStart hook is done.
     let is_starting = view.seen.starting.contains(item.name);
     let latest = view.seen.latest(item.name);
-    let shown = latest.filter(|latest| !matches!(latest.state, State::Created));
+    let shown = latest.filter(|latest| has_begun(latest));
     let mut status = match shown {
         Some(shown) if is_starting && shown.is_alive() => unchanged_or_waiting(view, item, before),
         Some(_) if is_starting && before.is_some_and(is_waiting) => unchanged_or_waiting(view, item, before),
@@ -110,6 +110,15 @@ fn container(view: &View<'_>, item: &Item<'_>) -> ContainerStatus {
     status.volume_mounts = volume_mounts(item);
     (status.resources, status.allocated_resources) = resize::shown(item, shown);
     status
+}
+
+/// An attempt that was ended before its command ran is none; one whose command could not run is.
+fn has_begun(seen: &ContainerSeen) -> bool {
+    match &seen.state {
+        State::Created => false,
+        State::Running { .. } => true,
+        State::Exited(exit) => exit.started_at.is_some() || exit.reason == "StartError",
+    }
 }
 
 fn is_waiting(status: &ContainerStatus) -> bool {

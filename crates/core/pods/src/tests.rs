@@ -153,7 +153,7 @@ impl World {
         self.seen.stopping.remove(name);
         let newest = self.seen.containers.iter_mut().filter(|seen| seen.name == name).max_by_key(|seen| seen.attempt);
         let reason = if code == 0 { "Completed" } else { "Error" }.to_owned();
-        let exit = Exit { code, signal: None, reason, message: String::new(), started_at: None, finished_at: now };
+        let exit = Exit { code, signal: None, reason, message: String::new(), started_at: Some(now), finished_at: now };
         newest.unwrap().state = ContainerState::Exited(exit);
     }
 
@@ -588,4 +588,27 @@ fn resources_change_in_place_or_with_a_restart() {
     world.resize(amounts("200m", "64Mi"));
     let status = world.pod.status.clone().unwrap();
     assert!(!status.conditions.iter().flatten().any(|condition| condition.type_.starts_with("PodResize")));
+}
+
+#[test]
+fn a_container_that_was_ended_before_it_began_is_not_shown() {
+    let mut world = world(json!({"restartPolicy": "Never", "containers": [container("main")]}));
+    world.settle();
+    let exit = Exit {
+        code: 137,
+        signal: Some(9),
+        reason: "Error".into(),
+        message: String::new(),
+        started_at: None,
+        finished_at: world.now,
+    };
+    world.seen.containers[0].state = ContainerState::Exited(exit);
+    world.life = Life::default();
+    world.pod.status = None;
+    world.out.clear();
+    world.delete(30).check(expect![[r#"
+        0s Failed [init] main=ContainerCreating
+          teardown
+          delete
+    "#]]);
 }
