@@ -189,9 +189,7 @@ fn volume(
         config_error(format!("cannot find volume \"{}\" to mount into container \"{container}\"", wanted.name))
     })?;
     let inside = match (wanted.sub_path.as_deref(), wanted.sub_path_expr.as_deref()) {
-        (_, Some(expression)) if !expression.is_empty() => {
-            env::expand_all(expression, env).map_err(|name| config_error(format!("missing value for {name:?}")))?
-        }
+        (_, Some(expression)) if !expression.is_empty() => env::expand_all(expression, env).map_err(config_error)?,
         (Some(path), _) => path.to_owned(),
         _ => String::new(),
     };

@@ -9,7 +9,7 @@ use client::{Object, Scope, resources};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Container, EnvVarSource, Pod, Secret, Service};
 use pods::Trouble;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -185,17 +185,22 @@ fn of_service(service: &Service) -> Vec<(String, String)> {
 
 /// Replaces `$(NAME)`; `$$` is a dollar sign; a name that is not known stays as written.
 pub(crate) fn expand(text: &str, known: &Lookup) -> String {
-    expand_noting(text, known, &mut None)
+    expand_noting(text, known, &mut BTreeSet::new())
 }
 
-/// As [`expand`]; the error is the first name that is not known.
+/// As [`expand`]; the error names what is not known or empty. Upstream: `ExpandContainerVolumeMounts`.
 pub(crate) fn expand_all(text: &str, known: &Lookup) -> Result<String, String> {
-    let mut missing = None;
-    let expanded = expand_noting(text, known, &mut missing);
-    missing.map_or(Ok(expanded), Err)
+    let mut missing = BTreeSet::new();
+    let full = known.iter().filter(|(_, value)| !value.is_empty());
+    let full = full.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let expanded = expand_noting(text, &full, &mut missing);
+    match missing.is_empty() {
+        true => Ok(expanded),
+        false => Err(format!("missing value for {}", missing.into_iter().collect::<Vec<_>>().join(", "))),
+    }
 }
 
-fn expand_noting(text: &str, known: &Lookup, missing: &mut Option<String>) -> String {
+fn expand_noting(text: &str, known: &Lookup, missing: &mut BTreeSet<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -208,7 +213,7 @@ fn expand_noting(text: &str, known: &Lookup, missing: &mut Option<String>) -> St
             match known.get(name) {
                 Some(value) => out.push_str(value),
                 None => {
-                    missing.get_or_insert_with(|| name.to_owned());
+                    missing.insert(name.to_owned());
                     out.push_str(&rest[..name.len() + 3]);
                 }
             }
@@ -240,7 +245,9 @@ mod tests {
             assert_eq!(expand(text, &known), expanded, "{text}");
         }
         assert_eq!(expand_all("$(A)/$$(C)", &known), Ok("1/$(C)".to_owned()));
-        assert_eq!(expand_all("$(A)/$(C)/$(D)", &known), Err("C".to_owned()));
+        assert_eq!(expand_all("$(A)/$(C)/$(D)", &known), Err("missing value for C, D".to_owned()));
+        let empty = Lookup::from([("A".to_owned(), String::new())]);
+        assert_eq!(expand_all("$(A)", &empty), Err("missing value for A".to_owned()));
     }
 
     #[test]

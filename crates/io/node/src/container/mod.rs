@@ -42,8 +42,8 @@ impl<'a> Target<'a> {
     }
 
     /// Its limits in the kernel's terms.
-    pub fn resources(&self) -> runtime::Resources {
-        resources::of_container(&self.container)
+    pub fn resources(&self, pod: &Pod) -> runtime::Resources {
+        resources::of_container(pod, &self.container)
     }
 
     pub fn termination_message_policy(&self) -> &str {
@@ -114,7 +114,7 @@ pub(crate) async fn spec(
         target: target.looks_at.unwrap_or_default().to_owned(),
         mounts,
         security: security::of(agent, pod, container)?,
-        resources: target.resources(),
+        resources: target.resources(pod),
         oom_score_adj: resources::oom_score(agent, pod, container),
         env,
         ..ContainerSpec::default()

@@ -24,11 +24,14 @@ pub(crate) fn qos(pod: &Pod) -> Qos {
     }
 }
 
-pub(super) fn of_container(container: &Container) -> Resources {
+/// What the container may use: without limits of its own as much as its pod. Upstream: `getCPULimit`, `getMemoryLimit`.
+pub(super) fn of_container(pod: &Pod, container: &Container) -> Resources {
     let resources = container.resources.as_ref();
     let limits = resources.and_then(|resources| resources.limits.as_ref());
     let requests = resources.and_then(|resources| resources.requests.as_ref());
-    limited(get(requests, "cpu").or(get(limits, "cpu")), get(limits, "cpu"), get(limits, "memory"))
+    let whole = pod.spec.as_ref().and_then(|spec| spec.resources.as_ref()?.limits.as_ref());
+    let limit = |name: &str| get(limits, name).or_else(|| get(whole, name));
+    limited(get(requests, "cpu").or(get(limits, "cpu")), limit("cpu"), limit("memory"))
 }
 
 fn get(list: Option<&BTreeMap<String, Text>>, name: &str) -> Option<Quantity> {

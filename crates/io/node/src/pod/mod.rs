@@ -180,7 +180,11 @@ impl Task {
             self.life.nudge(now);
             self.refresh_at = Some(now);
         }
-        self.report.labels_changed(&word.object).then(|| self.refresh_at = Some(now));
+        if self.report.labels_changed(&word.object) {
+            // Paths and variables may come from them.
+            self.life.nudge(now);
+            self.refresh_at = Some(now);
+        }
         self.admit(&pod);
         let seen = self.see(&pod, word.is_gone);
         let step = self.life.step(&pod, &seen, now);

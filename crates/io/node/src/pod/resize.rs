@@ -50,7 +50,7 @@ impl Task {
 
 async fn resize(sandbox: &Sandbox, pod: &Pod, key: &ContainerKey) -> Result<ResourceRequirements, String> {
     let target = Target::find(pod, &key.name).ok_or("the pod has no such container")?;
-    let wanted = target.resources();
+    let wanted = target.resources(pod);
     let text = |error: runtime::Error| stdx::chain(&error);
     if let Some(limit) = wanted.memory_limit.and_then(|limit| u64::try_from(limit).ok()) {
         let stats = sandbox.stats().map_err(text)?;

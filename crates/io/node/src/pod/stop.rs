@@ -66,6 +66,8 @@ impl Stop {
         if is_running {
             let mut deadline = self.deadline.clone();
             tokio::select! {
+                // It went by itself: nobody is left to prepare for the end.
+                Ok(_) = self.sandbox.wait(&self.key) => {}
                 () = self.pre_stop(grace) => {}
                 Ok(()) = deadline.changed() => {}
             }

@@ -29,6 +29,7 @@ tests!(
     pods::missing_image_and_config,
     more_pods::resize_in_place,
     more_pods::readiness_while_ending,
+    more_pods::hooks_end_with_their_container,
     more_pods::attached_clients_leave,
     more_pods::refused_and_evicted,
     more_pods::what_a_container_finds,

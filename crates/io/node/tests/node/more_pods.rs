@@ -63,6 +63,24 @@ pub fn readiness_while_ending() {
     });
 }
 
+pub fn hooks_end_with_their_container() {
+    on_a_node(async |world| {
+        let mut main = script("main", "while [ ! -e /tmp/go ]; do sleep 0.02; done; exit 3");
+        main["lifecycle"] = json!({"preStop": {"sleep": {"seconds": 25}}});
+        world
+            .pod("p", json!({"containers": [main], "terminationGracePeriodSeconds": 30, "restartPolicy": "Never"}))
+            .await;
+        world.until_phase("p", "Running").await;
+        world.delete("p").await;
+        world.until_event("p", "Killing Stopping container main").await;
+        world.exec("p", "touch /tmp/go").await;
+        let begun = std::time::Instant::now();
+        world.until_gone("p").await;
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10));
+        world
+    });
+}
+
 pub fn attached_clients_leave() {
     on_a_node(async |world| {
         let mut main = script("main", "cat && echo end");
@@ -136,9 +154,15 @@ pub fn what_a_container_finds() {
         let pod = world.until_phase("last", "Failed").await;
         assert_eq!(container(&pod, "main")["state"]["terminated"]["message"], "DONE");
         let mut lost = script("main", SLEEP);
+        let field = json!({"fieldRef": {"fieldPath": "metadata.annotations['path']"}});
+        lost["env"] = json!([{"name": "NOBODY", "valueFrom": field}]);
         lost["volumeMounts"] = json!([{"name": "disk", "mountPath": "/disk", "subPathExpr": "$(NOBODY)"}]);
         world.pod("lost", json!({"containers": [lost], "volumes": [{"name": "disk", "emptyDir": {}}]})).await;
-        world.until_event("lost", "Failed Error: missing value for \"NOBODY\"").await;
+        world.until_event("lost", "Failed Error: missing value for NOBODY").await;
+        let patch = json!({"metadata": {"annotations": {"path": "found"}}});
+        let options = WriteOptions::default();
+        world.api.patch(&resources::PODS, "default", "lost", PatchKind::Merge, patch, options).await.unwrap();
+        world.until_phase("lost", "Running").await;
         world
     });
 }
