@@ -32,7 +32,12 @@ static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::n
 ///
 /// # Errors
 /// As upstream: 400 for a name that makes no sense, 404 for what does not exist, 503 for what does not answer.
-pub async fn serve(server: &Server, call: &Call<'_>, parts: Parts, body: Incoming) -> ApiResult<Response<StreamBody>> {
+pub async fn serve(
+    server: &Server,
+    call: &Call<'_>,
+    parts: Parts,
+    body: &mut Option<Incoming>,
+) -> ApiResult<Response<StreamBody>> {
     let place = Arc::clone(&PLACES).try_acquire_owned().map_err(|_| {
         ApiError::new(Reason::TooManyRequests, format!("{MOST} requests are being proxied; end some and try again"))
     })?;
@@ -45,7 +50,10 @@ pub async fn serve(server: &Server, call: &Call<'_>, parts: Parts, body: Incomin
     }
     match target {
         Target::Agent { node } => node::answer(server, &node, &rest).await,
-        Target::Address(address) => forward::forward(&address, &prefix, &rest, parts, body, place).await,
+        Target::Address(address) => {
+            let body = body.take().ok_or_else(|| ApiError::internal("the body has been read already"))?;
+            forward::forward(&address, &prefix, &rest, parts, body, place).await
+        }
     }
 }
 
