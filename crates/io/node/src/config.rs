@@ -44,7 +44,8 @@ pub struct Config {
 pub struct EvictionHard {
     /// Bytes of memory that must be available. Default 100 MiB.
     pub memory_available: u64,
-    /// Percent of the data file system that must be free. Default 10.
+    /// Percent of the data file system that must be free. Default 5, as in k3s: upstream's 10 keeps tens of gigabytes of a
+    /// large disk empty.
     pub disk_available_percent: u8,
 }
 
@@ -69,7 +70,7 @@ impl Config {
                 "/usr/libexec/barque/volume/exec".into(),
             ],
             image_gc_percent: (85, 80),
-            eviction: EvictionHard { memory_available: 100 << 20, disk_available_percent: 10 },
+            eviction: EvictionHard { memory_available: 100 << 20, disk_available_percent: 5 },
         }
     }
 

@@ -87,9 +87,14 @@ pub(crate) fn meminfo(name: &str) -> u64 {
     kib * 1024
 }
 
-/// Total and available bytes of the file system of a folder.
+/// Usable and available bytes of the file system of a folder. Usable is what `df` reckons its percentage from: blocks
+/// kept for others (root's reserve, quotas) are neither free nor filled by us.
 pub(crate) fn disk(path: &Path) -> (u64, u64) {
-    rustix::fs::statvfs(path).map_or((0, 0), |stat| (stat.f_blocks * stat.f_frsize, stat.f_bavail * stat.f_frsize))
+    let of = |stat: rustix::fs::StatVfs| {
+        let usable = stat.f_blocks.saturating_sub(stat.f_bfree) + stat.f_bavail;
+        (usable * stat.f_frsize, stat.f_bavail * stat.f_frsize)
+    };
+    rustix::fs::statvfs(path).map_or((0, 0), of)
 }
 
 /// Registers, and sends heartbeats until the agent stops.
