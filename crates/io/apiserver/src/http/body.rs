@@ -37,7 +37,14 @@ pub fn chunks(stream: impl Stream<Item = Bytes> + Send + 'static) -> StreamBody 
 /// # Errors
 /// 413 if it is larger than [`MAX_BODY`], 400 if it breaks off or is no gzip where it says so.
 pub async fn read(headers: &HeaderMap, body: &mut Option<Incoming>) -> ApiResult<Bytes> {
-    let Some(mut body) = body.take() else { return Ok(Bytes::new()) };
+    let Some(body) = body.take() else { return Ok(Bytes::new()) };
+    gather(headers, body).await
+}
+
+async fn gather<B>(headers: &HeaderMap, mut body: B) -> ApiResult<Bytes>
+where
+    B: Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
+{
     if body.size_hint().lower() > MAX_BODY as u64 {
         return refuse(body).await;
     }
@@ -66,14 +73,14 @@ pub async fn read(headers: &HeaderMap, body: &mut Option<Incoming>) -> ApiResult
     }
 }
 
-async fn refuse(body: Incoming) -> ApiResult<Bytes> {
+async fn refuse(body: impl Body<Data = Bytes> + Unpin) -> ApiResult<Bytes> {
     take_rest(body).await;
     Err(too_large())
 }
 
 /// Clients that are still sending would take an answer for a broken connection (over HTTP/2 their stream is reset behind
 /// it): what they send is taken and dropped, as far as that makes sense.
-pub async fn take_rest(mut body: Incoming) {
+pub async fn take_rest(mut body: impl Body<Data = Bytes> + Unpin) {
     let mut left = MAX_DROPPED;
     while !body.is_end_stream()
         && let Ok(Some(Ok(frame))) = tokio::time::timeout(DROP_PAUSE, body.frame()).await
@@ -132,4 +139,45 @@ fn summary(bytes: &[u8]) -> String {
     }
     let hex: String = start.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{hex}{more}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+
+    async fn gathered(pieces: &[&'static [u8]], packed: bool) -> ApiResult<Bytes> {
+        let mut headers = HeaderMap::new();
+        if packed {
+            headers.insert(CONTENT_ENCODING, http::HeaderValue::from_static("gzip"));
+        }
+        let pieces: Vec<Bytes> = pieces.iter().map(|piece| Bytes::from_static(piece)).collect();
+        gather(&headers, chunks(stream::iter(pieces))).await
+    }
+
+    #[tokio::test]
+    async fn bodies_are_put_together_however_they_come() {
+        let whole = b"abcdefgh";
+        for first in 0..=whole.len() {
+            for second in first..=whole.len() {
+                for third in second..=whole.len() {
+                    let pieces = [&whole[..first], &whole[first..second], &whole[second..third], &whole[third..]];
+                    assert_eq!(gathered(&pieces, false).await.unwrap(), &whole[..], "{pieces:?}");
+                }
+            }
+        }
+        assert_eq!(gathered(&[], false).await.unwrap(), "");
+        // gzip of "hello", in pieces too.
+        const PACKED: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff\xcb\x48\xcd\xc9\xc9\x07\0\x86\xa6\x10\x36\x05\0\0\0";
+        let pieces = [&PACKED[..1], &PACKED[1..9], &PACKED[9..20], &PACKED[20..]];
+        assert_eq!(gathered(&pieces, true).await.unwrap(), "hello");
+        assert_eq!(gathered(&pieces[..2], true).await.unwrap_err().code(), 400);
+    }
+
+    #[tokio::test]
+    async fn the_bound_is_that_of_the_whole() {
+        static HALF: [u8; MAX_BODY / 2] = [b' '; MAX_BODY / 2];
+        assert_eq!(gathered(&[&HALF, &HALF], false).await.unwrap().len(), MAX_BODY);
+        assert_eq!(gathered(&[&HALF, &HALF, b" "], false).await.unwrap_err().code(), 413);
+    }
 }
