@@ -12,28 +12,41 @@ use prometheus_client::registry::Registry;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    verb: String,
+struct DurationLabels {
+    verb: &'static str,
+    dry_run: &'static str,
     group: String,
     version: String,
     resource: String,
     subresource: String,
-    scope: String,
-    code: u16,
+    scope: &'static str,
+    component: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DurationLabels {
-    verb: String,
+struct RequestLabels {
+    verb: &'static str,
+    dry_run: &'static str,
     group: String,
     version: String,
     resource: String,
+    subresource: String,
+    scope: &'static str,
+    component: &'static str,
+    code: u16,
 }
 
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<DurationLabels, Histogram>,
+}
+
+/// A number as it is when a scraper asks: its name, what it means, and its values by label (`resource="pods"`).
+pub struct Gauge {
+    pub name: &'static str,
+    pub help: &'static str,
+    pub values: Vec<(String, u64)>,
 }
 
 impl Default for Metrics {
@@ -43,62 +56,138 @@ impl Default for Metrics {
         let mut registry = Registry::default();
         registry.register(
             "apiserver_request",
-            "Counter of apiserver requests broken out for each verb, resource and HTTP response code",
+            "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code",
             requests.clone(),
         );
         registry.register(
             "apiserver_request_duration_seconds",
-            "Response latency distribution in seconds for each verb and resource",
+            "Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component",
             durations.clone(),
         );
         Self { registry, requests, durations }
     }
 }
 
+/// Upstream's.
 fn buckets() -> impl Iterator<Item = f64> {
-    [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0].into_iter()
+    [
+        0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0,
+        30.0, 45.0, 60.0,
+    ]
+    .into_iter()
 }
 
 impl Metrics {
-    /// Counts one answered request. Paths of no resource are counted together.
-    pub fn request(&self, info: &RequestInfo, status: StatusCode, took: Duration) {
+    /// Counts one answered request. Paths of no resource are counted together. `applied`: a server-side apply.
+    pub fn request(&self, info: &RequestInfo, applied: bool, status: StatusCode, took: Duration) {
         // Names of resources that do not exist must not fill the memory.
         let known = info.is_resource && status != StatusCode::NOT_FOUND && status != StatusCode::FORBIDDEN;
         let text = |value: &str| if known { value.to_owned() } else { String::new() };
-        let verb = if info.is_resource { info.verb.to_ascii_uppercase() } else { "GET".to_owned() };
         let scope = match (known, info.name.is_empty(), info.namespace.is_empty()) {
             (false, ..) => "",
             (_, false, _) => "resource",
             (_, true, false) => "namespace",
             (_, true, true) => "cluster",
         };
-        self.requests
-            .get_or_create(&RequestLabels {
-                verb: verb.clone(),
-                group: text(&info.group),
-                version: text(&info.version),
-                resource: text(&info.resource),
-                subresource: text(&info.subresource),
-                scope: scope.to_owned(),
-                code: status.as_u16(),
-            })
-            .inc();
+        let labels = DurationLabels {
+            verb: if info.is_resource { verb_of(info, applied) } else { "GET" },
+            dry_run: if info.value("dryRun") == Some("All") { "All" } else { "" },
+            group: text(&info.group),
+            version: text(&info.version),
+            resource: text(&info.resource),
+            subresource: text(&info.subresource),
+            scope,
+            component: "apiserver",
+        };
         if !info.is_long_running() {
-            let labels = DurationLabels {
-                verb,
-                group: text(&info.group),
-                version: text(&info.version),
-                resource: text(&info.resource),
-            };
             self.durations.get_or_create(&labels).observe(took.as_secs_f64());
         }
+        let DurationLabels { verb, dry_run, group, version, resource, subresource, scope, component } = labels;
+        let code = status.as_u16();
+        let labels = RequestLabels { verb, dry_run, group, version, resource, subresource, scope, component, code };
+        self.requests.get_or_create(&labels).inc();
     }
 
-    /// The text a scraper reads.
-    pub fn text(&self) -> String {
+    /// The text a scraper reads, in the format of Prometheus 0.0.4.
+    pub fn text(&self, gauges: &[Gauge]) -> String {
         let mut out = String::new();
         // Writing into a text cannot fail.
         _ = encode(&mut out, &self.registry);
+        let mut out = classic(&out);
+        for Gauge { name, help, values } in gauges {
+            out += &format!("# HELP {name} {help}.\n# TYPE {name} gauge\n");
+            for (label, value) in values {
+                out += &format!("{name}{{{label}}} {value}\n");
+            }
+        }
         out
+    }
+}
+
+/// What upstream calls the verb: its routes are named after HTTP's methods.
+fn verb_of(info: &RequestInfo, applied: bool) -> &'static str {
+    match info.verb.as_str() {
+        "get" => "GET",
+        "list" => "LIST",
+        "watch" => "WATCH",
+        "create" if info.is_long_running() => "CONNECT",
+        "create" => "POST",
+        "update" => "PUT",
+        "patch" if applied => "APPLY",
+        "patch" => "PATCH",
+        "delete" => "DELETE",
+        "deletecollection" => "DELETECOLLECTION",
+        _ => "other",
+    }
+}
+
+/// OpenMetrics writes a counter's name without `_total` above its values, and an end; the older format, which every
+/// scraper reads, does neither.
+fn classic(text: &str) -> String {
+    let counters: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        let renamed = ["# HELP ", "# TYPE "].iter().find_map(|start| {
+            let (name, rest) = line.strip_prefix(start)?.split_once(' ')?;
+            counters.contains(&name).then(|| format!("{start}{name}_total {rest}"))
+        });
+        out += renamed.as_deref().unwrap_or(line);
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Method;
+
+    #[test]
+    fn names_and_labels_are_upstreams() {
+        let metrics = Metrics::default();
+        let count = |method: Method, path: &str, query: &str, applied: bool, code: StatusCode| {
+            let info = RequestInfo::parse(&method, path, query);
+            metrics.request(&info, applied, code, Duration::from_millis(30));
+        };
+        count(Method::POST, "/api/v1/namespaces/a/pods", "dryRun=All", false, StatusCode::CREATED);
+        count(Method::PATCH, "/apis/apps/v1/namespaces/a/deployments/b/scale", "", true, StatusCode::OK);
+        count(Method::GET, "/api/v1/nothing", "", false, StatusCode::NOT_FOUND);
+        let gauge =
+            Gauge { name: "apiserver_storage_objects", help: "Number", values: vec![("resource=\"pods\"".into(), 3)] };
+        let text = metrics.text(&[gauge]);
+        for line in [
+            "# TYPE apiserver_request_total counter",
+            "# TYPE apiserver_request_duration_seconds histogram",
+            "# TYPE apiserver_storage_objects gauge",
+            "apiserver_storage_objects{resource=\"pods\"} 3",
+            "apiserver_request_total{verb=\"POST\",dry_run=\"All\",group=\"\",version=\"v1\",resource=\"pods\",subresource=\"\",scope=\"namespace\",component=\"apiserver\",code=\"201\"} 1",
+            "apiserver_request_total{verb=\"APPLY\",dry_run=\"\",group=\"apps\",version=\"v1\",resource=\"deployments\",subresource=\"scale\",scope=\"resource\",component=\"apiserver\",code=\"200\"} 1",
+            "apiserver_request_total{verb=\"LIST\",dry_run=\"\",group=\"\",version=\"\",resource=\"\",subresource=\"\",scope=\"\",component=\"apiserver\",code=\"404\"} 1",
+            "apiserver_request_duration_seconds_bucket{le=\"0.05\",verb=\"LIST\",dry_run=\"\",group=\"\",version=\"\",resource=\"\",subresource=\"\",scope=\"\",component=\"apiserver\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("# EOF"));
     }
 }

@@ -26,6 +26,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// How many requests of each kind run now, by upstream's name for it.
+    pub fn running(&self) -> [(&'static str, u64); 2] {
+        let taken = |pool: &Semaphore, size: usize| size.saturating_sub(pool.available_permits()) as u64;
+        [("mutating", taken(&self.mutating, MUTATING)), ("readOnly", taken(&self.reading, READING))]
+    }
+
     /// Keep the permit while the request runs. Long-running requests need none.
     ///
     /// # Errors

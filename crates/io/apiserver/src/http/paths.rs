@@ -4,6 +4,7 @@ use super::answer::{self, Answer};
 use super::forms::{Packing, WORTH_PACKING};
 use super::requests::no_such_path;
 use super::{Front, RequestInfo};
+use crate::metrics::Gauge;
 use crate::openapi::{self, Document, Which};
 use crate::{discovery, version};
 use apimachinery::codec::negotiate::{Encoding, Shape, accepted};
@@ -17,6 +18,7 @@ use http::header::{
 use http::request::Parts;
 use http::{Response, StatusCode};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::io::Read;
 use telemetry::health::Verdict;
 
@@ -41,7 +43,12 @@ pub(super) async fn answer(front: &Front, info: &RequestInfo, parts: &Parts) -> 
         ["openapi", "v3"] => Ok(answer::json(StatusCode::OK, &openapi::index(&front.server.registry.table()))),
         ["openapi", "v3", "api", version] => openapi_v3(front, info, parts, "", version).await,
         ["openapi", "v3", "apis", group, version] => openapi_v3(front, info, parts, group, version).await,
-        ["metrics"] => Ok(answer::text(StatusCode::OK, front.metrics.text())),
+        ["metrics"] => {
+            let mut answer = answer::text(StatusCode::OK, front.metrics.text(&gauges(front)));
+            let media_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            answer.headers_mut().insert(CONTENT_TYPE, media_type);
+            Ok(answer)
+        }
         [".well-known", "openid-configuration"] => {
             let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let server = if host.is_empty() { front.server.advertise.to_string() } else { host.to_owned() };
@@ -167,6 +174,32 @@ pub(super) fn tagged(parts: &Parts, body: &[u8], media_type: &'static str) -> An
 fn packing(parts: &Parts) -> Packing {
     let header = parts.headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if header.contains("gzip") { Packing::Gzip } else { Packing::None }
+}
+
+/// What is counted when somebody asks.
+fn gauges(front: &Front) -> [Gauge; 2] {
+    let table = front.server.registry.table();
+    let objects: BTreeMap<String, u64> = table
+        .all()
+        .filter(|resource| resource.is_stored_version() && resource.is_stored())
+        .map(|resource| {
+            let label = format!("group=\"{}\",resource=\"{}\"", resource.gvr.group, resource.gvr.resource);
+            (label, front.server.cache.shelf(&resource.place).len() as u64)
+        })
+        .collect();
+    let running = front.limits.running().map(|(kind, count)| (format!("request_kind={kind:?}"), count));
+    [
+        Gauge {
+            name: "apiserver_storage_objects",
+            help: "Number of stored objects, by resource",
+            values: objects.into_iter().collect(),
+        },
+        Gauge {
+            name: "apiserver_current_inflight_requests",
+            help: "Number of requests that run now, by kind",
+            values: running.into(),
+        },
+    ]
 }
 
 /// `/`: the paths there are.

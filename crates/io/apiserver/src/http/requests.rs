@@ -22,6 +22,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
+const APPLY: &[u8] = b"application/apply-patch";
 const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 
 /// Never fails: what goes wrong becomes an answer.
@@ -31,6 +32,7 @@ pub(super) async fn answer(front: Arc<Front>, peer: Peer, request: Request<Incom
     let mut body = Some(body);
     let info = RequestInfo::parse(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default());
     let audit_id = parts.headers.get(AUDIT_ID).cloned();
+    let applied = parts.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(APPLY));
     let form = Form::of(&parts.headers, &info, Limits::default());
     let handled = AssertUnwindSafe(handle(&front, &peer, &info, &form, parts, &mut body)).catch_unwind().await;
     let mut answer = match handled {
@@ -49,7 +51,7 @@ pub(super) async fn answer(front: Arc<Front>, peer: Peer, request: Request<Incom
     if let Some(id) = audit_id {
         answer.headers_mut().insert(AUDIT_ID, id);
     }
-    front.metrics.request(&info, answer.status(), started.elapsed());
+    front.metrics.request(&info, applied, answer.status(), started.elapsed());
     answer
 }
 
