@@ -5,7 +5,10 @@
 use crate::registry::Table;
 use crate::resource::Resource;
 use apimachinery::Value;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
 
 /// `/api`
@@ -120,7 +123,17 @@ fn resource_entry(resource: &Resource) -> Value {
     if !resource.categories.is_empty() {
         entry["categories"] = json!(resource.categories);
     }
+    if resource.is_stored() {
+        entry["storageVersionHash"] = storage_version_hash(resource).into();
+    }
     entry
+}
+
+/// Tells clients in which version a resource is kept, without saying it. Upstream: `discovery.StorageVersionHash`.
+fn storage_version_hash(resource: &Resource) -> String {
+    let (group, version) = resource.place.api_version.split_once('/').unwrap_or(("", &resource.place.api_version));
+    let hash = Sha256::digest(format!("{group}/{version}/{}", resource.gvk.kind));
+    BASE64_STANDARD.encode(&hash[..8])
 }
 
 fn group_entry(table: &Table, group: &str) -> Value {
@@ -136,4 +149,19 @@ fn named_groups(table: &Table) -> impl Iterator<Item = &str> {
 
 fn api_version(group: &str, version: &str) -> String {
     if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The hashes of upstream's own discovery documents.
+    #[test]
+    fn storage_versions_are_hashed_as_upstream() {
+        let hash = |name: &str| {
+            let def = kinds::registry::ALL.iter().find(|def| def.plural == name).unwrap();
+            storage_version_hash(&Resource::builtin(def))
+        };
+        assert_eq!((hash("pods"), hash("deployments")), ("xPOwRZ+Yhw8=".to_owned(), "8aSe+NMegvE=".to_owned()));
+    }
 }
