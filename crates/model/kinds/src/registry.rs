@@ -7,6 +7,7 @@ pub const ALL: &[&KindDef] = &[
     &corev1::namespace::KIND,
     &corev1::node::KIND,
     &corev1::pod::KIND,
+    &corev1::pod_template::KIND,
     &corev1::config_map::KIND,
     &corev1::secret::KIND,
     &corev1::service::KIND,

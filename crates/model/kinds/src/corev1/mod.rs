@@ -8,6 +8,7 @@ pub mod node;
 pub mod persistent_volume;
 pub mod persistent_volume_claim;
 pub mod pod;
+pub mod pod_template;
 pub mod secret;
 pub mod service;
 pub mod service_account;

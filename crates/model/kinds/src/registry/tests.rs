@@ -35,6 +35,7 @@ fn examples() -> Vec<Value> {
         json!({"apiVersion": "v1", "kind": "Namespace"}),
         json!({"apiVersion": "v1", "kind": "Node", "status": {"capacity": {"cpu": 4}}}),
         json!({"apiVersion": "v1", "kind": "Pod", "spec": template["spec"]}),
+        json!({"apiVersion": "v1", "kind": "PodTemplate", "template": template}),
         json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"key": "value"}, "binaryData": {"bytes": "AAEC"}}),
         json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"password": "x"}}),
         json!({"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 80}]}}),

@@ -51,6 +51,17 @@ fn workloads() {
         x  3  3  0  5m | a,b  nginx,redis  app=web
     "#]],
     );
+    let template = json!({
+        "metadata": {"labels": {"app": "web", "a": "b"}},
+        "spec": {"containers": [{"name": "a", "image": "nginx"}, {"name": "b", "image": "redis"}]},
+    });
+    check(
+        json!({"kind": "PodTemplate", "template": template}),
+        expect![[r#"
+        NAME  CONTAINERS  IMAGES  POD LABELS  AGE
+        x  a,b  nginx,redis  a=b,app=web  5m
+    "#]],
+    );
     let done = json!({
         "succeeded": 1, "startTime": "2025-12-31T23:55:00Z", "completionTime": "2025-12-31T23:55:07Z",
         "conditions": [{"type": "Complete", "status": "True"}],
