@@ -9,6 +9,7 @@ pub mod admission;
 pub mod auth;
 mod bootstrap;
 pub mod cache;
+mod compaction;
 pub mod crd;
 mod discovery;
 pub mod handlers;
@@ -67,6 +68,7 @@ impl ApiServer {
         let keeping = this.local(UserInfo::system("system:apiserver"));
         tokio::spawn(bootstrap::keep_kubernetes_service(this.server.clone(), keeping, this.stop.clone()));
         tokio::spawn(crd::controller::run(this.server.clone(), this.stop.clone()));
+        tokio::spawn(compaction::run(this.server.store.clone(), this.stop.clone()));
         Ok(this)
     }
 
