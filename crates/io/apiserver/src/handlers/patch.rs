@@ -56,6 +56,9 @@ impl Server {
             problems.required("fieldManager", "is required for apply patch");
             return Err(ApiError::invalid(&PATCH_OPTIONS, "", problems.list()));
         }
+        if let Some(Sub::Scale(paths)) = call.resource.subresource(call.subresource) {
+            return self.apply_scale(call, &paths, body).await;
+        }
         let mut body = body.clone();
         if body["metadata"]["name"].is_null() {
             super::write::meta_mut(&mut body).insert("name".into(), call.name.into());

@@ -7,7 +7,7 @@ use super::write::{meta_text, name_of};
 use super::{Call, Written, fields};
 use crate::resource::ScalePaths;
 use crate::server::Server;
-use apimachinery::{ApiError, ApiResult, GroupVersionKind, Object, Problems, Value};
+use apimachinery::{ApiError, ApiResult, GroupVersionKind, Object, Problems, Value, strict};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -27,7 +27,29 @@ impl Server {
     /// # Errors
     /// As for an update; 422 for a negative number.
     pub(super) async fn update_scale(&self, call: &Call<'_>, paths: &ScalePaths, scale: Value) -> ApiResult<Written> {
+        identity(&scale)?;
         self.change_scale(call, paths, &mut |_| Ok(scale.clone())).await
+    }
+
+    /// Server-side apply of a Scale: its replicas become the manager's, as a field of the scaled object.
+    pub(super) async fn apply_scale(&self, call: &Call<'_>, paths: &ScalePaths, scale: &Value) -> ApiResult<Written> {
+        identity(scale)?;
+        check(call, scale)?;
+        let gvk = &call.resource.gvk;
+        let mut patch = json!({"kind": gvk.kind, "apiVersion": gvk.api_version(), "metadata": {"name": call.name}});
+        if !scale["spec"]["replicas"].is_null() {
+            set(&mut patch, &paths.spec_replicas, scale["spec"]["replicas"].clone());
+        }
+        let written = self
+            .change(call, fields::Way::Applied, &mut |old| {
+                let mut new = fields::merged(call, &patch, Some(old))?;
+                carry_preconditions(&mut new, scale);
+                Ok(new)
+            })
+            .await?;
+        let scale = scale_of(&written.object.to_value(), paths);
+        let object = Arc::new(Object::from_value(&scale).map_err(ApiError::internal)?);
+        Ok(Written { object, created: false })
     }
 
     /// The same for a scale that is made of the present one (a patch).
@@ -81,6 +103,22 @@ fn selector_text(selector: &Value) -> String {
         Value::String(text) => text.clone(),
         other => apimachinery::selector::LabelSelector::from_value(other).map(|s| s.to_string()).unwrap_or_default(),
     }
+}
+
+/// A body that says what it is must be a Scale.
+fn identity(scale: &Value) -> ApiResult<()> {
+    let says = |field: &str| scale[field].as_str().unwrap_or_default().to_owned();
+    let (kind, version) = (says("kind"), says("apiVersion"));
+    if !scale.is_object() || !matches!(kind.as_str(), "" | "Scale") {
+        return Err(strict::cannot_be_handled(&SCALE, &format!("the object's kind is {kind:?}")));
+    }
+    if !version.is_empty() && version != SCALE.api_version() {
+        let expected = SCALE.api_version();
+        return Err(ApiError::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({expected})"
+        )));
+    }
+    Ok(())
 }
 
 fn check(call: &Call<'_>, scale: &Value) -> ApiResult<()> {

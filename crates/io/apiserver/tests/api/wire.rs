@@ -1,7 +1,8 @@
 //! What goes over the wire: codes, texts, forms, limits.
 
 use crate::world::{Served, config_map, served};
-use client::resources::{CONFIG_MAPS, NODES, PODS};
+use client::Api;
+use client::resources::{CONFIG_MAPS, DEPLOYMENTS, NODES, PODS};
 use expect_test::expect;
 use serde_json::{Value, json};
 
@@ -98,6 +99,53 @@ async fn methods_and_options_that_are_none_change_nothing() {
     check(&served, "DELETE", &format!("{maps}/a"), json, unknown, 422, "dryRun: Unsupported value").await;
     assert_eq!(curl(&served, "GET", &format!("{maps}/a"), &[], b"").await.0, 200);
     assert_eq!(curl(&served, "GET", "/healthz/poststarthook/none", &[], b"").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_scale_is_applied_and_owned() {
+    let served = served().await;
+    let deployment = json!({
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": 1, "selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}},
+        },
+    });
+    served.world.create(&DEPLOYMENTS, "default", deployment).await.unwrap();
+    let scale = "/apis/apps/v1/namespaces/default/deployments/web/scale";
+    let apply = "application/apply-patch+yaml";
+    let body = b"{apiVersion: autoscaling/v1, kind: Scale, metadata: {name: web}, spec: {replicas: 3}}";
+    let url = format!("{scale}?fieldManager=scaler");
+    check(&served, "PATCH", &url, apply, body, 409, "conflict with \\\"test\\\" using apps/v1: .spec.replicas").await;
+    let headers = ["-H", "Content-Type: application/apply-patch+yaml"];
+    let (code, said) = curl(&served, "PATCH", &format!("{url}&force=true"), &headers, body).await;
+    assert!(code == 200 && said.contains("\"kind\":\"Scale\"") && said.contains("\"replicas\":3"), "{said}");
+    let stored = served.world.api.get(&DEPLOYMENTS, "default", "web").await.unwrap().to_value();
+    let entries = stored["metadata"]["managedFields"].as_array().unwrap();
+    let own = entries.iter().find(|entry| entry["manager"] == "scaler").unwrap();
+    assert_eq!((&own["operation"], &own["subresource"]), (&json!("Apply"), &json!("scale")));
+    assert_eq!(own["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
+    check(&served, "PUT", scale, "application/json", br#"{"kind":"Deployment","apiVersion":"apps/v1"}"#, 400, "Scale")
+        .await;
+    assert_eq!(stored["spec"]["replicas"], 3);
+}
+
+#[tokio::test]
+async fn writes_follow_their_kind() {
+    let served = served().await;
+    let json = ["-H", "Content-Type: application/json"];
+    let lease = "/apis/coordination.k8s.io/v1/namespaces/default/leases/a";
+    let body = br#"{"metadata":{"name":"a"},"spec":{"holderIdentity":"me"}}"#;
+    assert_eq!(curl(&served, "PUT", lease, &json, body).await.0, 201);
+    assert_eq!(curl(&served, "PUT", lease, &json, body).await.0, 200);
+    let maps = "/api/v1/namespaces/default/configmaps";
+    let body = br#"{"metadata":{"name":"a","finalizers":["me"]}}"#;
+    assert_eq!(curl(&served, "PUT", &format!("{maps}/a"), &json, body).await.0, 404);
+    let why = "metadata.finalizers[0]: Invalid value: \\\"me\\\": name is neither a standard finalizer name nor is it";
+    check(&served, "POST", maps, "application/json", body, 422, why).await;
+    let (_, said) = curl(&served, "POST", &format!("{maps}?dryRun=All"), &json, br#"{"metadata":{"name":"a"}}"#).await;
+    assert!(!said.contains("resourceVersion"), "{said}");
+    assert_eq!(curl(&served, "GET", &format!("{maps}/a"), &[], b"").await.0, 404);
 }
 
 #[tokio::test]
