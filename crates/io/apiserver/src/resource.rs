@@ -249,6 +249,16 @@ impl Resource {
         }
     }
 
+    /// Whether a PUT of what does not exist makes it.
+    pub fn creates_on_update(&self) -> bool {
+        matches!(&self.source, Source::Builtin(def) if def.create_on_update)
+    }
+
+    /// Whether finalizers must be qualified or upstream's own.
+    pub fn qualified_finalizers(&self) -> bool {
+        matches!(&self.source, Source::Builtin(def) if def.qualified_finalizers())
+    }
+
     pub fn ttl(&self) -> Option<Duration> {
         match &self.source {
             Source::Builtin(def) => def.ttl,

@@ -102,6 +102,8 @@ pub struct KindDef {
     pub deprecated: Option<Deprecated>,
     /// Whether a change of anything but metadata and status raises `metadata.generation`.
     pub generation: bool,
+    /// Whether a PUT of what does not exist makes it. Upstream: `AllowCreateOnUpdate`.
+    pub create_on_update: bool,
     /// Objects delete themselves after this time (Events: one hour).
     pub ttl: Option<Duration>,
     /// Upstream: `zz_generated.defaults.go`. Idempotent.
@@ -142,6 +144,7 @@ impl KindDef {
             from_stored: keep,
             deprecated: None,
             generation: false,
+            create_on_update: false,
             ttl: None,
             set_defaults: keep,
             prepare: Prepare::NOTHING,
@@ -164,6 +167,12 @@ impl KindDef {
         let kind = format!("{}{slash}{} {}", self.group, self.version, self.kind);
         let end = if removed.is_empty() { String::new() } else { format!(", unavailable in {removed}+") };
         Some(format!("{kind} is deprecated in {since}+{end}; use {replacement}"))
+    }
+
+    /// Whether finalizers must be qualified (`example.com/x`) or upstream's own. The server of definitions, which is
+    /// another program upstream, does not look.
+    pub fn qualified_finalizers(&self) -> bool {
+        self.group != "apiextensions.k8s.io"
     }
 
     /// Whether objects of this kind are kept. Reviews are questions with an answer, never stored.

@@ -149,6 +149,9 @@ fn verdict(call: &Call<'_>, object: &Value, problems: Problems) -> ApiResult<()>
 
 fn metadata(call: &Call<'_>, object: &Value, problems: &mut Problems) {
     meta::validate::create(object, call.resource.namespaced, rule_of(call.resource.name_rule()), problems);
+    if call.resource.qualified_finalizers() {
+        meta::validate::qualified_finalizers(object, problems);
+    }
 }
 
 fn rule_of(rule: NameRule) -> fn(&str) -> Vec<String> {

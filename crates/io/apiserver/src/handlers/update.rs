@@ -37,7 +37,13 @@ impl Server {
             problems.invalid("metadata.resourceVersion", 0, "must be specified for an update");
             return Err(ApiError::invalid(&call.resource.gvk, name_of(&object), problems.list()));
         }
-        self.change(call, fields::Way::Update, &mut |_| Ok(object.clone())).await
+        let changed = self.change(call, fields::Way::Update, &mut |_| Ok(object.clone())).await;
+        match changed {
+            Err(error) if error.is_not_found() && call.subresource.is_empty() && call.resource.creates_on_update() => {
+                self.create(call, object).await
+            }
+            other => other,
+        }
     }
 
     /// Reads, changes, checks and writes one object.

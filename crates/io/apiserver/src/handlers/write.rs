@@ -29,7 +29,9 @@ impl Server {
         }
         let stored = encode(&object);
         if call.params.dry_run {
-            return Ok(Put::Done(Arc::new(Object::from_stored(&stored, on).map_err(ApiError::internal)?)));
+            // What was never stored has no revision.
+            let shown = if on == 0 { Object::from_value(&object) } else { Object::from_stored(&stored, on) };
+            return Ok(Put::Done(Arc::new(shown.map_err(ApiError::internal)?)));
         }
         let value = stored.into();
         let op = Op::Put { key: key.clone(), value: bytes::Bytes::clone(&value), ttl: call.resource.ttl() };

@@ -91,6 +91,17 @@ fn common(object: &Value, problems: &mut Problems) {
     check_managed_fields(&metadata["managedFields"], problems);
 }
 
+/// What the kinds of kube-apiserver ask of finalizers beside. Upstream: `validateKubeFinalizerName`.
+pub fn qualified_finalizers(object: &Value, problems: &mut Problems) {
+    const STANDARD: [&str; 3] = ["kubernetes", FINALIZER_ORPHAN, FINALIZER_FOREGROUND];
+    for (index, name) in
+        finalizers(object).into_iter().enumerate().filter(|(_, name)| !name.contains('/') && !STANDARD.contains(name))
+    {
+        let why = "name is neither a standard finalizer name nor is it fully qualified";
+        problems.invalid(format!("metadata.finalizers[{index}]"), name, why);
+    }
+}
+
 fn check_managed_fields(entries: &Value, problems: &mut Problems) {
     for (index, entry) in entries.as_array().into_iter().flatten().enumerate() {
         let at = |field: &str| format!("metadata.managedFields[{index}].{field}");

@@ -8,6 +8,7 @@ use crate::read::{has, number, text};
 use apimachinery::{Problems, Value};
 
 pub const KIND: KindDef = KindDef {
+    create_on_update: true,
     columns: &[
         NAME,
         column("Holder", "Who holds the lease.", |lease, _| text(&lease["spec"], "holderIdentity").into()),

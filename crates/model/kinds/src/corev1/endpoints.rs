@@ -11,6 +11,7 @@ use apimachinery::{Problems, Value};
 use std::net::IpAddr;
 
 pub const KIND: KindDef = KindDef {
+    create_on_update: true,
     short_names: &["ep"],
     set_defaults,
     columns: &[NAME, column("Endpoints", "The addresses that are ready.", |endpoints, _| addresses(endpoints)), AGE],

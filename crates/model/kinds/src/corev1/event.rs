@@ -8,6 +8,7 @@ use std::time::Duration;
 pub const TTL: Duration = Duration::from_secs(3600);
 
 pub const KIND: KindDef = KindDef {
+    create_on_update: true,
     short_names: &["ev"],
     selectable: &[
         ("involvedObject.kind", "/involvedObject/kind"),

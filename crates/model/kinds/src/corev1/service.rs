@@ -11,6 +11,7 @@ use apimachinery::Value;
 use serde_json::json;
 
 pub const KIND: KindDef = KindDef {
+    create_on_update: true,
     short_names: &["svc"],
     categories: &["all"],
     subresources: &[

@@ -7,6 +7,7 @@ use crate::edit::rename;
 use apimachinery::Value;
 
 pub const KIND: KindDef = KindDef {
+    create_on_update: true,
     short_names: &["ev"],
     stored_as: ("", "events", "v1"),
     selectable: &[

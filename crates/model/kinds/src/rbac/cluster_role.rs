@@ -5,6 +5,7 @@ use crate::cells::{CREATED_AT, NAME};
 use crate::{KindDef, NameRule, Scope};
 
 pub const KIND: KindDef = KindDef {
+    create_on_update: true,
     scope: Scope::Cluster,
     name_rule: NameRule::PathSegment,
     columns: &[NAME, CREATED_AT],

@@ -5,6 +5,7 @@ use super::{columns, rules};
 use crate::{KindDef, NameRule, Scope};
 
 pub const KIND: KindDef = KindDef {
+    create_on_update: true,
     scope: Scope::Cluster,
     name_rule: NameRule::PathSegment,
     set_defaults: set_binding_defaults,

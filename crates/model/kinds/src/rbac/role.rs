@@ -5,6 +5,7 @@ use crate::cells::{CREATED_AT, NAME};
 use crate::{KindDef, NameRule};
 
 pub const KIND: KindDef = KindDef {
+    create_on_update: true,
     name_rule: NameRule::PathSegment,
     columns: &[NAME, CREATED_AT],
     validate: |role, problems| rules::role(role, true, problems),
