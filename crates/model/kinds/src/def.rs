@@ -91,7 +91,8 @@ pub struct KindDef {
     pub verbs: &'static [&'static str],
     pub subresources: &'static [Subresource],
     pub columns: &'static [Column],
-    /// Field selectors beyond metadata.name and metadata.namespace: label and JSON pointer.
+    /// Field selectors beyond metadata.name and metadata.namespace: label and JSON pointer into the stored form (or
+    /// several, by `|`: the first that leads to something counts). Versions that share a place share them.
     pub selectable: &'static [(&'static str, &'static str)],
     /// Where objects are kept: `(group, plural)` and version of the stored form. Two served versions of one kind
     /// (batch/v1 and v1beta1 CronJob, core and events.k8s.io Event) share a place.

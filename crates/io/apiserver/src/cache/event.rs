@@ -66,10 +66,14 @@ fn fields(object: &Object, selectable: &[(String, String)]) -> Box<[Box<str>]> {
 
 /// Upstream's field sets write booleans and numbers as Go's `%v` and absent ones as their zero value.
 pub fn field_text(value: &Value, pointer: &str) -> String {
-    match value.pointer(pointer) {
+    let one = |pointer: &str| match value.pointer(pointer) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
+    };
+    match pointer.split_once('|') {
+        None => one(pointer),
+        Some(_) => pointer.split('|').map(one).find(|text| !text.is_empty()).unwrap_or_default(),
     }
 }
 

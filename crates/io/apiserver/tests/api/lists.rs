@@ -1,6 +1,7 @@
 //! Lists: pages of one state, selectors, resourceVersion and its match.
 
 use crate::world::{Served, config_map, served};
+use apimachinery::GroupVersionResource as Gvr;
 use client::resources::CONFIG_MAPS;
 use client::{Api, DeleteOptions};
 use serde_json::{Value, json};
@@ -52,6 +53,31 @@ async fn a_list_goes_on_when_its_state_is_forgotten() {
     assert_ne!(second["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
     let token = second["metadata"]["continue"].as_str().unwrap();
     assert_eq!(names(&raw(&served, &format!("?limit=1&continue={token}")).await), "m3");
+}
+
+#[tokio::test]
+async fn events_are_selected_in_both_versions() {
+    let served = served().await;
+    let event = json!({
+        "metadata": {"name": "e"}, "regarding": {"namespace": "default", "kind": "Pod"}, "reason": "Test", "action": "Do",
+        "type": "Normal", "eventTime": "2017-09-19T13:49:16.000000Z", "note": "x",
+        "reportingController": "example.com/it", "reportingInstance": "it-1",
+    });
+    let (core, newer) = ("/api/v1/namespaces/default/events", "/apis/events.k8s.io/v1/namespaces/default/events");
+    served.world.create(&Gvr::of("events.k8s.io", "v1", "events"), "default", event).await.unwrap();
+    for (path, selector, found) in [
+        (core, "source=example.com/it", "e"),
+        (newer, "reportingController=example.com/it", "e"),
+        (newer, "regarding.kind=Pod", "e"),
+        // The versions share their place and what is taken out of the objects there.
+        (core, "involvedObject.kind=Pod,reason=Test", "e"),
+        (newer, "regarding.kind=Node", ""),
+        (core, "source=other", ""),
+    ] {
+        let said = served.kubectl(&format!("get --raw {path}?fieldSelector={selector}"), "").await;
+        let list: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{selector}: {said}"));
+        assert_eq!(names(&list), found, "{selector}");
+    }
 }
 
 #[tokio::test]

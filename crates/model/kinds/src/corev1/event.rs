@@ -1,7 +1,7 @@
 //! `v1` Event: something that happened to an object.
 
 use crate::KindDef;
-use crate::events::{columns, rules};
+use crate::events::{SELECTABLE, columns, rules};
 use std::time::Duration;
 
 /// Events tell of the last hour. Upstream: `--event-ttl`.
@@ -10,19 +10,7 @@ pub const TTL: Duration = Duration::from_secs(3600);
 pub const KIND: KindDef = KindDef {
     create_on_update: true,
     short_names: &["ev"],
-    selectable: &[
-        ("involvedObject.kind", "/involvedObject/kind"),
-        ("involvedObject.namespace", "/involvedObject/namespace"),
-        ("involvedObject.name", "/involvedObject/name"),
-        ("involvedObject.uid", "/involvedObject/uid"),
-        ("involvedObject.apiVersion", "/involvedObject/apiVersion"),
-        ("involvedObject.resourceVersion", "/involvedObject/resourceVersion"),
-        ("involvedObject.fieldPath", "/involvedObject/fieldPath"),
-        ("reason", "/reason"),
-        ("reportingComponent", "/reportingComponent"),
-        ("source", "/source/component"),
-        ("type", "/type"),
-    ],
+    selectable: SELECTABLE,
     ttl: Some(TTL),
     columns: columns::COLUMNS,
     validate: rules::core,

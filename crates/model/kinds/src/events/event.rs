@@ -1,6 +1,6 @@
 //! `events.k8s.io/v1` Event: the core Event under newer field names.
 
-use super::{columns, rules};
+use super::{SELECTABLE, columns, rules};
 use crate::KindDef;
 use crate::corev1::event::TTL;
 use crate::edit::rename;
@@ -10,19 +10,7 @@ pub const KIND: KindDef = KindDef {
     create_on_update: true,
     short_names: &["ev"],
     stored_as: ("", "events", "v1"),
-    selectable: &[
-        ("involvedObject.kind", "/regarding/kind"),
-        ("involvedObject.namespace", "/regarding/namespace"),
-        ("involvedObject.name", "/regarding/name"),
-        ("involvedObject.uid", "/regarding/uid"),
-        ("involvedObject.apiVersion", "/regarding/apiVersion"),
-        ("involvedObject.resourceVersion", "/regarding/resourceVersion"),
-        ("involvedObject.fieldPath", "/regarding/fieldPath"),
-        ("reason", "/reason"),
-        ("reportingComponent", "/reportingController"),
-        ("source", "/deprecatedSource/component"),
-        ("type", "/type"),
-    ],
+    selectable: SELECTABLE,
     ttl: Some(TTL),
     to_stored,
     from_stored,
