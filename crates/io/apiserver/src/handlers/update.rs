@@ -32,12 +32,16 @@ impl Server {
         check::name_matches(call, &mut object)?;
         check::body(call, &mut object)?;
         call.resource.set_defaults(&mut object);
-        if call.resource.is_custom() && meta_text(&object, "resourceVersion").is_empty() {
-            let mut problems = apimachinery::Problems::default();
-            problems.invalid("metadata.resourceVersion", 0, "must be specified for an update");
-            return Err(ApiError::invalid(&call.resource.gvk, name_of(&object), problems.list()));
-        }
-        let changed = self.change(call, fields::Way::Update, &mut |_| Ok(object.clone())).await;
+        let unconditional = meta_text(&object, "resourceVersion").is_empty();
+        let mut wanted = |_: &Value| {
+            if call.resource.is_custom() && unconditional {
+                let mut problems = apimachinery::Problems::default();
+                problems.invalid("metadata.resourceVersion", 0, "must be specified for an update");
+                return Err(ApiError::invalid(&call.resource.gvk, name_of(&object), problems.list()));
+            }
+            Ok(object.clone())
+        };
+        let changed = self.change(call, fields::Way::Update, &mut wanted).await;
         match changed {
             Err(error) if error.is_not_found() && call.subresource.is_empty() && call.resource.creates_on_update() => {
                 self.create(call, object).await

@@ -12,7 +12,7 @@ use crate::handlers::{Call, Written};
 use crate::resource::Resource;
 use apimachinery::codec;
 use apimachinery::patch::PatchType;
-use apimachinery::{ApiError, ApiResult, Reason, Value};
+use apimachinery::{ApiError, ApiResult, Reason, Value, time};
 use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT, WARNING};
 use http::request::Parts;
@@ -63,6 +63,7 @@ async fn handle(
     parts: Parts,
     body: &mut Option<Incoming>,
 ) -> ApiResult<Answer> {
+    check_timeout(info)?;
     let user = identify(front, peer, &parts).await?;
     authorize(front, &user, info)?;
     if !info.is_resource {
@@ -114,6 +115,13 @@ fn named(info: &RequestInfo) -> &str {
     }
     let selector = info.value("fieldSelector").unwrap_or_default();
     selector.strip_prefix("metadata.name=").filter(|name| !name.contains([',', '='])).unwrap_or_default()
+}
+
+/// The parameter `timeout` must be a duration. It ends nothing: writes are done or not, and never half.
+fn check_timeout(info: &RequestInfo) -> ApiResult<()> {
+    let asked = info.value("timeout").filter(|text| !text.is_empty() && !info.is_long_running());
+    let refuse = |why| ApiError::bad_request(format!("invalid timeout specified in the request URL - {why}"));
+    asked.map_or(Ok(()), |text| time::parse_go_duration(text).map(drop).map_err(refuse))
 }
 
 fn find(front: &Front, info: &RequestInfo) -> ApiResult<Arc<Resource>> {

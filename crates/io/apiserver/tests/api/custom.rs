@@ -160,6 +160,9 @@ async fn objects_inside_of_objects_are_objects() {
     let good = "{apiVersion: v1, kind: X, metadata: {name: x, wrong: 1}, x: 1}";
     let said = served.kubectl("create --validate=strict -f -", &foo("a", good)).await;
     assert!(said.contains("strict decoding error: unknown field \"spec.in.metadata.wrong\""), "{said}");
+    let absent = r#"{"apiVersion":"example.com/v1","kind":"Foo","metadata":{"name":"b"},"spec":{}}"#;
+    let said = served.kubectl("replace --raw /apis/example.com/v1/foos/b -f -", absent).await;
+    assert!(said.contains("NotFound"), "{said}");
     served.kubectl("create --validate=ignore -f -", &foo("a", good)).await;
     let said = served.kubectl("get foo a -o jsonpath={.spec.in}", "").await;
     assert_eq!(said, r#"{"apiVersion":"v1","kind":"X","metadata":{"name":"x"},"x":1}"#);

@@ -99,6 +99,9 @@ async fn methods_and_options_that_are_none_change_nothing() {
     check(&served, "DELETE", &format!("{maps}/a"), json, unknown, 422, "dryRun: Unsupported value").await;
     assert_eq!(curl(&served, "GET", &format!("{maps}/a"), &[], b"").await.0, 200);
     assert_eq!(curl(&served, "GET", "/healthz/poststarthook/none", &[], b"").await.0, 404);
+    let said = "invalid timeout specified in the request URL";
+    check(&served, "GET", "/version?timeout=invalid", json, b"", 400, said).await;
+    assert_eq!(curl(&served, "GET", "/version?timeout=3m", &[], b"").await.0, 200);
 }
 
 #[tokio::test]
