@@ -44,7 +44,7 @@ pub fn all(settings: &Settings) -> Vec<Box<dyn Controller>> {
         Box::new(endpoints::Endpoints),
         Box::new(job::Jobs),
         Box::new(node_lifecycle::NodeLifecycle::default()),
-        Box::new(node_lifecycle::TaintEviction),
+        Box::new(node_lifecycle::TaintEviction::default()),
         Box::new(pod_gc::PodGc::default()),
         Box::new(replica_set::ReplicaSets),
         Box::new(service_account::RootCa(settings.root_ca.clone())),

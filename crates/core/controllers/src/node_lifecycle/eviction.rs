@@ -2,15 +2,22 @@
 
 use crate::owned::{self, OwnerKind};
 use crate::{Action, Change, Controller, Plan, View, Wanted};
-use apimachinery::{Object, Value, time};
+use apimachinery::{Object, Value};
 use kinds::resources::{NODES, PODS};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use stdx::Timestamp;
 
 const KIND: OwnerKind = OwnerKind { api_version: "v1", kind: "Pod" };
 
-pub struct TaintEviction;
+/// Upstream's clock: how long a pod may stay counts from when it was first seen with its node's taints.
+#[derive(Default)]
+pub struct TaintEviction {
+    /// By key of the pods whose time runs: uid, and since when. Bounded by the pods there are.
+    since: Mutex<BTreeMap<String, (String, Timestamp)>>,
+}
 
 impl Controller for TaintEviction {
     fn name(&self) -> &'static str {
@@ -34,30 +41,38 @@ impl Controller for TaintEviction {
     }
 
     fn reconcile(&self, key: &str, view: &dyn View, now: Timestamp) -> Plan {
-        let Some(pod) = view.get(&PODS, key).filter(|pod| !pod.head.is_deleting()) else { return Plan::rest() };
-        let value = pod.to_value();
-        let Some(node) = value["spec"]["nodeName"].as_str().and_then(|name| view.get(&NODES, name)) else {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(pod) = view.get(&PODS, key).filter(|pod| !pod.head.is_deleting()) else {
+            since.remove(key);
             return Plan::rest();
         };
-        match may_stay(&value, &executing(&node.to_value()), now) {
-            None => Plan::rest(),
-            Some(Duration::ZERO) => Plan::of(evict(&pod, now)),
-            Some(left) => Plan { actions: Vec::new(), again: Some(left) },
-        }
+        let value = pod.to_value();
+        let node = value["spec"]["nodeName"].as_str().and_then(|name| view.get(&NODES, name));
+        let taints = node.map(|node| executing(&node.to_value())).unwrap_or_default();
+        let Some(allowed) = may_stay(&value, &taints) else {
+            let waited = since.remove(key).filter(|(uid, _)| *uid == pod.head.uid);
+            return Plan::of(waited.map(|_| event(&pod, "Cancelling deletion of Pod")).into_iter().collect());
+        };
+        let began = match since.get(key) {
+            Some((uid, began)) if *uid == pod.head.uid => *began,
+            _ => now,
+        };
+        let left = allowed.saturating_sub(now.since(began));
+        since.insert(key.to_owned(), (pod.head.uid.clone(), began));
+        if left.is_zero() { Plan::of(evict(&pod, now)) } else { Plan { actions: Vec::new(), again: Some(left) } }
     }
 }
 
+fn event(pod: &Object, what: &str) -> Action {
+    let message = format!("{what} {}", pod.key());
+    Action::Event { about: KIND.regarding(pod), warning: false, reason: "TaintManagerEviction", message }
+}
+
 fn evict(pod: &Object, now: Timestamp) -> Vec<Action> {
-    let event = Action::Event {
-        about: KIND.regarding(pod),
-        warning: false,
-        reason: "TaintManagerEviction",
-        message: format!("Marking for deletion Pod {}", pod.key()),
-    };
     let mark = owned::disrupt(pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", now);
     let mark = mark.map(|status| Action::patch_seen(&PODS, pod, "status", json!({"status": status})));
     // The event last: if a write is refused, all is tried again.
-    mark.into_iter().chain([Action::delete(&PODS, pod), event]).collect()
+    mark.into_iter().chain([Action::delete(&PODS, pod), event(pod, "Marking for deletion Pod")]).collect()
 }
 
 fn executing(node: &Value) -> Vec<Value> {
@@ -65,12 +80,12 @@ fn executing(node: &Value) -> Vec<Value> {
     taints.filter(|taint| taint["effect"] == "NoExecute").cloned().collect()
 }
 
-/// How much longer the pod may stay: None for ever, zero not at all.
-fn may_stay(pod: &Value, taints: &[Value], now: Timestamp) -> Option<Duration> {
-    taints.iter().filter_map(|taint| may_stay_with(pod, taint, now)).min()
+/// How long the pod may stay: None for ever, zero not at all.
+fn may_stay(pod: &Value, taints: &[Value]) -> Option<Duration> {
+    taints.iter().filter_map(|taint| may_stay_with(pod, taint)).min()
 }
 
-fn may_stay_with(pod: &Value, taint: &Value, now: Timestamp) -> Option<Duration> {
+fn may_stay_with(pod: &Value, taint: &Value) -> Option<Duration> {
     let tolerations: Vec<&Value> = pod["spec"]["tolerations"]
         .as_array()
         .into_iter()
@@ -82,10 +97,7 @@ fn may_stay_with(pod: &Value, taint: &Value, now: Timestamp) -> Option<Duration>
     }
     // The shortest counts; without a time it means for ever.
     let seconds = tolerations.iter().filter_map(|toleration| toleration["tolerationSeconds"].as_i64()).min()?;
-    let added = taint["timeAdded"].as_str().and_then(time::parse_seconds).unwrap_or_else(|| now.secs());
-    let added = Timestamp::from_secs(u64::try_from(added).unwrap_or(0));
-    let until = added + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    Some(until.since(now))
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
 /// Upstream: `Toleration.ToleratesTaint`.

@@ -62,9 +62,11 @@ fn a_silent_node_becomes_unknown_and_is_left_by_its_pods() {
     assert_eq!(taints(&world, "a"), "unreachable:NoSchedule unreachable:NoExecute");
     assert_eq!(world.round(&nodes, "a", at(43)), "", "peace");
 
-    assert_eq!(TaintEviction.reconcile("d/p", &world, at(50)).again, Some(std::time::Duration::from_secs(292)));
+    let eviction = TaintEviction::default();
+    assert_eq!(eviction.reconcile("d/p", &world, at(42)).again, Some(std::time::Duration::from_secs(300)));
+    assert_eq!(eviction.reconcile("d/p", &world, at(50)).again, Some(std::time::Duration::from_secs(292)));
     assert_eq!(
-        world.round(&TaintEviction, "d/p", at(342)),
+        world.round(&eviction, "d/p", at(342)),
         "patch pods/status p {}\ndelete pods p\nevent TaintManagerEviction: Marking for deletion Pod d/p"
     );
 }
@@ -114,8 +116,8 @@ fn a_pod_without_a_toleration_goes_at_once() {
         });
         world.put(&PODS, pod);
     }
-    assert!(world.round(&TaintEviction, "d/goes", at(0)).contains("delete pods goes"));
-    assert_eq!(world.round(&TaintEviction, "d/stays", at(0)), "");
+    assert!(world.round(&TaintEviction::default(), "d/goes", at(0)).contains("delete pods goes"));
+    assert_eq!(world.round(&TaintEviction::default(), "d/stays", at(0)), "");
 }
 
 #[test]
@@ -129,4 +131,23 @@ fn extended_resources_may_be_had_in_full() {
     let node = world.get(&NODES, "a").unwrap().to_value();
     assert_eq!(node["status"]["allocatable"], json!({"cpu": "1", "example.com/gpu": "3"}));
     assert_eq!(world.round(&nodes, "a", at(1)), "", "peace");
+}
+
+#[test]
+fn a_taint_that_goes_lets_the_pod_stay() {
+    let (world, eviction) = (World::default(), TaintEviction::default());
+    let mut tainted = node("a", "True");
+    tainted["spec"]["taints"] = json!([{"key": "mine", "effect": "NoExecute"}]);
+    world.put(&NODES, tainted.clone());
+    let toleration = json!({"key": "mine", "operator": "Exists", "tolerationSeconds": 60});
+    world.put(
+        &PODS,
+        json!({"metadata": {"name": "p", "namespace": "d"}, "spec": {"nodeName": "a", "tolerations": [toleration]}}),
+    );
+    assert_eq!(world.round(&eviction, "d/p", at(0)), "");
+    world.put(&NODES, node("a", "True"));
+    assert_eq!(world.round(&eviction, "d/p", at(30)), "event TaintManagerEviction: Cancelling deletion of Pod d/p");
+    assert_eq!(world.round(&eviction, "d/p", at(61)), "");
+    world.put(&NODES, tainted);
+    assert_eq!(eviction.reconcile("d/p", &world, at(62)).again, Some(std::time::Duration::from_secs(60)), "anew");
 }

@@ -68,8 +68,9 @@ fn conditions(
     failure: Option<(&str, &str)>,
     now: Timestamp,
 ) -> Option<Vec<ReplicaSetCondition>> {
+    // As upstream, another message is no news: messages name pods that were never made, and each write brings us back.
     let is_same = |condition: &ReplicaSetCondition| {
-        condition.type_ == FAILURE && failure == condition.reason.as_deref().zip(condition.message.as_deref())
+        condition.type_ == FAILURE && condition.reason.as_deref() == failure.map(|(reason, _)| reason)
     };
     if !conditions.iter().any(is_same) {
         conditions.retain(|condition| condition.type_ != FAILURE);

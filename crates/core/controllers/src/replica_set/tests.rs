@@ -53,17 +53,17 @@ fn makes_what_is_missing_and_counts_what_is_there() {
 #[test]
 fn a_refusal_is_told_until_it_is_over() {
     let world = world(1);
-    let fails = |world: &World, second: u64| {
-        let actions = ReplicaSets.refused(KEY, world, Timestamp::from_secs(second), "no more pods");
+    let fails = |world: &World, second: u64, why: &str| {
+        let actions = ReplicaSets.refused(KEY, world, Timestamp::from_secs(second), why);
         world.execute(Plan::of(actions));
         world.get(&REPLICA_SETS, KEY).unwrap().to_value()["status"].clone()
     };
-    let first = fails(&world, 100);
+    let first = fails(&world, 100, "no more pods");
     let told = json!([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "no more pods",
         "lastTransitionTime": "1970-01-01T00:01:40Z"}]);
     assert_eq!(first["conditions"], told);
     assert_eq!(first["observedGeneration"], 1);
-    assert_eq!(fails(&world, 200), first, "told once");
+    assert_eq!(fails(&world, 200, "no more pods, again"), first, "told once");
     world.round(&ReplicaSets, KEY, Timestamp::from_secs(300));
     assert!(world.get(&REPLICA_SETS, KEY).unwrap().to_value()["status"]["conditions"].is_null());
 }
