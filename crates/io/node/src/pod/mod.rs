@@ -180,7 +180,7 @@ impl Task {
             self.life.nudge(now);
             self.refresh_at = Some(now);
         }
-        if self.report.labels_changed(&word.object) {
+        if self.report.see(&word.object) {
             // Paths and variables may come from them.
             self.life.nudge(now);
             self.refresh_at = Some(now);

@@ -5,49 +5,80 @@ use client::{Object, PatchKind, WriteOptions, resources};
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use serde_json::{Map, Value, json};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 pub(super) struct Reporter {
     /// Absent while the API has it: most pods do not change.
     wanted: Option<Value>,
     /// What we know the API to have, as bytes: a document in memory is many times as large.
     written: Box<[u8]>,
+    /// Of the object that had it.
+    revision: u64,
     is_writing: bool,
     /// For downward API volumes: labels and annotations as last seen.
     metadata: u64,
+    /// They have changed since the last [`Self::see`].
+    is_relabelled: bool,
 }
 
 /// A finished write.
 pub(super) struct Written {
     status: Value,
-    result: Result<(), String>,
+    /// None: the pod is gone.
+    result: Result<Option<Arc<Object>>, String>,
 }
 
 impl Reporter {
     pub fn new(object: &Object) -> Self {
         let value = object.to_value();
-        Self { wanted: None, written: bytes(&value["status"]), is_writing: false, metadata: downward(&value) }
+        Self {
+            wanted: None,
+            written: bytes(&value["status"]),
+            revision: object.head.revision,
+            is_writing: false,
+            metadata: downward(&value),
+            is_relabelled: false,
+        }
+    }
+
+    /// Takes in what the API has now: what others wrote over our status is written anew. True if labels or annotations
+    /// have changed.
+    pub fn see(&mut self, object: &Object) -> bool {
+        if !self.is_writing && object.head.revision > self.revision {
+            self.take_in(object);
+        }
+        std::mem::take(&mut self.is_relabelled)
+    }
+
+    fn take_in(&mut self, object: &Object) {
+        let value = object.to_value();
+        self.revision = object.head.revision;
+        self.written = bytes(&value["status"]);
+        let metadata = downward(&value);
+        self.is_relabelled |= std::mem::replace(&mut self.metadata, metadata) != metadata;
     }
 
     pub fn want(&mut self, status: &PodStatus) {
-        let wanted = serde_json::to_value(status).unwrap_or(Value::Null);
-        self.wanted = (bytes(&wanted) != self.written).then_some(wanted);
+        self.wanted = serde_json::to_value(status).ok();
+        if self.change().is_none() {
+            self.wanted = None;
+        }
     }
 
     pub fn is_settled(&self) -> bool {
         !self.is_writing && self.change().is_none()
     }
 
-    /// Whether labels or annotations have changed since the last call.
-    pub fn labels_changed(&mut self, object: &Object) -> bool {
-        let now = downward(&object.to_value());
-        std::mem::replace(&mut self.metadata, now) != now
-    }
-
     pub fn written(&mut self, written: Written) -> Result<(), String> {
         self.is_writing = false;
-        written.result?;
-        self.written = bytes(&written.status);
-        self.wanted = self.wanted.take().filter(|wanted| *wanted != written.status);
+        match written.result? {
+            // With it come labels that were changed while we wrote.
+            Some(object) => self.take_in(&object),
+            None => self.written = bytes(&written.status),
+        }
+        if self.change().is_none() {
+            self.wanted = None;
+        }
         Ok(())
     }
 
@@ -60,9 +91,14 @@ impl Reporter {
             if written.get(field) == Some(value) {
                 continue;
             }
-            let value =
-                if field == "conditions" { changed_conditions(value, written.get(field)) } else { value.clone() };
-            change.insert(field.clone(), value);
+            let value = match field.as_str() {
+                "conditions" => changed_conditions(value, written.get(field)),
+                _ => value.clone(),
+            };
+            // Conditions in another order are the same.
+            if field != "conditions" || value.as_array().is_some_and(|changed| !changed.is_empty()) {
+                change.insert(field.clone(), value);
+            }
         }
         for field in written.keys().filter(|field| !wanted.contains_key(*field)) {
             change.insert(field.clone(), Value::Null);
@@ -127,8 +163,8 @@ impl Task {
                 api.patch(&resources::PODS, &key.namespace, &key.name, PatchKind::Strategic, patch, options).await;
             let result = match written {
                 // The pod is gone, or another one has its name: the informer tells.
-                Err(error) if error.is_not_found() || error.is_conflict() => Ok(()),
-                other => other.map(|_| ()).map_err(|error| error.to_string()),
+                Err(error) if error.is_not_found() || error.is_conflict() => Ok(None),
+                other => other.map(Some).map_err(|error| error.to_string()),
             };
             Done::Reported(Box::new(Written { status, result }))
         }));
@@ -154,5 +190,38 @@ impl Task {
                 Err(error) => error.is_not_found() || error.is_conflict(),
             })
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(revision: u64, status: Value) -> Object {
+        let revision = revision.to_string();
+        let meta = json!({"name": "p", "namespace": "ns", "uid": "u", "resourceVersion": revision});
+        Object::from_value(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": status})).unwrap()
+    }
+
+    #[test]
+    fn what_others_write_over_our_status_is_written_anew() {
+        let ready = |status: &str| json!({"type": "Ready", "status": status});
+        let other = json!({"type": "example.test/gate", "status": "True"});
+        let full = json!({"phase": "Running", "conditions": [ready("True"), other]});
+        let wanted: PodStatus = serde_json::from_value(full).unwrap();
+        let mut reporter = Reporter::new(&object(5, json!({"phase": "Pending"})));
+        let change = |reporter: &mut Reporter| {
+            reporter.want(&wanted);
+            Value::from(reporter.change().unwrap_or_default())
+        };
+        assert_eq!(change(&mut reporter)["phase"], "Running");
+        // In another order: nothing to write.
+        reporter.see(&object(6, json!({"phase": "Running", "conditions": [other, ready("True")]})));
+        assert_eq!(change(&mut reporter), json!({}));
+        reporter.see(&object(7, json!({"phase": "Running", "conditions": [ready("False"), other]})));
+        assert_eq!(change(&mut reporter), json!({"conditions": [ready("True")]}));
+        // Older news than ours is no news.
+        reporter.see(&object(3, json!({"phase": "Pending"})));
+        assert_eq!(change(&mut reporter), json!({"conditions": [ready("True")]}));
     }
 }
