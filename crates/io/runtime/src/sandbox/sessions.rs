@@ -15,6 +15,9 @@ use tokio::net::unix::pipe;
 
 /// Output of probes and hooks kept, bytes. Upstream: 10 KiB for probes, 16 KiB for exec sync.
 const MAX_SYNC_OUTPUT: usize = 16 << 10;
+/// How long after a process's end its output is waited for where the pipes do not end with it: what it wrote is in them,
+/// but the news of its end may come first.
+const DRAIN: Duration = Duration::from_millis(100);
 
 impl Sandbox {
     /// Runs a process in a running container. A command that cannot be started is [`Error::Exec`].
@@ -80,8 +83,9 @@ impl Sandbox {
                 };
                 let mut joined = (vec![0u8; 4096], vec![0u8; 4096]);
                 let (mut out_open, mut err_open, mut code) = (true, true, None);
-                // Ends with the process: what it left running in the background may hold the pipes for ever.
-                while code.is_none() && (out_open || err_open) {
+                // Ends soon after the process: what it left running in the background may hold the pipes for ever.
+                let mut drained = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
+                while out_open || err_open {
                     tokio::select! {
                         biased;
                         count = out.read(&mut joined.0), if out_open => {
@@ -90,7 +94,11 @@ impl Sandbox {
                         count = err.read(&mut joined.1), if err_open => {
                             err_open = keep(&mut output, &joined.1, count);
                         }
-                        ended = streams.control.wait() => code = Some(ended?),
+                        ended = streams.control.wait(), if code.is_none() => {
+                            code = Some(ended?);
+                            drained.as_mut().reset(tokio::time::Instant::now() + DRAIN);
+                        }
+                        () = &mut drained, if code.is_some() => break,
                     }
                 }
                 match code {
