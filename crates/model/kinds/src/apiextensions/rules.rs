@@ -6,8 +6,10 @@ use super::structural;
 use crate::checks::{follows, immutable, one_of, required};
 use crate::path::Path;
 use crate::read::{flag, has, is_empty, list, text};
+use apimachinery::problems::Problem;
 use apimachinery::validate::{is_dns1035_label, is_dns1123_subdomain};
 use apimachinery::{Problems, Value};
+use schema::{Finding, Structural};
 
 const SPEC: Path = Path::new("spec");
 
@@ -24,6 +26,7 @@ pub fn validate(definition: &Value, problems: &mut Problems) {
             problems.invalid(SPEC.field("group"), group, "should be a domain with at least one dot");
         }
     }
+    approval(definition, group, problems);
     one_of(spec, "scope", SPEC, &["Cluster", "Namespaced"], problems);
     if flag(spec, "preserveUnknownFields") {
         let message =
@@ -55,12 +58,83 @@ fn versions(spec: &Value, at: Path, problems: &mut Problems) {
         let schema_at = at.field("schema");
         let schema = &version["schema"]["openAPIV3Schema"];
         if has(&version["schema"], "openAPIV3Schema") {
-            structural::validate(schema, schema_at.field("openAPIV3Schema"), problems);
+            let (before, schema_at) = (problems.list().len(), schema_at.field("openAPIV3Schema"));
+            structural::validate(schema, schema_at, problems);
+            if problems.list().len() == before {
+                // What the server needs beside to make use of it: without, it would serve the version unchecked.
+                parsed(schema, schema_at, problems);
+            }
         } else {
             problems.required(schema_at.field("openAPIV3Schema"), "schemas are required");
         }
         columns(version, at.field("additionalPrinterColumns"), problems);
         subresources(version, at.field("subresources"), problems);
+        selectable_fields(version, at.field("selectableFields"), problems);
+    }
+}
+
+fn parsed(schema: &Value, at: Path, problems: &mut Problems) {
+    for Finding { reason, field, message } in Structural::parse(schema, &at.to_string()).err().unwrap_or_default() {
+        problems.add(Problem { reason, field, message });
+    }
+}
+
+/// Upstream: `ValidateCustomResourceSelectableFields`.
+fn selectable_fields(version: &Value, at: Path, problems: &mut Problems) {
+    let fields = list(version, "selectableFields");
+    if fields.len() > MAX_SELECTABLE {
+        problems.too_many(at, fields.len(), MAX_SELECTABLE);
+    }
+    for (index, field) in fields.iter().enumerate() {
+        let item = at.index(index);
+        let at = item.field("jsonPath");
+        let path = text(field, "jsonPath");
+        if path.is_empty() {
+            problems.required(at, "");
+            continue;
+        }
+        if fields[..index].iter().any(|other| text(other, "jsonPath") == path) {
+            problems.duplicate(at, path);
+            continue;
+        }
+        let mut schema = &version["schema"]["openAPIV3Schema"];
+        for step in path.split('.').skip(1) {
+            schema = &schema["properties"][step];
+        }
+        if !path.starts_with('.') || path.starts_with(".metadata") || !schema.is_object() {
+            problems.invalid(at, path, "is an invalid path: does not refer to a valid field");
+        } else if !matches!(text(schema, "type"), "string" | "boolean" | "integer") {
+            let why = "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.";
+            problems.invalid(at, path, why);
+        }
+    }
+}
+
+/// Upstream: `MaxSelectableFields`.
+const MAX_SELECTABLE: usize = 8;
+/// Who allows a definition in a group of Kubernetes itself. Upstream: `KubeAPIApprovedAnnotation`.
+const APPROVED: &str = "api-approved.kubernetes.io";
+
+/// Groups of the community are not for everybody. Upstream: `validateAPIApproval`.
+fn approval(definition: &Value, group: &str, problems: &mut Problems) {
+    let protected = ["k8s.io", "kubernetes.io"].iter().any(|end| group == *end || group.ends_with(&format!(".{end}")));
+    if !protected {
+        return;
+    }
+    let annotations = Path::new("metadata.annotations");
+    let at = annotations.key(APPROVED);
+    let said = text(&definition["metadata"]["annotations"], APPROVED);
+    let link = said.starts_with("https://") || said.starts_with("http://");
+    if said.is_empty() {
+        let why = format!(
+            "protected groups must have approval annotation {APPROVED:?}, see https://github.com/kubernetes/enhancements/pull/1111"
+        );
+        problems.required(at, &why);
+    } else if !link && !said.starts_with("unapproved") {
+        let why = format!(
+            "protected groups must have approval annotation {APPROVED:?} with either a URL or a reason starting with \"unapproved\", see https://github.com/kubernetes/enhancements/pull/1111"
+        );
+        problems.invalid(at, said, &why);
     }
 }
 

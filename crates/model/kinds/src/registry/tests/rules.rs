@@ -436,3 +436,39 @@ fn deprecated_versions_say_what_to_use() {
     "#]]
     .assert_debug_eq(&warnings);
 }
+
+#[test]
+fn definitions_of_protected_groups_and_what_the_server_could_not_use() {
+    let definition = |group: &str, version: Value| {
+        let mut version = version;
+        version["name"] = "v1".into();
+        version["storage"] = true.into();
+        json!({"kind": "CustomResourceDefinition", "metadata": {"name": format!("things.{group}")}, "spec": {
+            "group": group, "scope": "Cluster", "names": {"plural": "things", "kind": "Thing"}, "versions": [version],
+        }})
+    };
+    let schema = |properties: Value| json!({"openAPIV3Schema": {"type": "object", "properties": properties}});
+    create(
+        definition("things.k8s.io", json!({"schema": schema(json!({}))})),
+        expect![[r#"
+            metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval annotation "api-approved.kubernetes.io", see https://github.com/kubernetes/enhancements/pull/1111
+        "#]],
+    );
+    let labels = json!({"metadata": {"type": "object", "properties": {"labels": {"type": "object"}}}});
+    create(
+        definition("example.com", json!({"schema": schema(labels)})),
+        expect![[r#"
+            spec.versions[0].schema.openAPIV3Schema.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified
+        "#]],
+    );
+    let fields = [".spec.a", ".spec.none", ".spec", ".spec.a"].map(|path| json!({"jsonPath": path}));
+    let spec = json!({"spec": {"type": "object", "properties": {"a": {"type": "string"}}}});
+    create(
+        definition("example.com", json!({"schema": schema(spec), "selectableFields": fields})),
+        expect![[r#"
+            spec.versions[0].selectableFields[1].jsonPath: Invalid value: ".spec.none": is an invalid path: does not refer to a valid field
+            spec.versions[0].selectableFields[2].jsonPath: Invalid value: ".spec": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.
+            spec.versions[0].selectableFields[3].jsonPath: Duplicate value: ".spec.a"
+        "#]],
+    );
+}
