@@ -20,7 +20,7 @@ pub fn resources(definition: &Value) -> Vec<Resource> {
     let versions: Vec<&Value> = spec["versions"].as_array().into_iter().flatten().collect();
     let Some(storage) = versions.iter().find(|version| version["storage"] == true) else { return Vec::new() };
     let (group, plural) = (text(spec, "group"), text(&spec["names"], "plural"));
-    let place = Arc::new(Place::new(group, plural, text(storage, "name"), selectable(storage)));
+    let place = Arc::new(Place::new(group, plural, text(storage, "name"), selectable(&versions)));
     let served = versions.iter().enumerate().filter(|(_, version)| version["served"] == true);
     let since = text(&definition["metadata"], "resourceVersion").parse().unwrap_or(0);
     served.map(|(index, version)| resource(spec, version, index, &place, since)).collect()
@@ -103,14 +103,17 @@ fn columns(version: &Value) -> Vec<Column> {
     defined.iter().map(column).collect()
 }
 
-fn selectable(version: &Value) -> Vec<(String, String)> {
-    let fields = version["selectableFields"].as_array().into_iter().flatten();
-    fields
-        .filter_map(|field| {
-            let path = text(field, "jsonPath");
-            Some((path.trim_start_matches('.').to_owned(), JsonPath::parse(path)?.pointer()?))
-        })
-        .collect()
+/// The selectable fields of all versions: they share a place, and without conversion their objects differ in nothing
+/// but `apiVersion`.
+fn selectable(versions: &[&Value]) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for field in versions.iter().flat_map(|version| version["selectableFields"].as_array().into_iter().flatten()) {
+        let path = text(field, "jsonPath");
+        let pointer = JsonPath::parse(path).and_then(|path| path.pointer());
+        let field = pointer.map(|pointer| (path.trim_start_matches('.').to_owned(), pointer));
+        all.extend(field.filter(|field| !all.contains(field)));
+    }
+    all
 }
 
 fn deprecated(spec: &Value, version: &Value) -> Option<String> {

@@ -169,3 +169,26 @@ async fn objects_inside_of_objects_are_objects() {
     let said = served.kubectl("apply --server-side --validate=ignore -f -", &foo("b", good)).await;
     assert!(said.contains(".spec.in.metadata.wrong: field not declared in schema"), "{said}");
 }
+
+#[tokio::test]
+async fn every_version_has_its_selectable_fields() {
+    let served = served().await;
+    let mut definition = foos("foos", json!({"a": {"type": "string"}, "b": {"type": "string"}}));
+    let versions = definition["spec"]["versions"].as_array_mut().unwrap();
+    let mut newer = versions[0].clone();
+    versions[0]["selectableFields"] = json!([{"jsonPath": ".spec.a"}]);
+    newer["name"] = "v2".into();
+    newer["storage"] = false.into();
+    newer["selectableFields"] = json!([{"jsonPath": ".spec.b"}]);
+    versions.push(newer);
+    define(&served, definition).await;
+    for name in ["one", "two"] {
+        let object = format!(
+            "apiVersion: example.com/v1\nkind: Foo\nmetadata: {{name: {name}}}\nspec: {{a: {name}, b: {name}}}\n"
+        );
+        served.kubectl("create -f -", &object).await;
+    }
+    let get = async |query: &str| served.kubectl(&format!("get {query} -o name"), "").await;
+    assert_eq!(get("foos.v1.example.com --field-selector=spec.a=one").await, "foo.example.com/one\n");
+    assert_eq!(get("foos.v2.example.com --field-selector=spec.b!=one").await, "foo.example.com/two\n");
+}
