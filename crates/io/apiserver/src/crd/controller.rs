@@ -13,7 +13,7 @@ use crate::handlers::Call;
 use crate::handlers::options::{DeleteParams, ListParams, Propagation};
 use crate::handlers::write::now_text;
 use crate::server::Server;
-use apimachinery::{ApiResult, GroupVersionResource as Gvr, Value, meta};
+use apimachinery::{ApiError, ApiResult, GroupVersionResource as Gvr, Value, meta};
 use client::{Api, WriteOptions};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
 const PREFIX: &str = "/registry/apiextensions.k8s.io/customresourcedefinitions/";
 /// Between a failed round and the next.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Tries to take the finalizer off against other writers, without a pause.
+const RELEASE_TRIES: usize = 10;
 
 /// Puts into the table what is stored already and established, so that the first request finds it.
 pub fn load(server: &Server) {
@@ -53,7 +55,7 @@ async fn follow(server: &Arc<Server>) -> ApiResult<()> {
     let shelf = server.cache.shelf_at(PREFIX);
     let snapshot = shelf.snapshot(server.cache.revision());
     let mut watcher = Watcher::new(server.cache.clone(), shelf.clone(), Selection::everything(), snapshot.revision)
-        .map_err(|oldest| apimachinery::ApiError::expired(format!("{oldest}")))?;
+        .map_err(|oldest| ApiError::expired(format!("{oldest}")))?;
     let mut served: HashMap<String, (String, String)> = HashMap::new();
     for object in shelf.objects() {
         round(server, &object.to_value(), &mut served).await?;
@@ -173,18 +175,22 @@ async fn try_clean_up(server: &Server, definition: &Value) -> ApiResult<()> {
     release(server, definition).await
 }
 
-/// Takes the finalizer off.
+/// Takes the finalizer off, whoever writes meanwhile.
 async fn release(server: &Server, definition: &Value) -> ApiResult<()> {
     let api = server.local(UserInfo::system("system:apiserver"))?;
     let name = meta::name(definition);
-    let current = match api.get(&DEFINITIONS, "", name).await {
-        Err(error) if error.is_not_found() => return Ok(()),
-        other => other?,
-    };
-    let mut current = current.to_value();
-    meta::remove_finalizer(&mut current, FINALIZER);
-    match api.update(&DEFINITIONS, "", name, current, WriteOptions::default()).await {
-        Err(error) if !error.is_not_found() => Err(error),
-        _ => Ok(()),
+    for _ in 0..RELEASE_TRIES {
+        let current = match api.get(&DEFINITIONS, "", name).await {
+            Err(error) if error.is_not_found() => return Ok(()),
+            other => other?,
+        };
+        let mut current = current.to_value();
+        meta::remove_finalizer(&mut current, FINALIZER);
+        match api.update(&DEFINITIONS, "", name, current, WriteOptions::default()).await {
+            Err(error) if error.is_conflict() => {}
+            Err(error) if !error.is_not_found() => return Err(error),
+            _ => return Ok(()),
+        }
     }
+    Err(ApiError::modified(&DEFINITIONS, name))
 }
