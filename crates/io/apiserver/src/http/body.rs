@@ -22,6 +22,8 @@ pub const MAX_BODY: usize = 3 * 1024 * 1024;
 const MAX_DROPPED: usize = 8 * MAX_BODY;
 /// And so long it is waited for more of it.
 const DROP_PAUSE: Duration = Duration::from_secs(1);
+/// And in all: strangers send bodies too, and must not hold a request by sending slowly.
+const DROP_TIME: Duration = Duration::from_secs(10);
 
 pub fn full(bytes: impl Into<Bytes>) -> StreamBody {
     Full::new(bytes.into()).boxed_unsync()
@@ -80,7 +82,11 @@ async fn refuse(body: impl Body<Data = Bytes> + Unpin) -> ApiResult<Bytes> {
 
 /// Clients that are still sending would take an answer for a broken connection (over HTTP/2 their stream is reset behind
 /// it): what they send is taken and dropped, as far as that makes sense.
-pub async fn take_rest(mut body: impl Body<Data = Bytes> + Unpin) {
+pub async fn take_rest(body: impl Body<Data = Bytes> + Unpin) {
+    _ = tokio::time::timeout(DROP_TIME, drop_rest(body)).await;
+}
+
+async fn drop_rest(mut body: impl Body<Data = Bytes> + Unpin) {
     let mut left = MAX_DROPPED;
     while !body.is_end_stream()
         && let Ok(Some(Ok(frame))) = tokio::time::timeout(DROP_PAUSE, body.frame()).await
