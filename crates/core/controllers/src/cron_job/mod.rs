@@ -12,7 +12,7 @@ use crate::{Action, Announce, Change, Controller, Plan, View, Wanted};
 use apimachinery::{Object, Value, time};
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, Job};
 use kinds::resources::{CRON_JOBS, JOBS};
-use schedule::Schedule;
+use schedule::{Schedule, Unreadable};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +73,11 @@ impl Run {
         found.map(|condition| condition.type_.as_str())
     }
 
+    /// Whether we made it.
+    fn is_scheduled(&self) -> bool {
+        self.job.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(SCHEDULED))
+    }
+
     fn started(&self) -> i64 {
         let start = self.job.status.as_ref().and_then(|status| status.start_time.as_ref());
         start.or(self.job.metadata.creation_timestamp.as_ref()).map_or(0, |at| at.0.as_second())
@@ -106,6 +111,7 @@ impl Round {
         let mut status = self.old_status();
         status.last_success = self.runs.iter().filter_map(Run::completed).chain(status.last_success).max();
         plan.actions.extend(self.seen_ends());
+        plan.actions.extend(self.surprises());
         plan.actions.extend(self.history());
         let gone = if self.suspended() { Vec::new() } else { self.start(&mut status, &mut plan) };
         plan.actions.extend(self.write_status(&status, &gone));
@@ -140,6 +146,24 @@ impl Round {
             .collect()
     }
 
+    /// Jobs of ours that somebody else made, and Jobs listed as active that are gone.
+    fn surprises(&self) -> Vec<Action> {
+        let is_foreign =
+            |run: &&Run| run.end().is_none() && !run.is_scheduled() && !self.is_listed(&run.object.head.uid);
+        let foreign = self.runs.iter().filter(is_foreign).map(|run| {
+            let name = &run.object.head.name;
+            let message = format!("Saw a job that the controller did not create or forgot: {name}");
+            self.event(true, "UnexpectedJob", message)
+        });
+        let is_here = |uid: &str| self.runs.iter().any(|run| run.object.head.uid == uid);
+        let listed = self.cron.status.iter().filter_map(|status| status.active.as_ref()).flatten();
+        let missing = listed.filter(|listed| !is_here(listed.uid.as_deref().unwrap_or_default())).map(|listed| {
+            let name = listed.name.as_deref().unwrap_or_default();
+            self.event(false, "MissingJob", format!("Active job went missing: {name}"))
+        });
+        foreign.chain(missing).collect()
+    }
+
     /// Finished Jobs beyond the limits go, oldest first.
     fn history(&self) -> Vec<Action> {
         let limits = [
@@ -166,12 +190,25 @@ impl Round {
     fn start(&self, status: &mut Status, plan: &mut Plan) -> Vec<String> {
         let schedule = match Schedule::parse(&self.spec.schedule, self.spec.time_zone.as_deref()) {
             Ok(schedule) => schedule,
-            Err(why) => {
-                let message = format!("unparseable schedule {:?}: {why}", self.spec.schedule);
+            Err(Unreadable::Schedule(why)) => {
+                let message = format!("unparseable schedule: {:?} : {why}", self.spec.schedule);
                 plan.actions.push(self.event(true, "UnparseableSchedule", message));
                 return Vec::new();
             }
+            Err(Unreadable::Zone(why)) => {
+                let zone = self.spec.time_zone.as_deref().unwrap_or_default();
+                plan.actions.push(self.event(true, "UnknownTimeZone", format!("invalid timeZone: {zone:?}: {why}")));
+                return Vec::new();
+            }
         };
+        if self.spec.schedule.contains("TZ") {
+            let message = format!(
+                "CRON_TZ or TZ used in schedule {:?} is not officially supported, see \
+                 https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details",
+                self.spec.schedule
+            );
+            plan.actions.push(self.event(true, "UnsupportedSchedule", message));
+        }
         if let Some(next) = schedule.next(self.now) {
             plan.look_again(next.since(self.now));
         }
@@ -183,8 +220,7 @@ impl Round {
         }
         let Some(at) = due.latest else { return Vec::new() };
         if self.deadline().is_some_and(|deadline| at + deadline < self.now) {
-            let time = time::format_seconds(at.secs());
-            let message = format!("Missed scheduled time to start a job: {time}");
+            let message = format!("Missed scheduled time to start a job: {}", schedule::rfc1123(at));
             plan.actions.push(self.event(true, "MissSchedule", message));
             return Vec::new();
         }

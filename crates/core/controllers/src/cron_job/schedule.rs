@@ -15,6 +15,19 @@ pub struct Schedule {
     zone: TimeZone,
 }
 
+/// What of a schedule cannot be read, and why.
+#[derive(Debug)]
+pub enum Unreadable {
+    Schedule(String),
+    Zone(String),
+}
+
+/// `Tue, 01 Jan 2019 03:00:00 +0000`.
+pub fn rfc1123(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_second(at.secs()).unwrap_or_default();
+    at.strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
+}
+
 /// What has come due since the last look.
 #[derive(Debug, PartialEq, Default)]
 pub struct Due {
@@ -26,12 +39,12 @@ pub struct Due {
 impl Schedule {
     /// # Errors
     /// If schedule or time zone cannot be read; validation has refused them before.
-    pub fn parse(schedule: &str, time_zone: Option<&str>) -> Result<Self, String> {
+    pub fn parse(schedule: &str, time_zone: Option<&str>) -> Result<Self, Unreadable> {
         let zone = match time_zone {
-            Some(name) => TimeZone::get(name).map_err(|error| error.to_string())?,
+            Some(name) => TimeZone::get(name).map_err(|error| Unreadable::Zone(error.to_string()))?,
             None => TimeZone::UTC,
         };
-        Ok(Self { rule: Rule::parse(schedule)?, zone })
+        Ok(Self { rule: Rule::parse(schedule).map_err(Unreadable::Schedule)?, zone })
     }
 
     /// The first scheduled time after `after`.
@@ -99,6 +112,11 @@ mod tests {
         check("0 4 * * *", Some("Europe/Paris"), "2019-01-02T03:04:05Z", "2019-01-03T03:00:00Z");
         check("0 4 * * *", Some("Europe/Paris"), "2019-07-02T01:04:05Z", "2019-07-02T02:00:00Z");
         check("@every 1h", None, "2019-01-02T03:04:05Z", "2019-01-02T04:04:05Z");
+    }
+
+    #[test]
+    fn times_in_events() {
+        assert_eq!(rfc1123(at("2019-01-01T03:00:00Z")), "Tue, 01 Jan 2019 03:00:00 +0000");
     }
 
     #[test]

@@ -105,3 +105,24 @@ fn suspended_starts_nothing() {
     settle(&world, START + 100);
     assert!(jobs(&world).is_empty());
 }
+
+#[test]
+fn jobs_of_others_and_jobs_that_vanish_are_told() {
+    let world = world(json!({"concurrencyPolicy": "Forbid"}));
+    settle(&world, START + 1);
+    world.put(
+        &JOBS,
+        json!({"metadata": {"name": "manual", "namespace": "d", "ownerReferences": [
+        {"apiVersion": "batch/v1", "kind": "CronJob", "name": "c", "uid": "u", "controller": true}]}}),
+    );
+    let said = world.round(&CronJobs, KEY, Timestamp::from_secs(START + 2));
+    assert!(
+        said.contains("event UnexpectedJob: Saw a job that the controller did not create or forgot: manual"),
+        "{said}"
+    );
+    world.remove(&JOBS, "d/manual");
+    world.remove(&JOBS, "d/c-25771680");
+    let said = world.round(&CronJobs, KEY, Timestamp::from_secs(START + 3));
+    assert!(said.contains("event MissingJob: Active job went missing: c-25771680"), "{said}");
+    assert_eq!(world.round(&CronJobs, KEY, Timestamp::from_secs(START + 4)), "");
+}
