@@ -4,8 +4,8 @@
 
 use super::matching::{find, misfit};
 use super::{
-    BIND_COMPLETED, BOUND_BY_CONTROLLER, PROVISIONER, SELECTED_NODE, WAIT_FOR_CONSUMER, annotation, is_claimed_by,
-    regarding, text,
+    BIND_COMPLETED, BOUND_BY_CONTROLLER, PROVISIONER, SELECTED_NODE, WAIT_FOR_CONSUMER, annotation, in_phase,
+    is_claimed_by, regarding, text,
 };
 use crate::{Action, Change, Controller, Plan, View, Wanted};
 use apimachinery::{Object, Value};
@@ -38,9 +38,9 @@ impl Controller for Claims {
         Vec::new()
     }
 
-    fn reconcile(&self, key: &str, view: &dyn View, _: Timestamp) -> Plan {
+    fn reconcile(&self, key: &str, view: &dyn View, now: Timestamp) -> Plan {
         let Some(object) = view.get(&PERSISTENT_VOLUME_CLAIMS, key) else { return Plan::rest() };
-        let claim = Claim { value: object.to_value(), object: &object };
+        let claim = Claim { value: object.to_value(), object: &object, now };
         if !annotation(&claim.value, BIND_COMPLETED).is_empty() {
             return Plan::of(claim.keep(view));
         }
@@ -70,6 +70,7 @@ fn unbound(view: &dyn View, is_wanted: impl Fn(&Value) -> bool) -> Vec<String> {
 struct Claim<'a> {
     object: &'a Object,
     value: Value,
+    now: Timestamp,
 }
 
 impl Claim<'_> {
@@ -181,7 +182,7 @@ impl Claim<'_> {
         let mut actions = Vec::new();
         actions.extend(self.name_in_volume(volume, &value));
         if value["status"]["phase"] != "Bound" {
-            let body = json!({"status": {"phase": "Bound"}});
+            let body = in_phase(&value, "Bound", self.now);
             actions.push(Action::patch(&PERSISTENT_VOLUMES, volume, "status", body));
         }
         actions.extend(self.name_volume(volume));

@@ -19,7 +19,9 @@ pub use protection::{ClaimProtection, VolumeProtection};
 pub use volumes::Volumes;
 
 use crate::Regarding;
-use apimachinery::{Object, Value};
+use apimachinery::{Object, Value, time};
+use serde_json::json;
+use stdx::Timestamp;
 
 pub const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
 pub const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
@@ -39,6 +41,15 @@ fn is_claimed_by(volume: &Value, claim: &Object) -> bool {
     let is = |field: &str, wanted: &str| reference[field].as_str() == Some(wanted);
     let any_uid = text(&reference["uid"]).is_empty();
     is("name", &claim.head.name) && is("namespace", &claim.head.namespace) && (any_uid || is("uid", &claim.head.uid))
+}
+
+/// The body that puts a volume into a phase, and notes when it came into it.
+fn in_phase(volume: &Value, phase: &str, now: Timestamp) -> Value {
+    let mut body = json!({"status": {"phase": phase}});
+    if volume["status"]["phase"] != phase {
+        body["status"]["lastPhaseTransitionTime"] = time::format_seconds(now.secs()).into();
+    }
+    body
 }
 
 fn annotation<'a>(object: &'a Value, name: &str) -> &'a str {

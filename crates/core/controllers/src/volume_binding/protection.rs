@@ -35,7 +35,7 @@ impl Controller for ClaimProtection {
             return Plan::rest();
         };
         let pods = view.list(&PODS, &claim.head.namespace);
-        if pods.iter().any(|pod| uses(&pod.to_value(), &claim.head.name)) {
+        if pods.iter().any(|pod| uses(pod, &claim.head.name)) {
             return Plan::rest();
         }
         let_go(&PERSISTENT_VOLUME_CLAIMS, &claim, CLAIM)
@@ -43,11 +43,16 @@ impl Controller for ClaimProtection {
 }
 
 /// A pod without a node will not start once the claim is being deleted, so it does not count.
-fn uses(pod: &Value, claim: &str) -> bool {
-    let spec = &pod["spec"];
+fn uses(pod: &Object, claim: &str) -> bool {
+    let value = pod.to_value();
+    let spec = &value["spec"];
+    let is_own = |volume: &Value| {
+        let name = volume["name"].as_str().unwrap_or_default();
+        volume["ephemeral"].is_object() && claim == format!("{}-{name}", pod.head.name)
+    };
     let volumes = spec["volumes"].as_array().into_iter().flatten();
     !spec["nodeName"].as_str().unwrap_or_default().is_empty()
-        && volumes.into_iter().any(|volume| volume["persistentVolumeClaim"]["claimName"] == *claim)
+        && volumes.into_iter().any(|volume| volume["persistentVolumeClaim"]["claimName"] == *claim || is_own(volume))
 }
 
 pub struct VolumeProtection;

@@ -5,8 +5,6 @@ use crate::Controller;
 use crate::world::World;
 use expect_test::{Expect, expect};
 use kinds::resources::{NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES};
-use serde_json::json;
-use stdx::Timestamp;
 
 fn volume(name: &str, size: &str) -> Value {
     json!({
@@ -42,14 +40,21 @@ fn the_smallest_that_fits_is_bound_and_then_there_is_peace() {
         "d/c",
         expect![[r#"
         patch persistentvolumes right {"claimRef":{"apiVersion":"v1","kind":"PersistentVolumeClaim","name":"c","namespace":"d","resourceVersion":"4","uid":"uc"}}
-        patch persistentvolumes/status right {"phase":"Bound"}
+        patch persistentvolumes/status right {"lastPhaseTransitionTime":"1970-01-01T00:00:00Z","phase":"Bound"}
         patch persistentvolumeclaims c {"volumeName":"right"}
         patch persistentvolumeclaims/status c {"accessModes":["ReadWriteOnce"],"capacity":{"storage":"2Gi"},"phase":"Bound"}"#]],
     );
     check(&world, &Claims, "d/c", expect![""]);
     check(&world, &Volumes, "right", expect![""]);
     world.remove(&PERSISTENT_VOLUME_CLAIMS, "d/c");
-    check(&world, &Volumes, "right", expect![[r#"patch persistentvolumes/status right {"phase":"Released"}"#]]);
+    check(
+        &world,
+        &Volumes,
+        "right",
+        expect![[
+            r#"patch persistentvolumes/status right {"lastPhaseTransitionTime":"1970-01-01T00:00:00Z","phase":"Released"}"#
+        ]],
+    );
     check(&world, &Volumes, "right", expect![""]);
 }
 
@@ -135,4 +140,28 @@ fn a_claim_in_use_is_held_until_the_pod_is_gone() {
     world.remove(&PODS, "d/p");
     check(&world, &ClaimProtection, "d/c", expect!["patch persistentvolumeclaims c {}"]);
     check(&world, &ClaimProtection, "d/c", expect![""]);
+}
+
+#[test]
+fn a_bound_volume_that_is_deleted_goes_after_its_claim() {
+    let world = World::default();
+    let mut going = volume("v", "1Gi");
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    going["metadata"]["finalizers"] = json!(["kubernetes.io/pv-protection"]);
+    going["spec"]["claimRef"] = json!({"name": "c", "namespace": "d", "uid": "uc"});
+    going["status"]["phase"] = "Bound".into();
+    world.put(&PERSISTENT_VOLUMES, going);
+    world.put(&PERSISTENT_VOLUME_CLAIMS, claim(&json!({"volumeName": "v"})));
+    check(&world, &VolumeProtection, "v", expect![""]);
+    world.remove(&PERSISTENT_VOLUME_CLAIMS, "d/c");
+    check(&world, &VolumeProtection, "v", expect![""]);
+    check(
+        &world,
+        &Volumes,
+        "v",
+        expect![[
+            r#"patch persistentvolumes/status v {"lastPhaseTransitionTime":"1970-01-01T00:00:00Z","phase":"Released"}"#
+        ]],
+    );
+    check(&world, &VolumeProtection, "v", expect!["patch persistentvolumes v {}"]);
 }

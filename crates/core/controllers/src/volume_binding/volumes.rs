@@ -4,7 +4,7 @@
 //!
 //! Upstream: `syncVolume`, `reclaimVolume` in `pv_controller.go`.
 
-use super::{BOUND_BY_CONTROLLER, PROVISIONED_BY, annotation, regarding, text};
+use super::{BOUND_BY_CONTROLLER, PROVISIONED_BY, annotation, in_phase, regarding, text};
 use crate::{Action, Change, Controller, Plan, View, Wanted};
 use apimachinery::{Object, Value};
 use kinds::resources::{PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES};
@@ -33,40 +33,40 @@ impl Controller for Volumes {
         volumes.iter().filter(|volume| names_claim(volume)).map(|volume| volume.key()).collect()
     }
 
-    fn reconcile(&self, key: &str, view: &dyn View, _: Timestamp) -> Plan {
-        let Some(volume) = view.get(&PERSISTENT_VOLUMES, key).filter(|volume| !volume.head.is_deleting()) else {
-            return Plan::rest();
-        };
+    /// One that is being deleted too: it is held until its phase says that it is bound no more.
+    fn reconcile(&self, key: &str, view: &dyn View, now: Timestamp) -> Plan {
+        let Some(volume) = view.get(&PERSISTENT_VOLUMES, key) else { return Plan::rest() };
         let value = volume.to_value();
         let reference = &value["spec"]["claimRef"];
         if !reference.is_object() || text(&reference["uid"]).is_empty() {
-            return Plan::of(phase(&volume, &value, "Available", None));
+            return Plan::of(phase(&volume, &value, "Available", None, now));
         }
         let claim = view
             .get(&PERSISTENT_VOLUME_CLAIMS, &format!("{}/{}", text(&reference["namespace"]), text(&reference["name"])));
         let Some(claim) = claim.filter(|claim| reference["uid"] == *claim.head.uid) else {
-            return Plan::of(release(&volume, &value));
+            return Plan::of(release(&volume, &value, now));
         };
         let claim = claim.to_value();
         match text(&claim["spec"]["volumeName"]) {
             // The claim's own round goes on.
             "" => Plan::rest(),
-            name if name == volume.head.name => Plan::of(phase(&volume, &value, "Bound", None)),
-            _ => Plan::of(give_up(&volume, &value)),
+            name if name == volume.head.name => Plan::of(phase(&volume, &value, "Bound", None, now)),
+            _ => Plan::of(give_up(&volume, &value, now)),
         }
     }
 }
 
-fn phase(volume: &Object, value: &Value, phase: &str, message: Option<&str>) -> Vec<Action> {
+fn phase(volume: &Object, value: &Value, phase: &str, message: Option<&str>, now: Timestamp) -> Vec<Action> {
     if value["status"]["phase"] == phase && value["status"]["message"].as_str() == message {
         return Vec::new();
     }
-    let body = json!({"status": {"phase": phase, "message": message}});
+    let mut body = in_phase(value, phase, now);
+    body["status"]["message"] = message.into();
     vec![Action::patch(&PERSISTENT_VOLUMES, volume, "status", body)]
 }
 
 /// The claim is gone.
-fn release(volume: &Object, value: &Value) -> Vec<Action> {
+fn release(volume: &Object, value: &Value, now: Timestamp) -> Vec<Action> {
     if value["status"]["phase"] == "Failed" {
         return Vec::new();
     }
@@ -77,28 +77,28 @@ fn release(volume: &Object, value: &Value) -> Vec<Action> {
                 "error getting deleter volume plugin for volume {:?}: no deletable volume plugin matched",
                 volume.head.name
             );
-            fail(volume, value, "VolumeFailedDelete", message)
+            fail(volume, value, "VolumeFailedDelete", message, now)
         }
         "Recycle" => {
             let message = "recycling is not supported: take the claimRef off to use the volume again, or set \
                            persistentVolumeReclaimPolicy to Delete or Retain";
-            fail(volume, value, "VolumeFailedRecycle", message.to_owned())
+            fail(volume, value, "VolumeFailedRecycle", message.to_owned(), now)
         }
-        _ => phase(volume, value, "Released", None),
+        _ => phase(volume, value, "Released", None, now),
     }
 }
 
-fn fail(volume: &Object, value: &Value, reason: &'static str, message: String) -> Vec<Action> {
-    let mut actions = phase(volume, value, "Failed", Some(&message));
+fn fail(volume: &Object, value: &Value, reason: &'static str, message: String, now: Timestamp) -> Vec<Action> {
+    let mut actions = phase(volume, value, "Failed", Some(&message), now);
     actions.push(Action::Event { about: regarding(volume, "PersistentVolume"), warning: true, reason, message });
     actions
 }
 
 /// The claim took another volume.
-fn give_up(volume: &Object, value: &Value) -> Vec<Action> {
+fn give_up(volume: &Object, value: &Value, now: Timestamp) -> Vec<Action> {
     let deletes = value["spec"]["persistentVolumeReclaimPolicy"] == "Delete";
     if deletes && !annotation(value, PROVISIONED_BY).is_empty() {
-        return phase(volume, value, "Released", None);
+        return phase(volume, value, "Released", None, now);
     }
     let body = if annotation(value, BOUND_BY_CONTROLLER).is_empty() {
         json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}}})
