@@ -1,7 +1,7 @@
 //! Runs one controller: changes become keys, keys become rounds.
 
 use crate::Informers;
-use crate::execute::{Executor, Written};
+use crate::execute::{Executor, Write, Written};
 use crate::queue::{Outcome, Queue};
 use client::{Api, Delta, EventRecorder, Informer, Subscription};
 use controllers::{Change, Controller, Settings, Wanted};
@@ -124,9 +124,8 @@ impl Driver {
         let (controller, api) = (Arc::clone(&self.controller), Arc::clone(&self.api));
         let (informers, clock, events) = (self.informers.clone(), Arc::clone(&self.clock), self.events.clone());
         async move {
-            let read = wrote.into_iter().filter(|(of, _)| controller.reads().contains(of));
-            for (of, revision) in read {
-                informers.of(of).wait_for(revision).await;
+            for write in wrote.into_iter().filter(|write| controller.reads().contains(&write.of())) {
+                see(&informers.of(write.of()), &write).await;
             }
             let plan = controller.reconcile(&key, &informers, clock.now());
             let executor = Executor { api: &*api, events: &events, manager: controller.name() };
@@ -154,6 +153,20 @@ impl Driver {
         self.queue.done(&round.key, Instant::now(), round.outcome);
         if !round.written.is_empty() {
             self.written.insert(round.key, round.written);
+        }
+    }
+}
+
+/// Waits until the view shows the write.
+async fn see(informer: &Informer, write: &Write) {
+    let (key, uid) = match write {
+        Write::Revision(_, revision) => return informer.wait_for(*revision).await,
+        Write::Deletion(_, key, uid) => (key, uid),
+    };
+    let mut changes = informer.subscribe();
+    while informer.get(key).is_some_and(|object| object.head.uid == *uid && !object.head.is_deleting()) {
+        if changes.next().await.is_none() {
+            return;
         }
     }
 }

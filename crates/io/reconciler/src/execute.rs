@@ -10,8 +10,25 @@ use std::sync::Arc;
 /// Creates and deletes in flight for one key: enough to share commits, not enough to crowd out others.
 const SIDE_BY_SIDE: usize = 16;
 
-/// What a round wrote: the view has to be as new as this before the key is decided on again.
-pub type Written = Vec<(&'static GroupVersionResource, u64)>;
+/// What a round wrote: the view has to show all of it before the key is decided on again.
+pub type Written = Vec<Write>;
+
+/// One write, as the view will show it.
+#[derive(Debug)]
+pub enum Write {
+    /// The resource as of this revision.
+    Revision(&'static GroupVersionResource, u64),
+    /// The object of this key and uid gone, or being deleted.
+    Deletion(&'static GroupVersionResource, String, String),
+}
+
+impl Write {
+    pub fn of(&self) -> &'static GroupVersionResource {
+        match self {
+            Self::Revision(of, _) | Self::Deletion(of, ..) => of,
+        }
+    }
+}
 
 pub struct Executor<'a> {
     pub api: &'a dyn Api,
@@ -45,29 +62,31 @@ impl Executor<'_> {
         failure.map_or(Ok(()), Err)
     }
 
-    async fn one(&self, action: Action) -> ApiResult<Option<(&'static GroupVersionResource, u64)>> {
+    async fn one(&self, action: Action) -> ApiResult<Option<Write>> {
         match action {
             Action::Create { of, namespace, body, announce } => {
                 let created = self.api.create(of, &namespace, body, self.options("")).await;
                 self.announce(announce.as_ref(), &created);
-                Ok(Some((of, created?.head.revision)))
+                Ok(Some(Write::Revision(of, created?.head.revision)))
             }
             Action::Update { of, subresource, body } => {
                 let (namespace, name) = place(&body);
                 let updated = self.api.update(of, &namespace, &name, body, self.options(subresource)).await?;
-                Ok(Some((of, updated.head.revision)))
+                Ok(Some(Write::Revision(of, updated.head.revision)))
             }
             Action::Patch { of, namespace, name, subresource, body } => {
                 let options = self.options(subresource);
                 let patched = self.api.patch(of, &namespace, &name, PatchKind::Merge, body, options).await?;
-                Ok(Some((of, patched.head.revision)))
+                Ok(Some(Write::Revision(of, patched.head.revision)))
             }
             Action::Delete { of, namespace, name, uid, propagation, grace_seconds } => {
+                let key = if namespace.is_empty() { name.clone() } else { format!("{namespace}/{name}") };
+                let deletion = Write::Deletion(of, key, uid.clone());
                 let options = DeleteOptions { uid: Some(uid), propagation, grace_seconds, ..DeleteOptions::default() };
                 match self.api.delete(of, &namespace, &name, &options).await {
                     // Gone, or another object by now: what was asked for holds.
                     Err(error) if !error.is_not_found() && !error.is_conflict() => Err(error),
-                    _ => Ok(None),
+                    _ => Ok(Some(deletion)),
                 }
             }
             Action::Event { about, warning, reason, message } => {

@@ -69,10 +69,15 @@ fn event(pod: &Object, what: &str) -> Action {
 }
 
 fn evict(pod: &Object, now: Timestamp) -> Vec<Action> {
-    let mark = owned::disrupt(pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", now);
-    let mark = mark.map(|status| Action::patch_seen(&PODS, pod, "status", json!({"status": status})));
-    // The event last: if a write is refused, all is tried again.
-    mark.into_iter().chain([Action::delete(&PODS, pod), event(pod, "Marking for deletion Pod")]).collect()
+    let delete = Action::delete(&PODS, pod);
+    let Some(mark) =
+        owned::disrupt(pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", now)
+    else {
+        // Marked and told before; the view has not seen it go yet, or it has to be tried again.
+        return vec![delete];
+    };
+    let mark = Action::patch_seen(&PODS, pod, "status", json!({"status": mark}));
+    vec![mark, delete, event(pod, "Marking for deletion Pod")]
 }
 
 fn executing(node: &Value) -> Vec<Value> {
