@@ -89,6 +89,17 @@ impl Controller for Deployments {
         plan.actions.extend(status::write(&round, &sets, told, &mut plan.again));
         plan
     }
+
+    /// Without the set of its template a Deployment does not get on, and says why.
+    fn refused(&self, key: &str, view: &dyn View, now: Timestamp, why: &str) -> Vec<Action> {
+        let Some(object) = view.get(&DEPLOYMENTS, key).filter(|object| !object.head.is_deleting()) else {
+            return Vec::new();
+        };
+        let Ok(deployment) = object.decode::<Deployment>() else { return Vec::new() };
+        let round = Round { object, deployment, view, now };
+        let sets = Sets::read(&round);
+        if sets.new.is_some() || !sets.claims.is_empty() { Vec::new() } else { status::refused(&round, &sets, why) }
+    }
 }
 
 impl Deployments {

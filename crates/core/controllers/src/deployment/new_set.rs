@@ -59,11 +59,25 @@ fn keep_up(round: &Round<'_>, new: &Set, revision: i64) -> Option<Action> {
     (body != json!({})).then(|| new.patch(body))
 }
 
+/// What the set of the present template is called.
+pub fn name(round: &Round<'_>) -> String {
+    format!("{}-{}", round.object.head.name, hash(round, &round.object.to_value()["spec"]["template"]))
+}
+
+fn hash(round: &Round<'_>, template: &Value) -> String {
+    let collisions = collisions(round);
+    template_hash(template, (collisions > 0).then_some(i64::from(collisions)))
+}
+
+fn collisions(round: &Round<'_>) -> i32 {
+    round.deployment.status.as_ref().and_then(|status| status.collision_count).unwrap_or(0)
+}
+
 fn create(round: &Round<'_>, sets: &mut Sets, revision: i64, replicas: i32) -> Vec<Action> {
     let deployment = round.object.to_value();
     let template = &deployment["spec"]["template"];
-    let collisions = round.deployment.status.as_ref().and_then(|status| status.collision_count).unwrap_or(0);
-    let hash = template_hash(template, (collisions > 0).then_some(i64::from(collisions)));
+    let collisions = collisions(round);
+    let hash = hash(round, template);
     let name = format!("{}-{hash}", round.object.head.name);
     if round.view.get(&REPLICA_SETS, &format!("{}/{name}", round.object.head.namespace)).is_some() {
         // Somebody else's set, or ours of another template, has this name: the next hash will differ.

@@ -2,8 +2,8 @@
 //!
 //! Upstream: `progress.go`, `sync.go` (`calculateStatus`), `deployment_util.go`.
 
-use super::Round;
 use super::sets::{Set, Sets};
+use super::{KIND, Round, new_set};
 use crate::Action;
 use apimachinery::Value;
 use k8s_openapi::api::apps::v1::{DeploymentCondition, DeploymentStatus};
@@ -30,6 +30,25 @@ pub fn write(
     new.conditions = Some(conditions);
     let patch = || Action::patch(&DEPLOYMENTS, &round.object, "status", json!({"status": body(&new)}));
     (bare(&new) != bare(&old)).then(patch)
+}
+
+/// The set of the present template could not be made.
+pub fn refused(round: &Round<'_>, sets: &Sets, why: &str) -> Vec<Action> {
+    let reason = "ReplicaSetCreateError";
+    let message = format!("Failed to create new replica set {:?}: {why}", new_set::name(round));
+    let old = round.deployment.status.clone().unwrap_or_default();
+    let mut new = counts(round, sets, &old);
+    let mut conditions = old.conditions.clone().unwrap_or_default();
+    if round.deployment.spec.as_ref().is_some_and(|spec| spec.progress_deadline_seconds.is_some()) {
+        set(&mut conditions, condition("Progressing", false, reason, message.clone()), round.now);
+    }
+    new.conditions = Some(conditions);
+    let about = KIND.regarding(&round.object);
+    let mut actions = vec![Action::Event { about, warning: true, reason, message }];
+    if bare(&new) != bare(&old) {
+        actions.push(Action::patch(&DEPLOYMENTS, &round.object, "status", json!({"status": body(&new)})));
+    }
+    actions
 }
 
 pub fn has_progressing(round: &Round<'_>) -> bool {

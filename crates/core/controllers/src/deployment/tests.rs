@@ -235,6 +235,25 @@ fn a_set_that_was_there_is_taken_over_before_pods_are_made() {
 }
 
 #[test]
+fn a_set_that_is_refused_is_told() {
+    let world = World::default();
+    world.put(&DEPLOYMENTS, deployment(1, "a"));
+    let refused = |second: u64| {
+        let actions = Deployments.refused(KEY, &world, Timestamp::from_secs(second), "no more sets");
+        let lines: Vec<String> = actions.iter().map(crate::world::brief).collect();
+        world.execute(crate::Plan::of(actions));
+        lines.join("\n")
+    };
+    let first = refused(1000);
+    assert!(first.starts_with("event ReplicaSetCreateError: Failed to create new replica set \"web-"), "{first}");
+    assert!(first.contains("\": no more sets\npatch deployments/status web"), "{first}");
+    assert_eq!(condition(&world, "Progressing"), "False ReplicaSetCreateError");
+    assert_eq!(refused(1001).lines().count(), 1, "the condition stands");
+    check(&world, expect!["a=1"]);
+    assert_eq!(condition(&world, "Progressing"), "True NewReplicaSetAvailable");
+}
+
+#[test]
 fn reads_its_own_kind_first() {
     assert_eq!(*Deployments.reads()[0], DEPLOYMENTS);
 }
