@@ -96,9 +96,29 @@ fn reply_to(message: &Message, code: ResponseCode) -> Message {
     reply
 }
 
-/// The packet of an answer; one longer than `limit` bytes becomes an empty one that tells to ask over TCP.
-/// None if the answer cannot be written, which means that we built a wrong one.
+/// The packet of an answer. One longer than `limit` bytes holds as many answers as fit, for clients that know no TCP, and
+/// tells the others to ask over it. None if the answer cannot be written, which means that we built a wrong one.
 pub fn encode(reply: &Message, limit: usize) -> Option<Vec<u8>> {
     let packet = reply.to_vec().ok()?;
-    if packet.len() <= limit { Some(packet) } else { reply.truncate().to_vec().ok() }
+    if packet.len() <= limit {
+        return Some(packet);
+    }
+    let shortened = |answers: usize| {
+        let mut short = reply.clone();
+        short.metadata.truncation = true;
+        short.authorities.clear();
+        short.additionals.clear();
+        short.answers.truncate(answers);
+        short.to_vec().ok()
+    };
+    // Each step writes a packet; their number grows with the logarithm of the answers'.
+    let (mut most, mut too_many) = (0, reply.answers.len() + 1);
+    while most + 1 < too_many {
+        let middle = usize::midpoint(most, too_many);
+        match shortened(middle)?.len() <= limit {
+            true => most = middle,
+            false => too_many = middle,
+        }
+    }
+    shortened(most)
 }

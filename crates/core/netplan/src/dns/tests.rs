@@ -420,8 +420,11 @@ fn what_does_not_fit_is_truncated() {
     world.put_slice(&object(json!({"metadata": metadata, "endpoints": endpoints}))).unwrap();
     let mut query = question("empty.shop.svc.cluster.local.", "A");
     let Outcome::Reply(reply) = answer(&query, &world, &zone()) else { panic!("forwarded") };
-    let short = Message::from_vec(&encode(&reply, query.udp_limit()).unwrap()).unwrap();
-    assert!(short.metadata.truncation && short.answers.is_empty());
+    let packet = encode(&reply, query.udp_limit()).unwrap();
+    let short = Message::from_vec(&packet).unwrap();
+    assert!(short.metadata.truncation && packet.len() <= 512, "{}", packet.len());
+    assert_eq!(short.answers.len(), 29, "as many as fit");
+    assert!(Message::from_vec(&encode(&reply, 40).unwrap()).unwrap().answers.is_empty());
     assert_eq!(Message::from_vec(&encode(&reply, 65535).unwrap()).unwrap().answers.len(), 200);
     let mut edns = Edns::new();
     edns.set_max_payload(4096);
