@@ -3,12 +3,12 @@
 //! `barque status` and `barque image` ask here; the API is for everything else.
 
 use crate::Config;
+use crate::status::{Status, report::Report};
 use runtime::{Image, Runtime};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use telemetry::{Health, Verdict};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -27,25 +27,15 @@ pub enum Question {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answer {
-    Status(Vec<Part>),
+    Status(Report),
     Images(Vec<Image>),
     Done,
     Refused(String),
 }
 
-/// One part of the server and how it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Part {
-    pub name: String,
-    /// `well`, `starting` or `ill`.
-    pub state: String,
-    pub cause: String,
-    pub cure: String,
-}
-
 pub(crate) struct Admin {
     pub runtime: Runtime,
-    pub health: Health,
+    pub status: Status,
 }
 
 pub fn socket(config: &Config) -> PathBuf {
@@ -113,23 +103,11 @@ impl Admin {
     async fn answer(&self, question: Question) -> Answer {
         let images = self.runtime.images();
         let done = match question {
-            Question::Status => return Answer::Status(self.parts()),
+            Question::Status => return Answer::Status(self.status.report().await),
             Question::Images => return Answer::Images(images.list()),
             Question::Import { archive, tag } => images.import(&archive, tag.as_deref()).await.map(Answer::Images),
             Question::Remove { image } => images.remove(&image).await.map(|()| Answer::Done),
         };
         done.unwrap_or_else(|error| Answer::Refused(error.to_string()))
-    }
-
-    fn parts(&self) -> Vec<Part> {
-        let part = |(name, verdict): (&str, Verdict)| {
-            let (state, cause, cure) = match verdict {
-                Verdict::Well => ("well", String::new(), String::new()),
-                Verdict::Starting => ("starting", String::new(), String::new()),
-                Verdict::Ill { cause, cure } => ("ill", cause, cure),
-            };
-            Part { name: name.to_owned(), state: state.to_owned(), cause, cure }
-        };
-        self.health.verdicts().into_iter().map(part).collect()
     }
 }

@@ -7,6 +7,7 @@ mod identity;
 pub mod parts;
 mod reset;
 mod server;
+pub mod status;
 
 pub use config::{Config, ConfigError};
 pub use reset::{ResetError, reset};

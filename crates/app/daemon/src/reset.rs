@@ -25,8 +25,10 @@ pub enum ResetError {
 /// # Errors
 /// Names the first thing that could not be removed; call it again after mending that.
 pub async fn reset(config: &Config) -> Result<(), ResetError> {
-    if crate::admin::ask(config, &crate::admin::Question::Status).await.is_ok() {
-        return Err(ResetError::Running(config.data_dir.clone()));
+    match crate::admin::ask(config, &crate::admin::Question::Images).await {
+        // What cannot be read is the answer of a server of another version.
+        Err(error) if error.kind() != std::io::ErrorKind::InvalidData => {}
+        _ => return Err(ResetError::Running(config.data_dir.clone())),
     }
     Runtime::purge(&parts::runtime_config(config)).await?;
     // Files of a volume that stays mounted would be deleted as ours.

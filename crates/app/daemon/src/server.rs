@@ -5,6 +5,7 @@
 
 use crate::admin::{self, Admin};
 use crate::doors::LocalDoor;
+use crate::status::{Status, Tasks};
 use crate::{Config, ConfigError, identity, parts};
 use apiserver::auth::{TokenIssuer, UserInfo};
 use apiserver::{ApiServer, Local};
@@ -18,6 +19,7 @@ use runtime::Runtime;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 use stdx::{Clock, SystemClock};
 use store::{Embedded, OpenError, Options, SealError, Sealer, Store};
 use telemetry::Health;
@@ -62,6 +64,7 @@ const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 /// If a part does not start.
 pub async fn run(config: Config) -> Result<(), StartError> {
     config.check()?;
+    let started = Instant::now();
     let stop = CancellationToken::new();
     let health = Health::default();
     let pki = identity::load(&config)?;
@@ -70,12 +73,22 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let api = start_api(&config, &pki, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&doors), &health).await?;
     let listener = listen(SocketAddr::new(config.bind_address, config.port)).await?;
     let serving = api.serve(listener);
-    start_controllers(&config, &api, &pki, &stop);
+    let (controllers, scheduler) = start_controllers(&config, &api, &pki, &stop);
     tokio::spawn(identity::keep(pki, config.clone(), stop.clone()));
     let network = start_network(&config, &api, &health).await?;
     let runtime = Runtime::open(parts::runtime_config(&config)).await?;
     let door = Admin::listen(&config).map_err(|source| StartError::File { path: admin::socket(&config), source })?;
-    tokio::spawn(Admin { runtime: runtime.clone(), health: health.clone() }.serve(door));
+    let status = Status {
+        config: config.clone(),
+        health: health.clone(),
+        api: Arc::new(as_system(&api, "system:barque-status")),
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        network: Arc::clone(&network),
+        controllers,
+        scheduler,
+        started,
+    };
+    tokio::spawn(Admin { runtime: runtime.clone(), status }.serve(door));
     let node = start_node(&config, &api, runtime, network, &health, &stop).await?;
     doors.open(&config.node_name, node);
     tracing::info!(address = %config.address(), port = config.port, "the API is served");
@@ -137,18 +150,24 @@ async fn start_node(
     Ok(Node::start(parts::node_config(config), agent, runtime, network, clock, health, stop.clone()).await?)
 }
 
-fn start_controllers(config: &Config, api: &ApiServer, pki: &Pki, stop: &CancellationToken) {
+/// The tasks of the controllers, and the scheduler's.
+fn start_controllers(config: &Config, api: &ApiServer, pki: &Pki, stop: &CancellationToken) -> (Tasks, Tasks) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let manager: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-controller-manager"));
     let informers = Informers::new(Arc::clone(&manager), stop.clone());
     let settings = Settings { root_ca: pki.ca().to_owned() };
-    reconciler::run_controllers(&settings, &manager, &informers, &clock, stop);
-    tokio::spawn(reconciler::run_garbage_collector(Arc::clone(&manager), informers.clone(), stop.clone()));
-    tokio::spawn(reconciler::run_namespaces(Arc::clone(&manager), informers.clone(), Arc::clone(&clock), stop.clone()));
+    let mut tasks = reconciler::run_controllers(&settings, &manager, &informers, &clock, stop);
+    let garbage = reconciler::run_garbage_collector(Arc::clone(&manager), informers.clone(), stop.clone());
+    tasks.push(("garbage-collector", tokio::spawn(garbage).abort_handle()));
+    let namespaces =
+        reconciler::run_namespaces(Arc::clone(&manager), informers.clone(), Arc::clone(&clock), stop.clone());
+    tasks.push(("namespace-controller", tokio::spawn(namespaces).abort_handle()));
     let volumes = LocalPath { folder: config.data_dir.join("volumes"), node: config.node_name.clone() };
-    tokio::spawn(reconciler::run_local_path(volumes, manager, informers.clone(), stop.clone()));
+    let local_path = reconciler::run_local_path(volumes, manager, informers.clone(), stop.clone());
+    tasks.push(("local-path", tokio::spawn(local_path).abort_handle()));
     let scheduler: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-scheduler"));
-    tokio::spawn(reconciler::run_scheduler(scheduler, informers, clock, stop.clone()));
+    let scheduling = reconciler::run_scheduler(scheduler, informers, clock, stop.clone());
+    (tasks, vec![("the scheduler", tokio::spawn(scheduling).abort_handle())])
 }
 
 /// Our own components are of system:masters: they are this very process. Admission still sees every write.

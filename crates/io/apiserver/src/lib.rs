@@ -27,6 +27,7 @@ mod version;
 
 pub use local::Local;
 pub use server::{Config, Server};
+pub use version::git_version;
 
 use apimachinery::{ApiError, ApiResult};
 use auth::{Authenticator, UserInfo};

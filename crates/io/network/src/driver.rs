@@ -2,6 +2,7 @@
 
 use crate::dns::{self, Dns};
 use crate::follow::Known;
+use crate::obstacles::Voice;
 use crate::proxy::Proxy;
 use crate::{Config, DnsPolicy, HostPort, NetworkError, PodDns, PodKey, PodNetwork, Pods, Resolv, nft, resolv_conf};
 use client::Api;
@@ -15,6 +16,7 @@ pub struct Network {
     config: Config,
     pods: Arc<Pods>,
     known: Known,
+    voice: Voice,
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
 }
@@ -31,13 +33,14 @@ impl Network {
         let pods = blocking(move || Pods::open(for_pods)).await?;
         let stop = CancellationToken::new();
         let known = Known::start(&api, &stop);
-        let proxy = Proxy::new(&config, known.clone(), pods.clone(), health.part("service-proxy"));
+        let voice = Voice::new(&config, health.part("service-proxy"));
+        let proxy = Proxy::new(&config, known.clone(), pods.clone(), voice.clone());
         let until = stop.clone();
         tokio::spawn(async move { until.run_until_cancelled(proxy.run()).await });
         let dns = Dns::new(&config, known.clone())?.run(config.clone(), health.part("dns"));
         let until = stop.clone();
         tokio::spawn(async move { until.run_until_cancelled(dns).await });
-        Ok(Arc::new(Self { config, pods, known, _stop_when_dropped: stop.clone().drop_guard(), stop }))
+        Ok(Arc::new(Self { config, pods, known, voice, _stop_when_dropped: stop.clone().drop_guard(), stop }))
     }
 
     /// Gives the pod an address and a namespace with `lo` and `eth0`, and opens its host ports. A pod that is plugged
@@ -113,6 +116,11 @@ impl Network {
         let node = dns::node_resolv(&self.config);
         let (cluster_domain, cluster_dns) = (&*self.config.cluster_domain, self.config.dns_ip.into());
         resolv_conf(&PodDns { policy, config, host_network, namespace, cluster_domain, cluster_dns, node: &node })
+    }
+
+    /// Looks whether rules of others, changed since, stop pods' traffic, and tells so in the health of `service-proxy`.
+    pub async fn look_for_obstacles(&self) {
+        self.voice.look().await;
     }
 
     pub fn config(&self) -> &Config {

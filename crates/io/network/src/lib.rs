@@ -19,6 +19,7 @@ mod follow;
 pub mod host;
 mod netlink;
 mod nft;
+mod obstacles;
 pub mod pods;
 mod proxy;
 mod sysctl;

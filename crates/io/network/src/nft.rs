@@ -1,4 +1,4 @@
-//! Running nft(8): one transaction, one short-lived process. Nothing is ever listed but chains, once at start.
+//! Running nft(8): one transaction, one short-lived process. Nothing is ever listed but chains, at start and when asked.
 
 use crate::NetworkError;
 use std::process::Stdio;

@@ -5,12 +5,12 @@
 
 use crate::follow::Known;
 use crate::netlink::{Socket, conntrack};
+use crate::obstacles::Voice;
 use crate::{Config, NetworkError, Pods, nft};
-use netplan::proxy::{Flow, NodeFacts, Plan, firewall, plan};
+use netplan::proxy::{Flow, NodeFacts, Plan, plan};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stdx::Backoff;
-use telemetry::Check;
 
 /// Long enough for the objects of one rollout step to come in together, too short to be felt.
 const GATHER: Duration = Duration::from_millis(5);
@@ -24,13 +24,13 @@ pub struct Proxy {
     node: NodeFacts,
     known: Known,
     pods: Arc<Pods>,
-    health: Check,
+    voice: Voice,
     /// What the kernel has; None if unknown.
     applied: Option<Arc<Plan>>,
 }
 
 impl Proxy {
-    pub fn new(config: &Config, known: Known, pods: Arc<Pods>, health: Check) -> Self {
+    pub fn new(config: &Config, known: Known, pods: Arc<Pods>, voice: Voice) -> Self {
         let node = NodeFacts {
             ready_draws: READY_DRAWS,
             name: config.node_name.clone(),
@@ -41,7 +41,7 @@ impl Proxy {
             bridge: config.bridge.clone(),
             table: config.table.clone(),
         };
-        Self { node, known, pods, health, applied: None }
+        Self { node, known, pods, voice, applied: None }
     }
 
     /// Runs until cancelled.
@@ -58,7 +58,7 @@ impl Proxy {
                 let wait = backoff.fail();
                 self.applied = None;
                 tracing::warn!(%error, ?wait, "Service rules were not changed, will retry");
-                self.health.ill(format!("Service rules are out of date: {error}"), "see the cause; it is tried again");
+                self.voice.failed(&error);
                 tokio::time::sleep(wait).await;
                 changes.mark_changed();
             } else {
@@ -77,7 +77,7 @@ impl Proxy {
             Some(applied) => self.change(applied, &wanted).await?,
             None => {
                 nft::apply(&wanted.full()).await?;
-                self.look_for_obstacles().await;
+                self.voice.loaded().await;
             }
         }
         tracing::debug!(?planned, took = ?start.elapsed(), "Service rules changed");
@@ -93,30 +93,6 @@ impl Proxy {
         let Err(error) = nft::apply(&wanted.changes(applied)).await else { return Ok(()) };
         tracing::warn!(%error, "a change of the rules was refused, loading the whole table");
         nft::apply(&wanted.full()).await
-    }
-
-    async fn look_for_obstacles(&self) {
-        let listing = match nft::chains().await {
-            Ok(listing) => listing,
-            Err(error) => return tracing::warn!(%error, "cannot tell whether other firewall rules block pods"),
-        };
-        let (table, bridge) = (&self.node.table, &self.node.bridge);
-        // Only tables that would be an obstacle are worth listing.
-        let mut knowing = Vec::new();
-        for suspect in firewall::suspects(&listing, table) {
-            if nft::table_mentions(&suspect.0, &suspect.1, bridge).await {
-                knowing.push(suspect);
-            }
-        }
-        let knows = |family: &str, name: &str| knowing.iter().any(|(f, n)| f == family && n == name);
-        let found = firewall::obstacles(&listing, table, bridge, knows);
-        if found.is_empty() {
-            return self.health.well();
-        }
-        let join = |part: fn(&firewall::Obstacle) -> &str| found.iter().map(part).collect::<Vec<_>>().join("; ");
-        let (cause, cure) = (join(|it| &it.cause), join(|it| &it.cure));
-        tracing::warn!(%cause, %cure, "another firewall stops pods' traffic");
-        self.health.ill(cause, cure);
     }
 }
 

@@ -12,25 +12,28 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use stdx::{Clock, chain};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Keys of one controller worked on at the same time. Rounds mostly wait for commits, so a few share each commit.
 const WORKERS: usize = 8;
 
-/// Starts every controller of [`controllers::all`]; they run until `stop`.
+/// Starts every controller of [`controllers::all`]; they run until `stop`. Returns their names and tasks.
 pub fn run_controllers(
     settings: &Settings,
     api: &Arc<dyn Api>,
     informers: &Informers,
     clock: &Arc<dyn Clock>,
     stop: &CancellationToken,
-) {
-    for controller in controllers::all(settings) {
+) -> Vec<(&'static str, AbortHandle)> {
+    let start = |controller: Box<dyn Controller>| {
+        let name = controller.name();
         let driver = Driver::new(controller, Arc::clone(api), informers.clone(), Arc::clone(clock));
         let stop = stop.clone();
-        tokio::spawn(async move { stop.run_until_cancelled(driver.run()).await });
-    }
+        (name, tokio::spawn(async move { stop.run_until_cancelled(driver.run()).await }).abort_handle())
+    };
+    controllers::all(settings).into_iter().map(start).collect()
 }
 
 struct Driver {

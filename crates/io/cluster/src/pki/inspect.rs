@@ -4,6 +4,7 @@ use super::Pair;
 use super::authority::Authority;
 use super::leaf::Wanted;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 use stdx::Timestamp;
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
@@ -54,6 +55,17 @@ impl Facts {
         );
         key.verify(own.tbs_certificate.as_ref(), &own.signature_value.data).is_ok()
     }
+}
+
+/// Every certificate in the folder: its file's name, and when it expires. What cannot be read is left out.
+pub fn expiries(folder: &Path) -> Vec<(String, jiff::Timestamp)> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let certificates = files.filter_map(|file| {
+        let name = file.file_name().into_string().ok().filter(|name| name.ends_with(".crt"))?;
+        let facts = Facts::read(&std::fs::read_to_string(file.path()).ok()?).ok()?;
+        Some((name, jiff::Timestamp::from_second(facts.not_after.secs()).ok()?))
+    });
+    certificates.collect()
 }
 
 /// When a certificate should be signed anew: after two thirds of its life, so that a cluster that is off for months, or

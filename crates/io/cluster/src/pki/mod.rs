@@ -13,7 +13,7 @@ mod inspect;
 mod leaf;
 mod tls;
 
-pub use inspect::renewal_due;
+pub use inspect::{expiries, renewal_due};
 pub use leaf::{Leaf, Names};
 
 use authority::Authority;

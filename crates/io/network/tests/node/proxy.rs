@@ -275,6 +275,12 @@ fn a_firewall_in_the_way_is_told_and_purging_leaves_nothing() {
         }
         let Verdict::Ill { cause, cure } = verdict() else { panic!("{:?}", verdict()) };
         assert!(cause.contains("FORWARD") && cure.contains("barque0"), "{cause}; {cure}");
+        sh("nft add rule ip filter FORWARD iifname barque0 accept");
+        run.network.look_for_obstacles().await;
+        assert_eq!(verdict(), Verdict::Well, "mended");
+        sh("nft flush chain ip filter FORWARD");
+        run.network.look_for_obstacles().await;
+        assert_ne!(verdict(), Verdict::Well, "back again");
         run.network.plug(&pod("a"), &[]).await.unwrap();
         run.network.purge().await.unwrap();
         assert_eq!(sh("nft list ruleset"), before);
