@@ -4,7 +4,10 @@ use crate::dns::{self, Dns};
 use crate::follow::Known;
 use crate::obstacles::Voice;
 use crate::proxy::Proxy;
-use crate::{Config, DnsPolicy, HostPort, NetworkError, PodDns, PodKey, PodNetwork, Pods, Resolv, nft, resolv_conf};
+use crate::{
+    Config, DnsPolicy, HostPort, NetworkError, PodDns, PodKey, PodNetwork, Pods, Resolv, health_checks, nft,
+    resolv_conf,
+};
 use client::Api;
 use netplan::proxy::Plan;
 use std::sync::Arc;
@@ -37,6 +40,9 @@ impl Network {
         let proxy = Proxy::new(&config, known.clone(), pods.clone(), voice.clone());
         let until = stop.clone();
         tokio::spawn(async move { until.run_until_cancelled(proxy.run()).await });
+        let checks = health_checks::run(config.node_name.clone(), known.clone());
+        let until = stop.clone();
+        tokio::spawn(async move { until.run_until_cancelled(checks).await });
         let dns = Dns::new(&config, known.clone())?.run(config.clone(), health.part("dns"));
         let until = stop.clone();
         tokio::spawn(async move { until.run_until_cancelled(dns).await });

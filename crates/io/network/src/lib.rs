@@ -16,6 +16,7 @@ mod dns;
 pub mod driver;
 pub mod error;
 mod follow;
+mod health_checks;
 pub mod host;
 mod netlink;
 mod nft;

@@ -12,10 +12,12 @@ pub mod conntrack;
 mod diff;
 pub mod endpoints;
 pub mod firewall;
+mod health;
 pub mod plan;
 mod rules;
 #[cfg(test)]
 mod tests;
 
 pub use conntrack::Flow;
+pub use health::{HealthCheck, health_checks};
 pub use plan::{NodeFacts, Plan, plan};

@@ -29,6 +29,8 @@ pub struct Service {
     pub external_local: bool,
     /// `internalTrafficPolicy: Local`.
     pub internal_local: bool,
+    /// Where a balancer asks whether this node has endpoints; only with `externalTrafficPolicy: Local`.
+    pub health_check_port: Option<u16>,
     /// False if a label leaves this Service to another proxy.
     pub ours: bool,
 }
@@ -66,6 +68,7 @@ struct Spec {
     session_affinity_config: Option<AffinityConfig>,
     external_traffic_policy: Option<String>,
     internal_traffic_policy: Option<String>,
+    health_check_node_port: Option<u16>,
 }
 
 #[derive(Deserialize)]
@@ -114,6 +117,8 @@ impl Service {
         let Document { spec, status } = object.decode()?;
         let ours = !object.head.labels.contains_key(OTHER_PROXY);
         let headless = spec.cluster_ip.as_deref() == Some("None");
+        let external_local = spec.external_traffic_policy.as_deref() == Some("Local");
+        let is_checked = external_local && ours && spec.r#type.as_deref() == Some("LoadBalancer");
         let external_name = spec.external_name.clone().filter(|_| spec.r#type.as_deref() == Some("ExternalName"));
         Ok(Self {
             cluster_ips: if external_name.is_some() { Vec::new() } else { cluster_ips(&spec) },
@@ -122,7 +127,8 @@ impl Service {
             external_ips: parsed(spec.external_ips.iter().flatten().map(String::as_str)),
             balancer_ips: balancer_ips(status),
             affinity_seconds: affinity(&spec),
-            external_local: spec.external_traffic_policy.as_deref() == Some("Local"),
+            external_local,
+            health_check_port: spec.health_check_node_port.filter(|port| is_checked && *port > 0),
             internal_local: spec.internal_traffic_policy.as_deref() == Some("Local"),
             ports: spec.ports.unwrap_or_default().into_iter().filter_map(port).collect(),
             ours,

@@ -134,6 +134,32 @@ fn a_local_policy_keeps_the_source_and_refuses_to_leave_the_node() {
 }
 
 #[test]
+fn a_balancer_is_told_whether_the_node_has_endpoints() {
+    on_a_node(async |node| {
+        let run = start(&node).await;
+        let spec = json!({
+            "type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 31000,
+            "ports": [{"name": "tcp", "port": 80}],
+        });
+        run.cluster.service("web", "10.96.1.1", spec.clone());
+        let ask = || sh("curl -s -m 2 -w '%{http_code}' http://127.0.0.1:31000/healthz || true");
+        let until = async |wanted: &str| {
+            let start = Instant::now();
+            while !ask().ends_with(wanted) {
+                assert!(start.elapsed() < LONG, "{} instead of {wanted}", ask());
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        until("503").await;
+        run.cluster.endpoints("web", &[Ipv4Addr::new(10, 42, 0, 9)], 8080);
+        until("200").await;
+        assert!(ask().contains("\"localEndpoints\": 1"), "{}", ask());
+        run.cluster.service("web", "10.96.1.1", json!({}));
+        until("000").await;
+    });
+}
+
+#[test]
 fn affinity_keeps_a_client_with_its_endpoint() {
     on_a_node(async |node| {
         let run = start(&node).await;
