@@ -119,7 +119,7 @@ impl Network {
         host_network: bool,
         namespace: &str,
     ) -> String {
-        let node = dns::node_resolv(&self.config);
+        let node = dns::node_resolv(&self.config.resolv_conf, self.config.dns_ip.into());
         let (cluster_domain, cluster_dns) = (&*self.config.cluster_domain, self.config.dns_ip.into());
         resolv_conf(&PodDns { policy, config, host_network, namespace, cluster_domain, cluster_dns, node: &node })
     }

@@ -26,6 +26,7 @@ mod proxy;
 mod sysctl;
 
 pub use config::Config;
+pub use dns::node_resolv;
 pub use driver::Network;
 pub use error::NetworkError;
 pub use netplan::hosts::{HostAlias, host_network_hosts, pod_hosts};

@@ -113,7 +113,7 @@ fn resolv_conf(agent: &Agent, pod: &Pod) -> String {
             })
             .collect(),
     });
-    let node = netplan::resolv::parse(&fs::read_to_string(&agent.config.resolv_conf).unwrap_or_default());
+    let node = network::node_resolv(&agent.config.resolv_conf, agent.config.cluster_dns);
     network::resolv_conf(&PodDns {
         policy: DnsPolicy::from_name(spec.and_then(|spec| spec.dns_policy.as_deref()).unwrap_or_default()),
         config: own.as_ref(),

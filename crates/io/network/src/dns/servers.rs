@@ -46,9 +46,12 @@ impl Servers {
 
 /// The node's resolv.conf for pods that use the node's name servers: these pods cannot reach a server that listens on
 /// the node's loopback alone, so a local stub is replaced by what is behind it.
-pub fn node_resolv(config: &Config) -> Resolv {
-    let mut node = file(&config.resolv_conf);
-    let servers = name_servers(&node, behind_stub().as_ref(), &[config.dns_ip.into()]);
+pub fn node_resolv(path: &Path, cluster_dns: IpAddr) -> Resolv {
+    for_pods(file(path), behind_stub().as_ref(), cluster_dns)
+}
+
+fn for_pods(mut node: Resolv, behind_stub: Option<&Resolv>, cluster_dns: IpAddr) -> Resolv {
+    let servers = name_servers(&node, behind_stub, &[cluster_dns]);
     node.nameservers = servers.iter().map(IpAddr::to_string).collect();
     node
 }
@@ -64,4 +67,20 @@ fn behind_stub() -> Option<Resolv> {
 
 fn stamp(path: &Path) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|found| found.modified()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_ask_the_servers_behind_the_stub() {
+        let node = resolv::parse("nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch home.arpa\n");
+        let behind = resolv::parse("nameserver 192.0.2.1\nsearch home.arpa\n");
+        let cluster = IpAddr::from([10, 96, 0, 10]);
+        let seen = for_pods(node.clone(), Some(&behind), cluster);
+        assert_eq!(seen.nameservers, ["192.0.2.1"]);
+        assert_eq!((&seen.searches, &seen.options), (&node.searches, &node.options));
+        assert_eq!(for_pods(node, None, cluster).nameservers, ["127.0.0.53"]);
+    }
 }
