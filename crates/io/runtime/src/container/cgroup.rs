@@ -19,6 +19,8 @@ const REMOVE_TRIES: u32 = 50;
 pub struct Tree {
     root: String,
     unified: bool,
+    /// Where hierarchies are mounted; on version 2 the only one.
+    base: PathBuf,
     /// Mount points of the hierarchies; one on version 2.
     mounts: Vec<PathBuf>,
 }
@@ -33,7 +35,7 @@ impl Tree {
         if mounts.is_empty() {
             return Err(io::Error::other("no cgroup hierarchy is mounted below /sys/fs/cgroup"));
         }
-        Ok(Self { root: root.into(), unified, mounts })
+        Ok(Self { root: root.into(), unified, base: MOUNTS.into(), mounts })
     }
 
     pub fn is_unified(&self) -> bool {
@@ -43,6 +45,14 @@ impl Tree {
     /// Mount points of the hierarchies of version 1; none on version 2.
     pub fn hierarchies(&self) -> &[PathBuf] {
         if self.unified { &[] } else { &self.mounts }
+    }
+
+    /// Settings of version 2 that every container gets, where the kernel has them. Upstream: the kubelet's
+    /// `generateLinuxContainerResources` (`NoSwap`, `singleProcessOOMKill: false`): memory beyond the limit is not
+    /// swapped, and a container that runs out of it ends as a whole.
+    pub fn of_containers(&self) -> Vec<(&'static str, &'static str)> {
+        let has = |file: &str| self.unified && self.base.join(&self.root).join(file).exists();
+        [("memory.oom.group", "1"), ("memory.swap.max", "0")].into_iter().filter(|(file, _)| has(file)).collect()
     }
 
     /// A pod's path below every mount point.
@@ -59,7 +69,8 @@ impl Tree {
         Path::new(&self.root).join("shims")
     }
 
-    /// Makes a group with its parents in every hierarchy.
+    /// Makes a group with its parents in every hierarchy. On version 2 only the parents hand controllers on: a group
+    /// that does takes no processes.
     pub fn make(&self, group: &Path) -> io::Result<()> {
         for mount in &self.mounts {
             let mut at = mount.clone();
@@ -75,9 +86,6 @@ impl Tree {
                 }
                 inherit_cpuset(&parent, &at);
             }
-        }
-        if self.unified {
-            enable_controllers(&Path::new(MOUNTS).join(group));
         }
         Ok(())
     }
@@ -98,7 +106,7 @@ impl Tree {
     }
 
     fn controller(&self, name: &str, group: &Path) -> PathBuf {
-        if self.unified { Path::new(MOUNTS).join(group) } else { Path::new(MOUNTS).join(name).join(group) }
+        if self.unified { self.base.join(group) } else { self.base.join(name).join(group) }
     }
 
     /// Sets limits. What is absent becomes unlimited.
@@ -106,7 +114,7 @@ impl Tree {
         let period = resources.cpu_period_us.unwrap_or(100_000);
         let pids = resources.pids_limit.filter(|n| *n > 0).map_or("max".to_string(), |n| n.max(2).to_string());
         if self.unified {
-            let at = Path::new(MOUNTS).join(group);
+            let at = self.base.join(group);
             let quota =
                 resources.cpu_quota_us.filter(|q| *q > 0).map_or("max".to_string(), |q| q.max(1000).to_string());
             write(&at.join("cpu.max"), &format!("{quota} {period}"))?;
@@ -175,6 +183,10 @@ impl Tree {
 
     /// Kills all processes of a group and below.
     pub fn kill(&self, group: &Path) {
+        // Kernels since 5.14 do it at one go, so that nobody escapes by forking.
+        if self.unified && std::fs::write(self.base.join(group).join("cgroup.kill"), "1").is_ok() {
+            return;
+        }
         for pid in self.processes(group).into_iter().filter(|pid| *pid > 1) {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGKILL);
         }
@@ -197,9 +209,17 @@ impl Tree {
     }
 }
 
-/// Upstream: KEP-2254, `1 + ((shares - 2) * 9999) / 262142`.
+/// The curve of runc since 1.3.2, as libcontainer has it: shares 2, 1024 and 262144 become weights 1, 100 and 10000.
 fn weight(shares: u64) -> u64 {
-    1 + ((shares.clamp(2, 262_144) - 2) * 9999) / 262_142
+    match shares {
+        0..=2 => 1,
+        262_144.. => 10_000,
+        _ => {
+            let log = (shares as f64).log2();
+            let exponent = (log * log + 125.0 * log) / 612.0 - 7.0 / 34.0;
+            (10f64.powf(exponent).ceil() as u64).clamp(1, 10_000)
+        }
+    }
 }
 
 fn v1_mounts() -> io::Result<Vec<PathBuf>> {
@@ -262,4 +282,111 @@ fn field(text: &str, name: &str) -> Option<u64> {
 
 fn number(path: &Path) -> Option<u64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A version 2 hierarchy in a folder of its own; files stand for the kernel's.
+    struct Unified(Tree);
+
+    impl Unified {
+        fn new(name: &str) -> Self {
+            let base = std::env::temp_dir().join(format!("barque-cgroup-{name}-{}", std::process::id()));
+            fs::create_dir_all(&base).unwrap();
+            Self(Tree { root: "barque".into(), unified: true, base: base.clone(), mounts: vec![base] })
+        }
+
+        fn text(&self, file: &str) -> Option<String> {
+            fs::read_to_string(self.0.base.join(file)).ok()
+        }
+
+        fn put(&self, file: &str, text: &str) {
+            fs::write(self.0.base.join(file), text).unwrap();
+        }
+    }
+
+    impl Drop for Unified {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0.base);
+        }
+    }
+
+    #[test]
+    fn a_group_for_processes_hands_no_controllers_on() {
+        let unified = Unified::new("make");
+        unified.0.make(&unified.0.shims()).unwrap();
+        for parent in ["", "barque/"] {
+            assert!(unified.text(&format!("{parent}cgroup.subtree_control")).is_some(), "{parent}");
+        }
+        // The kernel would refuse processes here: "no internal processes".
+        assert_eq!(unified.text("barque/shims/cgroup.subtree_control"), None);
+    }
+
+    #[test]
+    fn limits_are_written_in_words_of_version_2() {
+        let unified = Unified::new("limit");
+        let group = unified.0.pod(Qos::Burstable, "1");
+        unified.0.make(&group).unwrap();
+        let written = |resources: &Resources| {
+            unified.0.limit(&group, resources).unwrap();
+            ["cpu.max", "cpu.weight", "memory.max", "pids.max"]
+                .map(|file| unified.text(&format!("barque/burstable/pod1/{file}")).unwrap())
+        };
+        let some = Resources {
+            cpu_shares: Some(256),
+            cpu_quota_us: Some(50_000),
+            memory_limit: Some(64 << 20),
+            pids_limit: Some(100),
+            ..Resources::default()
+        };
+        assert_eq!(written(&some), ["50000 100000", "35", "67108864", "100"]);
+        assert_eq!(written(&Resources::default()), ["max 100000", "100", "max", "max"]);
+    }
+
+    #[test]
+    fn shares_become_weights_as_runc_has_it() {
+        assert_eq!([0, 2, 102, 1024, 262_144, u64::MAX].map(weight), [1, 1, 17, 100, 10_000, 10_000]);
+    }
+
+    #[test]
+    fn usage_is_read_in_words_of_version_2() {
+        let unified = Unified::new("usage");
+        let group = unified.0.pod(Qos::BestEffort, "1");
+        unified.0.make(&group).unwrap();
+        let put = |file: &str, text: &str| unified.put(&format!("barque/besteffort/pod1/{file}"), text);
+        assert_eq!(unified.0.usage(&group), None);
+        put("memory.stat", "anon 4096\nfile 8192\ninactive_file 1000\npgfault 7\npgmajfault 2\n");
+        put("memory.current", "10000\n");
+        put("memory.max", "max\n");
+        put("cpu.stat", "usage_usec 25\nuser_usec 20\nsystem_usec 5\n");
+        put("pids.current", "3\n");
+        let wanted = Usage {
+            cpu_ns: 25_000,
+            memory_usage: 10_000,
+            memory_working_set: 9_000,
+            memory_rss: 4096,
+            memory_limit: 0,
+            page_faults: 7,
+            major_page_faults: 2,
+            pids: 3,
+        };
+        assert_eq!(unified.0.usage(&group), Some(wanted));
+        put("memory.max", "20000\n");
+        assert_eq!(unified.0.usage(&group).map(|usage| usage.memory_limit), Some(20_000));
+    }
+
+    #[test]
+    fn containers_get_only_settings_that_the_kernel_has() {
+        let mut unified = Unified::new("extras");
+        unified.0.make(&unified.0.root()).unwrap();
+        unified.put("barque/memory.oom.group", "0\n");
+        assert_eq!(unified.0.of_containers(), [("memory.oom.group", "1")]);
+        unified.put("barque/memory.swap.max", "max\n");
+        assert_eq!(unified.0.of_containers(), [("memory.oom.group", "1"), ("memory.swap.max", "0")]);
+        unified.0.unified = false;
+        assert_eq!(unified.0.of_containers(), []);
+    }
 }

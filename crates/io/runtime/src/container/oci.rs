@@ -42,6 +42,8 @@ pub struct Place<'a> {
     pub shared_pid: Option<Option<String>>,
     /// Where the host has the hierarchies of version 1; none on version 2.
     pub hierarchies: &'a [PathBuf],
+    /// Further files of the container's cgroup on version 2, with their text.
+    pub unified: Vec<(&'static str, &'static str)>,
 }
 
 /// Command, environment and identity. Errors are sentences for the user.
@@ -188,6 +190,9 @@ pub fn config(spec: &ContainerSpec, place: &Place<'_>) -> Result<Value, String> 
     }));
     let mut resources = resources(&spec.resources);
     resources["devices"] = Value::Array(rules);
+    if !place.unified.is_empty() {
+        resources["unified"] = place.unified.iter().map(|(file, text)| ((*file).to_owned(), json!(text))).collect();
+    }
     let propagation = spec.mounts.iter().map(|m| m.propagation).fold("rprivate", |found, p| match p {
         MountPropagation::Bidirectional => "shared",
         MountPropagation::HostToContainer if found != "shared" => "slave",

@@ -62,6 +62,7 @@ impl Sandbox {
             cgroup: &cgroup,
             shm: &self.inner.folder.join("shm"),
             hierarchies: shared.tree.hierarchies(),
+            unified: shared.tree.of_containers(),
             shared_pid: match self.inner.spec.pid {
                 PidMode::Container => target.map(|pid| Some(format!("/proc/{pid}/ns/pid"))),
                 PidMode::Host => Some(None),
