@@ -18,8 +18,9 @@ use reconciler::{Informers, LocalPath};
 use runtime::Runtime;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use stdx::{Clock, SystemClock};
 use store::{Embedded, OpenError, Options, SealError, Sealer, Store};
 use telemetry::Health;
@@ -58,7 +59,10 @@ pub enum StartError {
 const SECRETS: &str = "/registry/core/secrets/";
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
-/// Runs until SIGTERM or SIGINT. Containers go on running without us.
+/// Containers' time to end when the machine goes down: upstream's default grace period. Below systemd's own 90 s.
+const LAST_GRACE: Duration = Duration::from_secs(30);
+
+/// Runs until SIGTERM or SIGINT. Containers go on running without us, unless the machine goes down.
 ///
 /// # Errors
 /// If a part does not start.
@@ -89,17 +93,22 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         started,
     };
     tokio::spawn(Admin { runtime: runtime.clone(), status }.serve(door));
-    let node = start_node(&config, &api, runtime, network, &health, &stop).await?;
+    let node = start_node(&config, &api, runtime.clone(), network, &health, &stop).await?;
     doors.open(&config.node_name, node);
     tracing::info!(address = %config.address(), port = config.port, "the API is served");
     // Fails only where nobody asked to be told.
     _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     wait_for_end().await?;
-    tracing::info!("stopping; containers go on running");
+    let ends = machine_goes_down().await;
+    tracing::info!("stopping; containers {}", if ends { "are ended, the machine goes down" } else { "go on running" });
     stop.cancel();
     api.stop();
     serving.abort();
     store.close();
+    if ends {
+        // Left to systemd they would be ended last, without network, and hold the machine up for 90 s.
+        runtime.stop_all(LAST_GRACE).await;
+    }
     Ok(())
 }
 
@@ -177,6 +186,14 @@ fn as_system(api: &ApiServer, name: &str) -> Local {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+/// Whether systemd is stopping everything, not only us. Where there is no systemd, nobody says so.
+async fn machine_goes_down() -> bool {
+    let mut ask = tokio::process::Command::new("systemctl");
+    ask.arg("is-system-running").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let answer = tokio::time::timeout(Duration::from_secs(5), ask.output()).await;
+    matches!(answer, Ok(Ok(output)) if output.stdout.trim_ascii() == b"stopping")
 }
 
 async fn wait_for_end() -> Result<(), StartError> {

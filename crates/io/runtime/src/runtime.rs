@@ -212,6 +212,21 @@ impl Runtime {
         self.shared.sandboxes().values().cloned().collect()
     }
 
+    /// Ends all containers, each with its stop signal and after `grace` with SIGKILL. For a machine that goes down:
+    /// sandboxes stay as they are.
+    pub async fn stop_all(&self, grace: Duration) {
+        let mut stops = Vec::new();
+        for sandbox in self.list() {
+            for container in sandbox.status().containers {
+                let sandbox = sandbox.clone();
+                stops.push(async move { sandbox.stop(&container.key, grace).await.map(drop) });
+            }
+        }
+        for problem in futures_util::future::join_all(stops).await.into_iter().filter_map(|stopped| stopped.err()) {
+            tracing::warn!(error = %problem, "a container was not ended");
+        }
+    }
+
     /// Exits and losses from now on. A receiver that lags more than 1024 events behind gets `Lagged` and must look at
     /// [`Sandbox::status`] again.
     pub fn events(&self) -> broadcast::Receiver<Event> {

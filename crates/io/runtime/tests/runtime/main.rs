@@ -37,6 +37,7 @@ tests!(
     survival::agent_killed_and_restarted,
     survival::shim_killed,
     survival::full_disk_loses_no_line,
+    survival::machine_goes_down,
     survival::purge_leaves_nothing,
 );
 

@@ -90,6 +90,24 @@ fn unsafe_free_kill(pid: i32) -> i32 {
     Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().code().unwrap()
 }
 
+pub fn machine_goes_down() {
+    place::with(async |place| {
+        let image = place.busybox().await;
+        let pod = place.pod().await;
+        let kind = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done";
+        let kind = run(&pod, place.container(&image, "kind", kind)).await;
+        let deaf = run(&pod, place.container(&image, "deaf", "trap '' TERM; echo ready; sleep 1000")).await;
+        for name in ["kind", "deaf"] {
+            until("its trap", || place.log(name).len() == 1).await;
+        }
+        place.runtime.stop_all(Duration::from_millis(300)).await;
+        let code = |key| pod.container(key).unwrap().exit.unwrap().code;
+        assert_eq!([code(&kind), code(&deaf)], [5, 137]);
+        assert!(pod.is_alive());
+        place.runtime.stop_all(Duration::from_secs(60)).await; // nothing left to wait for
+    });
+}
+
 pub fn purge_leaves_nothing() {
     place::with(async |place| {
         let image = place.busybox().await;
@@ -103,6 +121,7 @@ pub fn purge_leaves_nothing() {
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(name));
         assert!(!place.config.data_dir.exists() && !place.config.state_dir.exists());
+        assert!(!std::path::Path::new("/sys/fs/cgroup").join(name).exists());
         for hierarchy in std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
             assert!(!hierarchy.path().join(name).exists());
         }
