@@ -174,11 +174,6 @@ pub fn config(spec: &ContainerSpec, place: &Place<'_>) -> Result<Value, String> 
     }
     let unmasked = privileged || spec.security.unmasked_proc;
     let (masked, read_only): (&[&str], &[&str]) = if unmasked { (&[], &[]) } else { (&MASKED, &READ_ONLY) };
-    let mut read_only: Vec<PathBuf> = read_only.iter().map(PathBuf::from).collect();
-    if !privileged && !spec.mounts.iter().any(|m| m.destination == Path::new(CGROUPS)) {
-        // libcontainer mounts version 1 writable whatever the options say: root could raise its own limits.
-        read_only.extend(place.hierarchies.iter().cloned());
-    }
     let mut mounts = default_mounts(spec, place);
     for mount in &spec.mounts {
         mounts.push(mount_entry(mount)?);
@@ -236,9 +231,20 @@ fn default_mounts(spec: &ContainerSpec, place: &Place<'_>) -> Vec<Value> {
         ),
         entry("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
         entry("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", mode]),
-        entry(CGROUPS, "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", mode]),
         entry("/dev/shm", "bind", &shm, &["rbind", "rprivate", "nosuid", "noexec", "nodev"]),
     ];
+    let mut all = all.to_vec();
+    if place.hierarchies.is_empty() {
+        all.push(entry(CGROUPS, "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", mode]));
+    } else if !spec.mounts.iter().any(|m| m.destination == Path::new(CGROUPS)) {
+        // libcontainer mounts version 1 writable whatever the options say, so that root could raise its own limits, and
+        // takes the wrong process's group for its own in a PID namespace that is another's.
+        all.push(entry(CGROUPS, "tmpfs", "tmpfs", &["nosuid", "noexec", "nodev", "mode=755", "size=64k"]));
+        all.extend(place.hierarchies.iter().map(|mount| {
+            let group = mount.join(place.cgroup).display().to_string();
+            entry(&mount.display().to_string(), "bind", &group, &["bind", "nosuid", "noexec", "nodev", mode])
+        }));
+    }
     let named = |destination: &str| spec.mounts.iter().any(|m| m.destination == Path::new(destination));
     all.into_iter().filter(|m| !named(m["destination"].as_str().unwrap_or_default())).collect()
 }

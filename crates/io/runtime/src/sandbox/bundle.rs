@@ -58,6 +58,10 @@ impl Sandbox {
             std::fs::write(&path, bytes).map_err(|e| format!("cannot write {}: {e}", path.display()))
         };
         let target = self.target_pid(spec)?;
+        if !unified {
+            // What is mounted into the container must be there before libcontainer makes it.
+            shared.tree.make(&cgroup).map_err(|e| format!("cannot make the container's cgroup: {e}"))?;
+        }
         let place = oci::Place {
             cgroup: &cgroup,
             shm: &self.inner.folder.join("shm"),
