@@ -4,7 +4,7 @@
 
 use crate::seen::{ContainerSeen, ContainerState, Seen};
 use crate::status::is_terminal;
-use crate::wanted::{Item, Role, spec};
+use crate::wanted::{Item, Role, items, spec};
 use apimachinery::Quantity;
 use k8s_openapi::api::core::v1::{Pod, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
@@ -17,6 +17,9 @@ const RESIZABLE: [&str; 2] = ["cpu", "memory"];
 const PENDING: &str = "PodResizePending";
 const IN_PROGRESS: &str = "PodResizeInProgress";
 
+const INFEASIBLE: &str = "Infeasible";
+pub(crate) const DEFERRED: &str = "Deferred";
+
 /// The conditions that are ours alone; they are there only while they are true.
 pub(crate) const CONDITIONS: [&str; 2] = [PENDING, IN_PROGRESS];
 
@@ -28,8 +31,8 @@ pub(crate) enum Change {
 }
 
 /// What must be done for the container to have the resources of its spec.
-pub(crate) fn change(item: &Item<'_>, seen: &ContainerSeen, infeasible: Option<&str>) -> Option<Change> {
-    let container = item.container.filter(|_| infeasible.is_none())?;
+pub(crate) fn change(item: &Item<'_>, seen: &ContainerSeen) -> Option<Change> {
+    let container = item.container?;
     let (had, wanted) = (seen.resources.as_ref()?, container.resources.clone().unwrap_or_default());
     let differs = |name: &str| {
         amount(&had.requests, name) != amount(&wanted.requests, name)
@@ -44,19 +47,37 @@ pub(crate) fn change(item: &Item<'_>, seen: &ContainerSeen, infeasible: Option<&
     (!changed.is_empty()).then_some(change)
 }
 
+/// Whether a container has other resources than its spec says.
+pub fn is_resized(pod: &Pod, seen: &[ContainerSeen]) -> bool {
+    let of = |item: &Item<'_>| seen.iter().filter(|seen| seen.name == item.name).max_by_key(|seen| seen.attempt);
+    items(pod).iter().any(|item| of(item).is_some_and(|seen| change(item, seen).is_some()))
+}
+
 fn amount(list: &Option<BTreeMap<String, Text>>, name: &str) -> Option<Quantity> {
     Quantity::parse(&list.as_ref()?.get(name)?.0).ok()
 }
 
-/// Why the pod as a whole can never be given what it asks for here, in upstream's words.
-pub(crate) fn infeasible(pod: &Pod, seen: &Seen) -> Option<String> {
+/// Why the pod as a whole is not given what it asks for here: reason and message, in upstream's words. `Infeasible` is
+/// for good, `Deferred` until other pods leave room.
+pub(crate) fn refusal(pod: &Pod, seen: &Seen) -> Option<(&'static str, String)> {
     let requests = PodNeeds::of_pod(pod).requests();
-    RESIZABLE.into_iter().find_map(|name| {
-        let (requested, capacity) = (requests.get(name)?, seen.allocatable.get(name)?);
+    let amounts = |name: &'static str| {
         let shown = |amount: &Quantity| if name == "cpu" { amount.milli_value() } else { amount.value() };
-        let (requested, capacity) = (shown(requested), shown(capacity));
+        let taken = seen.taken.get(name).map_or(0, shown);
+        Some((name, shown(requests.get(name)?), taken, shown(seen.allocatable.get(name)?)))
+    };
+    let all: Vec<_> = RESIZABLE.into_iter().filter_map(amounts).collect();
+    let infeasible = all.iter().find(|(_, requested, _, capacity)| requested > capacity);
+    let infeasible = infeasible.map(|(name, requested, _, capacity)| {
         let text = format!("Node didn't have enough capacity: {name}, requested: {requested}, capacity: {capacity}");
-        (requested > capacity).then_some(text)
+        (INFEASIBLE, text)
+    });
+    infeasible.or_else(|| {
+        let crowded = all.iter().find(|(_, requested, taken, capacity)| requested + taken > *capacity);
+        crowded.map(|(name, requested, taken, capacity)| {
+            let amounts = format!("requested: {requested}, used: {taken}, capacity: {capacity}");
+            (DEFERRED, format!("Node didn't have enough resource: {name}, {amounts}"))
+        })
     })
 }
 
@@ -83,12 +104,12 @@ pub(crate) fn conditions(pod: &Pod, seen: &Seen, items: &[Item<'_>]) -> Vec<(&'s
     let running = |item: &Item<'_>| {
         seen.latest(item.name).filter(|latest| matches!(latest.state, ContainerState::Running { .. })).cloned()
     };
-    let changes = |item: &&Item<'_>| running(item).is_some_and(|seen| change(item, &seen, None).is_some());
+    let changes = |item: &&Item<'_>| running(item).is_some_and(|seen| change(item, &seen).is_some());
     if !items.iter().any(|item| changes(&item)) {
         return Vec::new();
     }
-    if let Some(message) = infeasible(pod, seen) {
-        return vec![(PENDING, "Infeasible", message)];
+    if let Some((reason, message)) = refusal(pod, seen) {
+        return vec![(PENDING, reason, message)];
     }
     let problem = seen.resizing.values().find(|problem| !problem.is_empty());
     let (reason, message) = problem.map_or(("", String::new()), |problem| ("Error", problem.clone()));

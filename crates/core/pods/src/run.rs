@@ -9,6 +9,9 @@ use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use std::time::Duration;
 use stdx::Timestamp;
 
+/// How often a resize that waits for room is tried again.
+const LOOK_FOR_ROOM: Duration = Duration::from_secs(10);
+
 pub(crate) struct Round<'a> {
     pub life: &'a mut Life,
     pub pod: &'a Pod,
@@ -17,8 +20,8 @@ pub(crate) struct Round<'a> {
     pub items: Vec<Item<'a>>,
     pub policy: RestartPolicy,
     pub now: Timestamp,
-    /// Why the node can never give the pod what it asks for.
-    infeasible: Option<String>,
+    /// Why the node does not give the pod what it asks for: the reason.
+    refusal: Option<&'static str>,
     actions: Vec<Action>,
     notes: Vec<Note>,
     wake: Option<Timestamp>,
@@ -28,8 +31,8 @@ impl<'a> Round<'a> {
     pub fn new(life: &'a mut Life, pod: &'a Pod, seen: &'a Seen, before: &'a PodStatus, now: Timestamp) -> Self {
         let (items, policy) = (items(pod), restart_policy(pod));
         let (actions, notes, wake) = (Vec::new(), Vec::new(), None);
-        let infeasible = resize::infeasible(pod, seen);
-        Self { life, pod, seen, before, items, policy, now, infeasible, actions, notes, wake }
+        let refusal = resize::refusal(pod, seen).map(|(reason, _)| reason);
+        Self { life, pod, seen, before, items, policy, now, refusal, actions, notes, wake }
     }
 
     pub fn finish(self) -> (Vec<Action>, Vec<Note>, Option<Timestamp>) {
@@ -163,7 +166,7 @@ impl<'a> Round<'a> {
             ContainerState::Running { .. } => self.resize(item, latest),
             ContainerState::Exited(exit) => {
                 let is_changed = latest.image != item.image && item.role != Role::Init
-                    || resize::change(item, latest, self.infeasible.as_deref()) == Some(Change::Restart);
+                    || self.refusal.is_none() && resize::change(item, latest) == Some(Change::Restart);
                 if is_changed || item.restarts(self.policy, exit.code) {
                     self.restart(item, latest.attempt, exit.finished_at, is_changed);
                 }
@@ -174,7 +177,10 @@ impl<'a> Round<'a> {
     /// Changes what the container may use, if its spec did.
     fn resize(&mut self, item: &Item<'_>, seen: &ContainerSeen) {
         let is_under_way = self.seen.resizing.contains_key(item.name);
-        match resize::change(item, seen, self.infeasible.as_deref()) {
+        match resize::change(item, seen) {
+            // Room that others leave is looked for now and then.
+            Some(_) if self.refusal == Some(resize::DEFERRED) => self.wake_at(self.now + LOOK_FOR_ROOM),
+            Some(_) if self.refusal.is_some() => {}
             Some(Change::InPlace) if !is_under_way => {
                 self.ask(Action::Resize { container: item.name.to_owned(), attempt: seen.attempt });
             }

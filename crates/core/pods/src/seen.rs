@@ -35,6 +35,8 @@ pub struct Seen {
     pub resizing: BTreeMap<String, String>,
     /// What all pods together may have of the node, `cpu` and `memory` in its base unit; empty: not known.
     pub allocatable: BTreeMap<String, apimachinery::Quantity>,
+    /// What of it other pods have; needed only for pods whose resources change.
+    pub taken: BTreeMap<String, apimachinery::Quantity>,
     /// The pod is no longer in the API: stop what runs and clean up.
     pub is_gone: bool,
 }

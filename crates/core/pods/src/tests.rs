@@ -585,6 +585,16 @@ fn resources_change_in_place_or_with_a_restart() {
     assert_eq!(why, ("Infeasible", "Node didn't have enough capacity: cpu, requested: 3000, capacity: 2000"));
     let shown = serde_json::to_string(&status.container_statuses.unwrap()[0].resources).unwrap();
     expect![[r#"{"requests":{"cpu":"200m","memory":"64Mi"}}"#]].assert_eq(&shown);
+    world.seen.taken.insert("cpu".into(), apimachinery::Quantity::parse("1500m").unwrap());
+    world.resize(amounts("600m", "64Mi"));
+    let status = world.pod.status.clone().unwrap();
+    let pending = status.conditions.iter().flatten().find(|condition| condition.type_ == "PodResizePending").unwrap();
+    let why = (pending.reason.as_deref().unwrap(), pending.message.as_deref().unwrap());
+    assert_eq!(why, ("Deferred", "Node didn't have enough resource: cpu, requested: 600, used: 1500, capacity: 2000"));
+    world.seen.taken.clear();
+    world.pass(20);
+    let status = world.pod.status.clone().unwrap();
+    assert_eq!(status.container_statuses.unwrap()[0].allocated_resources.as_ref().unwrap()["cpu"].0, "600m");
     world.resize(amounts("200m", "64Mi"));
     let status = world.pod.status.clone().unwrap();
     assert!(!status.conditions.iter().flatten().any(|condition| condition.type_.starts_with("PodResize")));

@@ -1,7 +1,10 @@
 //! What the node's side of a pod looks like now.
 
 use super::Task;
+use apimachinery::Quantity;
+use client::Scope;
 use k8s_openapi::api::core::v1::{ContainerUser, LinuxContainerUser, Pod};
+use kinds::corev1::pod::resources::PodNeeds;
 use pods::{ContainerSeen, ContainerState as State, Exit, SandboxSeen, Seen};
 use runtime::{ContainerState, ContainerStatus};
 use std::collections::BTreeMap;
@@ -20,7 +23,7 @@ pub(super) const RESOURCES: &str = "resources";
 pub(super) const MESSAGE_POLICY: &str = "termination-message-policy";
 
 impl Task {
-    pub(super) fn see(&mut self, _pod: &Pod, is_gone: bool) -> Seen {
+    pub(super) fn see(&mut self, pod: &Pod, is_gone: bool) -> Seen {
         let sandbox = self.agent.runtime.get(&self.key.uid);
         let state = match (&sandbox, &self.surroundings) {
             (Some(sandbox), _) if !sandbox.is_alive() => SandboxSeen::Lost,
@@ -28,6 +31,7 @@ impl Task {
             _ => SandboxSeen::Absent,
         };
         let attempts = sandbox.map(|sandbox| sandbox.status().containers).unwrap_or_default();
+        let containers: Vec<ContainerSeen> = attempts.into_iter().map(|status| self.seen(status)).collect();
         let ips = self.surroundings.iter().flat_map(|surroundings| &surroundings.ips);
         Seen {
             sandbox: state,
@@ -35,13 +39,30 @@ impl Task {
             sandbox_busy: self.sandbox_busy,
             pod_ips: ips.map(ToString::to_string).collect(),
             host_ips: self.agent.config.addresses.iter().map(ToString::to_string).collect(),
-            containers: attempts.into_iter().map(|status| self.seen(status)).collect(),
+            taken: if pods::is_resized(pod, &containers) { self.taken_by_others() } else { BTreeMap::new() },
+            containers,
             starting: self.starting.keys().cloned().collect(),
             stopping: self.stopping.keys().cloned().collect(),
             resizing: self.resizing.clone(),
             allocatable: crate::node_object::allocatable(&self.agent),
             is_gone,
         }
+    }
+
+    /// What the node's other pods ask for, those that have ended aside.
+    fn taken_by_others(&self) -> BTreeMap<String, Quantity> {
+        let mut taken: BTreeMap<String, Quantity> = BTreeMap::new();
+        let others = self.agent.pods.list(Scope::All).into_iter().filter(|pod| pod.head.uid != self.key.uid);
+        for pod in others.filter_map(|pod| pod.decode::<Pod>().ok()) {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            if matches!(phase, Some("Succeeded" | "Failed")) {
+                continue;
+            }
+            for (name, amount) in PodNeeds::of_pod(&pod).requests() {
+                *taken.entry(name).or_default() += amount;
+            }
+        }
+        taken
     }
 
     fn seen(&mut self, status: ContainerStatus) -> ContainerSeen {

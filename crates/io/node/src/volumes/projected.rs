@@ -15,6 +15,8 @@ use stdx::Timestamp;
 
 /// Upstream's default of `expirationSeconds`.
 const DEFAULT_SECONDS: i64 = 3600;
+/// Upstream: `maxTTL`. However long it would live, an older token is renewed.
+const OLDEST: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 pub(super) struct Projected;
 
@@ -124,7 +126,7 @@ async fn token(place: &Place<'_>, of: &ServiceAccountTokenProjection) -> Result<
     }
     let text = request(place, &key).await?;
     let life = std::time::Duration::from_secs(seconds.max(600).unsigned_abs());
-    let token = Token { text, refresh_at: now + life.mul_f64(0.8) };
+    let token = Token { text, refresh_at: now + life.mul_f64(0.8).min(OLDEST) };
     place.agent.tokens.lock().insert(key, token.clone());
     Ok(token)
 }
