@@ -21,7 +21,9 @@ impl Plugin for DefaultTolerationSeconds {
     }
 
     fn handles(&self, of: &Attributes<'_>) -> bool {
-        of.operation == Operation::Create && of.subresource.is_empty() && of.resource.gvr == PODS
+        matches!(of.operation, Operation::Create | Operation::Update)
+            && of.subresource.is_empty()
+            && of.resource.gvr == PODS
     }
 
     async fn admit(&self, _server: &Server, _of: &Attributes<'_>, pod: &mut Value) -> ApiResult<()> {

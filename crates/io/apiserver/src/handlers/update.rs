@@ -103,7 +103,9 @@ impl Server {
                 None => call.resource.prepare_update(new, old),
             },
         }
-        if call.resource.has_generation() && call.subresource != "status" && content_differs(new, old) {
+        // Where a pod runs is the scheduler's word, not its owner's: no new generation.
+        let by_its_owner = !matches!(call.subresource, "status" | "binding");
+        if call.resource.has_generation() && by_its_owner && content_differs(new, old) {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
             meta_mut(new).insert("generation".into(), generation.into());
         }

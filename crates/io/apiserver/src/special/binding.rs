@@ -2,7 +2,7 @@
 //!
 //! Upstream: `pkg/registry/core/pod/storage/storage.go` (BindingREST).
 
-use super::{Handler, success};
+use super::{Handler, set_condition, success};
 use crate::handlers::fields::Way;
 use crate::handlers::write::now_text;
 use crate::handlers::{Call, Written};
@@ -79,15 +79,5 @@ fn scheduled(pod: &mut Value) {
     let condition = json!({
         "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now_text(),
     });
-    if !pod["status"].is_object() {
-        pod["status"] = json!({});
-    }
-    let conditions = &mut pod["status"]["conditions"];
-    match conditions.as_array_mut() {
-        Some(list) => {
-            list.retain(|own| own["type"] != "PodScheduled");
-            list.push(condition);
-        }
-        None => *conditions = json!([condition]),
-    }
+    set_condition(pod, condition);
 }

@@ -188,6 +188,21 @@ impl Special {
     }
 }
 
+/// Puts a condition into an object's status, in the place of one of its type.
+fn set_condition(object: &mut Value, condition: Value) {
+    if !object["status"].is_object() {
+        object["status"] = json!({});
+    }
+    let conditions = &mut object["status"]["conditions"];
+    match conditions.as_array_mut() {
+        Some(list) => {
+            list.retain(|own| own["type"] != condition["type"]);
+            list.push(condition);
+        }
+        None => *conditions = json!([condition]),
+    }
+}
+
 /// The answer of a special subresource that has none: a Status.
 fn success(code: u16) -> ApiResult<Written> {
     answered(&json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code}))

@@ -234,3 +234,32 @@ async fn a_namespace_ends_when_it_is_let_go() {
     world.api.update(&NAMESPACES, "", "x", ending, options).await.unwrap();
     assert!(world.api.get(&NAMESPACES, "", "x").await.unwrap_err().is_not_found());
 }
+
+#[tokio::test]
+async fn binding_is_no_new_generation_and_eviction_leaves_a_mark() {
+    let world = world().await;
+    world.service_account().await;
+    let body = json!({"metadata": {"name": "p", "finalizers": ["test.example/keep"]}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    world.create(&PODS, "default", body).await.unwrap();
+    let of = |subresource| WriteOptions { subresource, ..WriteOptions::default() };
+    let binding = json!({"metadata": {"name": "p"}, "target": {"name": "n"}});
+    world.api.create(&PODS, "default", binding, of("binding")).await.unwrap();
+    let bound = world.api.get(&PODS, "default", "p").await.unwrap().to_value();
+    assert_eq!((&bound["spec"]["nodeName"], &bound["metadata"]["generation"]), (&json!("n"), &json!(1)));
+
+    let eviction = |uid: &str| json!({"metadata": {"name": "p"}, "deleteOptions": {"preconditions": {"uid": uid}}});
+    let refused = world.api.create(&PODS, "default", eviction("another"), of("eviction")).await.unwrap_err();
+    assert_eq!(refused.code(), 409, "{}", refused.message());
+    let spared = world.api.get(&PODS, "default", "p").await.unwrap().to_value();
+    assert_eq!(spared, bound, "another pod of that name was meant");
+    let uid = bound["metadata"]["uid"].as_str().unwrap();
+    world.api.create(&PODS, "default", eviction(uid), of("eviction")).await.unwrap();
+    let evicted = world.api.get(&PODS, "default", "p").await.unwrap().to_value();
+    assert!(evicted["metadata"]["deletionTimestamp"].is_string());
+    let conditions = evicted["status"]["conditions"].as_array().unwrap();
+    let mark = conditions.iter().find(|condition| condition["type"] == "DisruptionTarget").unwrap();
+    assert_eq!(
+        (&mark["status"], &mark["reason"], &mark["message"]),
+        (&json!("True"), &json!("EvictionByEvictionAPI"), &json!("Eviction API: evicting"))
+    );
+}
