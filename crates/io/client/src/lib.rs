@@ -6,6 +6,7 @@ pub mod api;
 pub mod door;
 pub mod events;
 pub mod informer;
+pub mod tls;
 
 pub use api::{Api, DeleteOptions, Discovered, ListOptions, ObjectList, PatchKind, Scope, WatchStream, WriteOptions};
 pub use apimachinery::{ApiError, ApiResult, Object, WatchEvent};

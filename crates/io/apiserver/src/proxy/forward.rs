@@ -2,11 +2,11 @@
 
 use super::html::Rewriter;
 use super::target::{Address, unavailable};
-use super::tls::ANY_CERTIFICATE;
 use super::urls::Prefix;
 use crate::streams::{StreamBody, upgrade};
 use apimachinery::{ApiError, ApiResult};
 use bytes::Bytes;
+use client::tls::ANY_CERTIFICATE;
 use flate2::write::GzDecoder;
 use futures_util::{StreamExt, stream};
 use http::header::{

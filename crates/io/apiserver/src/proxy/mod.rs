@@ -7,7 +7,6 @@ mod forward;
 mod html;
 mod node;
 mod target;
-mod tls;
 mod urls;
 
 use crate::handlers::Call;

@@ -1,6 +1,7 @@
 //! `httpGet`: an answer from 200 up to 399. Certificates are not checked, as upstream does not.
 
 use super::{dial_error, host, port};
+use client::tls::ANY_CERTIFICATE;
 use http::HeaderMap;
 use http::header::{ACCEPT, HOST, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use http_body_util::{BodyExt, Empty};
@@ -8,12 +9,8 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::{Container, HTTPGetAction};
 use pods::Outcome;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::pki_types::ServerName;
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -141,7 +138,8 @@ async fn request(action: &HTTPGetAction, url: &Url) -> Result<Answer, String> {
         return ask(stream, action, url).await;
     }
     let name = ServerName::IpAddress(stream.peer_addr().map_err(|error| error.to_string())?.ip().into());
-    let stream = TlsConnector::from(TLS.clone()).connect(name, stream).await.map_err(|error| error.to_string())?;
+    let stream =
+        TlsConnector::from(ANY_CERTIFICATE.clone()).connect(name, stream).await.map_err(|error| error.to_string())?;
     ask(stream, action, url).await
 }
 
@@ -201,54 +199,6 @@ fn headers(action: &HTTPGetAction, address: &str) -> Result<HeaderMap, String> {
     let host = headers.get(HOST).filter(|own| !own.is_empty()).cloned();
     headers.insert(HOST, host.map_or_else(|| value(address), Ok)?);
     Ok(headers)
-}
-
-static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier = Arc::new(AnyCertificate(provider.clone()));
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    // The provider has the default versions: it is ours.
-    let builder = builder.unwrap_or_else(|error| unreachable!("{error}"));
-    Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
-});
-
-/// Probes ask whether a server answers, not who it is.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! TLS to servers in the cluster: their certificates are their own affair, as upstream has it.
+//! TLS to servers in pods, for probes and the proxy: their certificates are their own affair, as upstream has it.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -6,6 +6,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use std::sync::{Arc, LazyLock};
 
+/// Asks whether a server answers, not who it is; what is sent is still encrypted.
 pub static ANY_CERTIFICATE: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = Arc::new(AnyCertificate(provider.clone()));
