@@ -69,12 +69,15 @@ pub fn run_checks(args: &Args) -> Result<(), Error> {
     let folder = target.join("vm").join(&args.release);
     fs::create_dir_all(&folder).map_err(|error| Error::File(folder.clone(), error))?;
     let machine = folder.join("root");
-    // Made once; its files change with every run.
-    if !machine.join("boot").exists() {
+    // Made once; its files change with every run. A run that was broken off leaves no half of it under this name.
+    if !machine.exists() {
+        let part = folder.join("root.part");
+        run(Command::new("rm").args(["-rf", "--one-file-system"]).arg(&part))?;
         let include = format!("--include={PACKAGES}");
         let arguments: [&OsStr; 4] =
-            ["--variant=minbase".as_ref(), include.as_ref(), args.release.as_ref(), machine.as_ref()];
+            ["--variant=minbase".as_ref(), include.as_ref(), args.release.as_ref(), part.as_ref()];
         run(Command::new("mmdebstrap").args(arguments))?;
+        fs::rename(&part, &machine).map_err(|error| Error::File(part, error))?;
     }
     furnish(&machine, &binary)?;
     let disk = folder.join("disk.img");
