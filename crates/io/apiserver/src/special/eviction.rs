@@ -53,7 +53,7 @@ async fn mark(server: &Server, params: &mut DeleteParams, status: &Call<'_>) -> 
         // What the caller insists on, the write insists on.
         match &revision {
             Some(revision) => meta::set(&mut new, "resourceVersion", revision.as_str()),
-            None => _ = meta::remove(&mut new, "resourceVersion"),
+            None => meta::remove(&mut new, "resourceVersion"),
         }
         if let Some(uid) = &uid {
             meta::set(&mut new, "uid", uid.as_str());
