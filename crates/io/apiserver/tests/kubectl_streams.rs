@@ -93,6 +93,10 @@ impl NodeDoor for Host {
     async fn stats(&self) -> ApiResult<Value> {
         Err(ApiError::bad_request("no statistics here"))
     }
+
+    async fn metrics(&self, _: NodeMetrics) -> ApiResult<String> {
+        Err(ApiError::bad_request("no metrics here"))
+    }
 }
 
 fn pump_out(mut from: impl tokio::io::AsyncRead + Unpin + Send + 'static) -> mpsc::Receiver<Bytes> {

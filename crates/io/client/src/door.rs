@@ -67,6 +67,17 @@ pub struct ExecSession {
     pub status: oneshot::Receiver<ExitStatus>,
 }
 
+/// Metrics of a node, by the kubelet's paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeMetrics {
+    /// `/metrics`: the agent's own.
+    Agent,
+    /// `/metrics/cadvisor`: containers in detail.
+    Cadvisor,
+    /// `/metrics/resource`: processor and memory of node, pods and containers.
+    Resource,
+}
+
 /// A byte stream to a port inside a pod.
 pub trait PortStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> PortStream for T {}
@@ -82,6 +93,9 @@ pub trait NodeDoor: Send + Sync + 'static {
 
     /// The node's `stats/summary` document (kubelet's `/stats/summary`), for metrics and `kubectl top`.
     async fn stats(&self) -> ApiResult<Value>;
+
+    /// What Prometheus reads, in its text format.
+    async fn metrics(&self, of: NodeMetrics) -> ApiResult<String>;
 }
 
 /// Finds the door of a node by its name.

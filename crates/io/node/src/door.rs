@@ -6,7 +6,9 @@ use crate::pod::log_path;
 use apimachinery::{ApiError, ApiResult, Reason, Value};
 use async_trait::async_trait;
 use bytes::Bytes;
-use client::door::{ExecOptions, ExecSession, ExitStatus, LogOptions, NodeDoor, PortStream, Target, TerminalSize};
+use client::door::{
+    ExecOptions, ExecSession, ExitStatus, LogOptions, NodeDoor, NodeMetrics, PortStream, Target, TerminalSize,
+};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use netplan::PodKey;
 use runtime::{ContainerKey, ContainerState, ExecSpec, InputStream, OutputStream, Sandbox, StreamControl};
@@ -114,6 +116,10 @@ impl NodeDoor for Node {
 
     async fn stats(&self) -> ApiResult<Value> {
         Ok(self.summary().await)
+    }
+
+    async fn metrics(&self, of: NodeMetrics) -> ApiResult<String> {
+        Ok(self.exposition(of))
     }
 }
 

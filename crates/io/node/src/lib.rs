@@ -14,6 +14,7 @@ mod container;
 mod door;
 mod follow;
 mod hooks;
+mod metrics;
 mod mounts;
 mod node_object;
 mod pod;

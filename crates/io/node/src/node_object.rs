@@ -51,6 +51,11 @@ impl Machine {
         let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
         Self { cpus, memory: meminfo("MemTotal"), info }
     }
+
+    /// An entry of the node's `status.nodeInfo`.
+    pub fn info(&self, name: &str) -> &str {
+        self.info[name].as_str().unwrap_or_default()
+    }
 }
 
 /// What all pods together may have of the node.

@@ -3,7 +3,7 @@
 use crate::agent::{Agent, Node};
 use crate::node_object::{disk, meminfo};
 use apimachinery::Value;
-use runtime::Usage;
+use runtime::{Interface, Usage};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -38,6 +38,8 @@ pub struct UsageSnapshot {
     pub node_cpu_ns: u64,
     /// Bytes.
     pub node_memory_working_set: u64,
+    pub node_memory_usage: u64,
+    pub node_swap: u64,
     pub pods: Vec<PodUsage>,
 }
 
@@ -46,14 +48,23 @@ pub struct PodUsage {
     pub namespace: String,
     pub name: String,
     pub uid: String,
+    /// Its control group's path below the mount points.
+    pub group: String,
     pub cpu_nano_cores: u64,
     pub usage: Usage,
     pub containers: Vec<ContainerUsage>,
+    /// Of the pod's own network; empty where it uses the host's.
+    pub interfaces: Vec<Interface>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct ContainerUsage {
     pub name: String,
+    /// The runtime's id of it, its image, its control group.
+    pub id: String,
+    pub image: String,
+    pub group: String,
+    pub started_at: Option<Timestamp>,
     /// Billionths of a core.
     pub cpu_nano_cores: u64,
     pub usage: Usage,
@@ -103,7 +114,7 @@ impl Node {
                 "memory": {
                     "time": at,
                     "availableBytes": meminfo("MemAvailable"),
-                    "usageBytes": self.agent.machine.memory.saturating_sub(meminfo("MemFree")),
+                    "usageBytes": snapshot.node_memory_usage,
                     "workingSetBytes": snapshot.node_memory_working_set,
                 },
                 "fs": {"time": at, "availableBytes": available, "capacityBytes": capacity, "usedBytes": capacity - available},
@@ -150,6 +161,11 @@ fn per_second(spent: u64, window: Duration) -> u64 {
     u64::try_from(u128::from(spent) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
 }
 
+/// Usage now. Rates need an earlier look: they are zero here.
+pub(crate) fn look(agent: &Agent) -> UsageSnapshot {
+    sample(agent).1
+}
+
 fn sample(agent: &Agent) -> (Sample, UsageSnapshot) {
     let at = agent.clock.now();
     let node_cpu_ns = node_cpu();
@@ -158,23 +174,47 @@ fn sample(agent: &Agent) -> (Sample, UsageSnapshot) {
     for sandbox in agent.runtime.list() {
         let Ok(stats) = sandbox.stats() else { continue };
         let spec = sandbox.spec();
+        let group = format!("/{}", sandbox.cgroup().display());
         cpu_ns.insert((spec.uid.clone(), String::new()), stats.pod.cpu_ns);
-        let containers = stats.containers.into_iter().map(|(key, usage)| {
+        let containers = stats.containers.into_iter().filter_map(|(key, usage)| {
             cpu_ns.insert((spec.uid.clone(), key.name.clone()), usage.cpu_ns);
-            ContainerUsage { name: key.name, cpu_nano_cores: 0, usage }
+            let status = sandbox.container(&key)?;
+            Some(ContainerUsage {
+                group: format!("{group}/{key}"),
+                name: key.name,
+                id: status.id,
+                image: status.image,
+                started_at: status.started_at.and_then(timestamp),
+                cpu_nano_cores: 0,
+                usage,
+            })
         });
         pods.push(PodUsage {
             containers: containers.collect(),
             namespace: spec.namespace.clone(),
             name: spec.name.clone(),
             uid: spec.uid.clone(),
+            group: group.clone(),
             cpu_nano_cores: 0,
             usage: stats.pod,
+            interfaces: stats.interfaces,
         });
     }
-    let node_memory_working_set = agent.machine.memory.saturating_sub(meminfo("MemAvailable"));
-    let snapshot = UsageSnapshot { at, node_cpu_ns, node_memory_working_set, pods, ..UsageSnapshot::default() };
+    let without = |free: &str| agent.machine.memory.saturating_sub(meminfo(free));
+    let snapshot = UsageSnapshot {
+        at,
+        node_cpu_ns,
+        node_memory_working_set: without("MemAvailable"),
+        node_memory_usage: without("MemFree"),
+        node_swap: meminfo("SwapTotal").saturating_sub(meminfo("SwapFree")),
+        pods,
+        ..UsageSnapshot::default()
+    };
     (Sample { at, node_cpu_ns, cpu_ns }, snapshot)
+}
+
+fn timestamp(at: jiff::Timestamp) -> Option<Timestamp> {
+    Duration::try_from(at.as_duration()).ok().map(Timestamp)
 }
 
 /// Busy time of all processors since boot. /proc/stat counts hundredths of a second.

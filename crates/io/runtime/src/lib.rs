@@ -33,6 +33,6 @@ pub use spec::{
     Capabilities, ContainerSpec, Device, ExecSpec, Mount, MountPropagation, NetNs, PidMode, PodCgroup, Qos, Resources,
     Rlimit, SandboxSpec, Seccomp, Security,
 };
-pub use stats::{PodStats, Usage};
+pub use stats::{Interface, PodStats, Traffic, Usage};
 pub use status::{ContainerKey, ContainerState, ContainerStatus, Event, Exit, SandboxStatus};
 pub use streams::{ExecResult, InputStream, OutputStream, StreamControl, Streams};

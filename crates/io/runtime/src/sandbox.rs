@@ -9,8 +9,8 @@ use crate::logs::{self, LogOptions, LogStream};
 use crate::runtime::Shared;
 use crate::shim::client::{CallError, Client};
 use crate::shim::protocol::{Call, Record, Reply};
-use crate::spec::{ContainerSpec, Resources, SandboxSpec};
-use crate::stats::PodStats;
+use crate::spec::{ContainerSpec, NetNs, Resources, SandboxSpec};
+use crate::stats::{self, PodStats};
 use crate::status::{ContainerKey, ContainerState, ContainerStatus, Event, Exit, SandboxStatus};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -258,7 +258,7 @@ impl Sandbox {
         logs::read(&path, options, ended).await
     }
 
-    /// Usage of the pod and its running containers, read from cgroup files now.
+    /// Usage of the pod and its running containers, read from the kernel's files now.
     pub fn stats(&self) -> Result<PodStats> {
         let tree = &self.shared().tree;
         let pod = tree.usage(&self.inner.cgroup).ok_or_else(|| Error::SandboxNotFound(self.inner.spec.uid.clone()))?;
@@ -266,7 +266,21 @@ impl Sandbox {
         let running = containers.iter().filter(|(_, entry)| entry.status.state == ContainerState::Running);
         let usage =
             |(key, _): (&ContainerKey, &Entry)| Some((key.clone(), tree.usage(&self.inner.cgroup.join(key.dir()))?));
-        Ok(PodStats { pod, containers: running.filter_map(usage).collect() })
+        let containers = running.filter_map(usage).collect();
+        let interfaces = match self.inner.spec.netns {
+            // A dead shim's number may be another process's.
+            NetNs::Path(_) if self.is_alive() => {
+                let table = std::fs::read_to_string(format!("/proc/{}/net/dev", self.shim_pid()));
+                stats::interfaces(&table.unwrap_or_default())
+            }
+            _ => Vec::new(),
+        };
+        Ok(PodStats { pod, containers, interfaces })
+    }
+
+    /// The pod's control group below the mount points; a container's is named after its key below it.
+    pub fn cgroup(&self) -> &Path {
+        &self.inner.cgroup
     }
 
     /// Bytes in the container's own writable layer. Walks it: costs time with many files.

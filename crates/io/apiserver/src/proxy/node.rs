@@ -6,8 +6,10 @@ use crate::handlers::options::ListParams;
 use crate::server::Server;
 use crate::streams::StreamBody;
 use apimachinery::{ApiError, ApiResult, Value};
+use client::door::NodeMetrics;
 use http::{Response, StatusCode};
 use serde_json::json;
+use telemetry::exposition;
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -19,6 +21,9 @@ pub async fn answer(server: &Server, node: &str, path: &str) -> ApiResult<Respon
             server.doors.door(node).await?;
             Ok(full(StatusCode::OK, TEXT, "ok"))
         }
+        "/metrics" => metrics(server, node, NodeMetrics::Agent).await,
+        "/metrics/cadvisor" => metrics(server, node, NodeMetrics::Cadvisor).await,
+        "/metrics/resource" => metrics(server, node, NodeMetrics::Resource).await,
         "/stats/summary" => Ok(document(&server.doors.door(node).await?.stats().await?)),
         "/pods" => Ok(document(&pods(server, node).await?)),
         _ => Ok(full(StatusCode::NOT_FOUND, TEXT, "404 page not found\n")),
@@ -27,6 +32,10 @@ pub async fn answer(server: &Server, node: &str, path: &str) -> ApiResult<Respon
 
 fn document(value: &Value) -> Response<StreamBody> {
     full(StatusCode::OK, JSON, apimachinery::object::encode(value))
+}
+
+async fn metrics(server: &Server, node: &str, of: NodeMetrics) -> ApiResult<Response<StreamBody>> {
+    Ok(full(StatusCode::OK, exposition::MEDIA_TYPE, server.doors.door(node).await?.metrics(of).await?))
 }
 
 async fn pods(server: &Server, node: &str) -> ApiResult<Value> {

@@ -264,6 +264,10 @@ async fn kubectl_top_asks_the_nodes() {
     let said = served.kubectl("top nodes --no-headers", "").await + &served.kubectl("top pods --no-headers", "").await;
     let words: Vec<&str> = said.split_whitespace().collect();
     assert_eq!(words.join(" "), "measured 250m 25% 64Mi 10% a 250m 64Mi");
+    for (path, of) in [("metrics", "Agent"), ("metrics/cadvisor", "Cadvisor"), ("metrics/resource", "Resource")] {
+        let said = served.kubectl(&format!("get --raw /api/v1/nodes/measured/proxy/{path}"), "").await;
+        assert_eq!(said, format!("what{{is=\"{of}\"}} 1\n"));
+    }
 }
 
 /// Sends a request with curl and compares code and text.

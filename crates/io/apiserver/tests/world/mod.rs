@@ -9,7 +9,7 @@ use apiserver::auth::{TokenIssuer, UserInfo};
 use apiserver::{ApiServer, Config, Local};
 use async_trait::async_trait;
 use bytes::Bytes;
-use client::door::{Doors, ExecOptions, ExecSession, LogOptions, NodeDoor, PortStream, Target};
+use client::door::{Doors, ExecOptions, ExecSession, LogOptions, NodeDoor, NodeMetrics, PortStream, Target};
 use client::{Api, ListOptions, Scope, WatchStream, WriteOptions};
 use futures_util::StreamExt;
 use serde_json::json;
@@ -60,6 +60,10 @@ impl NodeDoor for Measured {
         let container = json!({"name": "c", "cpu": usage, "memory": memory});
         let pod = json!({"podRef": {"name": "a", "namespace": "default"}, "containers": [container]});
         Ok(json!({"node": {"cpu": usage, "memory": memory}, "pods": [pod]}))
+    }
+
+    async fn metrics(&self, of: NodeMetrics) -> ApiResult<String> {
+        Ok(format!("what{{is=\"{of:?}\"}} 1\n"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pods' lives.
 
 use crate::world::{IMAGE, SLEEP, container, is_ready, on_a_node, script};
-use client::door::{ExecOptions, ExitStatus, NodeDoor};
+use client::door::{ExecOptions, ExitStatus, NodeDoor, NodeMetrics};
 use client::{Api, DeleteOptions, ListOptions, Scope, resources};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -258,6 +258,17 @@ pub fn logs_and_exec() {
         let pod = &stats["pods"][0];
         assert_eq!(pod["podRef"]["name"], "p");
         assert!(pod["containers"][0]["memory"]["workingSetBytes"].as_u64() > Some(0), "{stats:#}");
+        for (of, series) in [
+            (NodeMetrics::Agent, "kubelet_running_containers{container_state=\"running\"} 1"),
+            (NodeMetrics::Cadvisor, "container_network_receive_bytes_total{container=\"\",id=\"/"),
+            (
+                NodeMetrics::Resource,
+                "container_start_time_seconds{container=\"main\",pod=\"p\",namespace=\"default\"} ",
+            ),
+        ] {
+            let text = world.node.metrics(of).await.unwrap();
+            assert!(text.lines().any(|line| line.starts_with(series)), "{series}\n{text}");
+        }
         let ephemeral = json!({"spec": {"ephemeralContainers": [{"name": "debug", "image": IMAGE, "command": ["sh", "-c", "echo dbg"]}]}});
         let options = client::WriteOptions { subresource: "ephemeralcontainers", field_manager: "test" };
         world

@@ -141,22 +141,52 @@ impl Tree {
         let pids = number(&self.controller("pids", group).join("pids.current")).unwrap_or(0);
         let mut usage = if self.unified {
             let cpu = std::fs::read_to_string(memory.join("cpu.stat")).unwrap_or_default();
+            let cpu = |name: &str| self::field(&cpu, name).unwrap_or(0);
+            // "max 100000" or "50000 100000".
+            let limit = std::fs::read_to_string(memory.join("cpu.max")).unwrap_or_default();
+            let (quota, period) = limit.trim().split_once(' ').unwrap_or_default();
             Usage {
-                cpu_ns: self::field(&cpu, "usage_usec").unwrap_or(0) * 1000,
+                cpu_ns: cpu("usage_usec") * 1000,
+                cpu_user_ns: cpu("user_usec") * 1000,
+                cpu_system_ns: cpu("system_usec") * 1000,
+                cpu_quota_us: quota.parse().unwrap_or(0),
+                cpu_period_us: period.parse().unwrap_or(0),
+                cpu_periods: cpu("nr_periods"),
+                cpu_throttled_periods: cpu("nr_throttled"),
+                cpu_throttled_ns: cpu("throttled_usec") * 1000,
                 memory_usage: number(&memory.join("memory.current"))?,
                 memory_working_set: field("inactive_file").unwrap_or(0),
                 memory_rss: field("anon").unwrap_or(0),
+                memory_cache: field("file").unwrap_or(0),
+                memory_mapped_file: field("file_mapped").unwrap_or(0),
+                memory_swap: number(&memory.join("memory.swap.current")).unwrap_or(0),
                 memory_limit: number(&memory.join("memory.max")).unwrap_or(0),
                 page_faults: field("pgfault").unwrap_or(0),
                 major_page_faults: field("pgmajfault").unwrap_or(0),
                 pids,
             }
         } else {
+            let spent = self.controller("cpuacct", group);
+            let spent = |file: &str| number(&spent.join(file)).unwrap_or(0);
+            let limits = self.controller("cpu", group);
+            let cpu = std::fs::read_to_string(limits.join("cpu.stat")).unwrap_or_default();
+            let cpu = |name: &str| self::field(&cpu, name).unwrap_or(0);
             Usage {
-                cpu_ns: number(&self.controller("cpuacct", group).join("cpuacct.usage")).unwrap_or(0),
+                cpu_ns: spent("cpuacct.usage"),
+                cpu_user_ns: spent("cpuacct.usage_user"),
+                cpu_system_ns: spent("cpuacct.usage_sys"),
+                // -1 where there is no limit.
+                cpu_quota_us: number(&limits.join("cpu.cfs_quota_us")).unwrap_or(0),
+                cpu_period_us: number(&limits.join("cpu.cfs_period_us")).unwrap_or(0),
+                cpu_periods: cpu("nr_periods"),
+                cpu_throttled_periods: cpu("nr_throttled"),
+                cpu_throttled_ns: cpu("throttled_time"),
                 memory_usage: number(&memory.join("memory.usage_in_bytes"))?,
                 memory_working_set: field("total_inactive_file").unwrap_or(0),
                 memory_rss: field("total_rss").unwrap_or(0),
+                memory_cache: field("total_cache").unwrap_or(0),
+                memory_mapped_file: field("total_mapped_file").unwrap_or(0),
+                memory_swap: field("total_swap").unwrap_or(0),
                 memory_limit: number(&memory.join("memory.limit_in_bytes")).filter(|l| *l < 1 << 62).unwrap_or(0),
                 page_faults: field("total_pgfault").unwrap_or(0),
                 major_page_faults: field("total_pgmajfault").unwrap_or(0),
@@ -358,16 +388,29 @@ mod tests {
         unified.0.make(&group).unwrap();
         let put = |file: &str, text: &str| unified.put(&format!("barque/besteffort/pod1/{file}"), text);
         assert_eq!(unified.0.usage(&group), None);
-        put("memory.stat", "anon 4096\nfile 8192\ninactive_file 1000\npgfault 7\npgmajfault 2\n");
+        put("memory.stat", "anon 4096\nfile 8192\nfile_mapped 512\ninactive_file 1000\npgfault 7\npgmajfault 2\n");
+        put("memory.swap.current", "300\n");
         put("memory.current", "10000\n");
         put("memory.max", "max\n");
-        put("cpu.stat", "usage_usec 25\nuser_usec 20\nsystem_usec 5\n");
+        let throttled = "nr_periods 9\nnr_throttled 4\nthrottled_usec 6\n";
+        put("cpu.stat", &format!("usage_usec 25\nuser_usec 20\nsystem_usec 5\n{throttled}"));
+        put("cpu.max", "max 100000\n");
         put("pids.current", "3\n");
         let wanted = Usage {
             cpu_ns: 25_000,
+            cpu_user_ns: 20_000,
+            cpu_system_ns: 5_000,
+            cpu_quota_us: 0,
+            cpu_period_us: 100_000,
+            cpu_periods: 9,
+            cpu_throttled_periods: 4,
+            cpu_throttled_ns: 6_000,
             memory_usage: 10_000,
             memory_working_set: 9_000,
             memory_rss: 4096,
+            memory_cache: 8192,
+            memory_mapped_file: 512,
+            memory_swap: 300,
             memory_limit: 0,
             page_faults: 7,
             major_page_faults: 2,
@@ -375,7 +418,9 @@ mod tests {
         };
         assert_eq!(unified.0.usage(&group), Some(wanted));
         put("memory.max", "20000\n");
-        assert_eq!(unified.0.usage(&group).map(|usage| usage.memory_limit), Some(20_000));
+        put("cpu.max", "50000 100000\n");
+        let limits = unified.0.usage(&group).map(|usage| (usage.memory_limit, usage.cpu_quota_us));
+        assert_eq!(limits, Some((20_000, 50_000)));
     }
 
     #[test]

@@ -113,6 +113,13 @@ fn top(cluster: &Cluster) {
     assert!(pods.starts_with("POD   NAME   CPU(cores)   MEMORY(bytes)"), "{pods}");
     let nodes = cluster.kubectl(&["top", "node"]).expect_ok();
     assert!(nodes.contains("node1") && nodes.contains('%'), "{nodes}");
+    let own = "container_memory_working_set_bytes{container=\"c\",pod=\"web\",namespace=";
+    let of_pod = "container_network_receive_bytes_total{container=\"\",id=\"/";
+    for (path, series) in [("", "kubelet_running_pods "), ("/cadvisor", of_pod), ("/resource", own)] {
+        let path = format!("/api/v1/nodes/node1/proxy/metrics{path}");
+        let text = cluster.kubectl(&["get", "--raw", &path]).expect_ok();
+        assert!(text.lines().any(|line| line.starts_with(series)), "{path}\n{text}");
+    }
 }
 
 /// Cordon, drain and back. Last, since it empties the node.

@@ -70,6 +70,10 @@ impl NodeDoor for FakeNode {
     async fn stats(&self) -> ApiResult<Value> {
         Err(ApiError::bad_request("no statistics here"))
     }
+
+    async fn metrics(&self, _: NodeMetrics) -> ApiResult<String> {
+        Err(ApiError::bad_request("no metrics here"))
+    }
 }
 
 async fn process(
