@@ -78,10 +78,9 @@ fn buckets() -> impl Iterator<Item = f64> {
 }
 
 impl Metrics {
-    /// Counts one answered request. Paths of no resource are counted together. `applied`: a server-side apply.
-    pub fn request(&self, info: &RequestInfo, applied: bool, status: StatusCode, took: Duration) {
-        // Names of resources that do not exist must not fill the memory.
-        let known = info.is_resource && status != StatusCode::NOT_FOUND && status != StatusCode::FORBIDDEN;
+    /// Counts one answered request. `known`: its path is that of a resource there is; all others are counted together,
+    /// for names that strangers invent must not fill the memory. `applied`: a server-side apply.
+    pub fn request(&self, info: &RequestInfo, known: bool, applied: bool, status: StatusCode, took: Duration) {
         let text = |value: &str| if known { value.to_owned() } else { String::new() };
         let scope = match (known, info.name.is_empty(), info.namespace.is_empty()) {
             (false, ..) => "",
@@ -168,7 +167,7 @@ mod tests {
         let metrics = Metrics::default();
         let count = |method: Method, path: &str, query: &str, applied: bool, code: StatusCode| {
             let info = RequestInfo::parse(&method, path, query);
-            metrics.request(&info, applied, code, Duration::from_millis(30));
+            metrics.request(&info, code != StatusCode::NOT_FOUND, applied, code, Duration::from_millis(30));
         };
         count(Method::POST, "/api/v1/namespaces/a/pods", "dryRun=All", false, StatusCode::CREATED);
         count(Method::PATCH, "/apis/apps/v1/namespaces/a/deployments/b/scale", "", true, StatusCode::OK);

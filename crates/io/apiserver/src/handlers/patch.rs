@@ -91,6 +91,8 @@ impl Server {
                 Err(error) if error.is_not_found() && call.subresource.is_empty() && !insists => {}
                 other => return other,
             }
+            // Who may change may not for that reason make. Upstream: `withAuthorization` in handlers/patch.go.
+            self.authorize(call, "create")?;
             let fresh = fields::merged(call, &body, None)?;
             match self.create_as(call, fresh, fields::Way::Applied).await {
                 Err(error) if error.is_already_exists() => {}

@@ -44,6 +44,7 @@ impl Server {
         let changed = self.change(call, fields::Way::Update, &mut wanted).await;
         match changed {
             Err(error) if error.is_not_found() && call.subresource.is_empty() && call.resource.creates_on_update() => {
+                self.authorize(call, "create")?;
                 self.create(call, object).await
             }
             other => other,

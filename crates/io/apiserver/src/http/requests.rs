@@ -13,6 +13,7 @@ use crate::resource::Resource;
 use apimachinery::codec;
 use apimachinery::patch::PatchType;
 use apimachinery::{ApiError, ApiResult, Reason, Value, time};
+use client::resources::NAMESPACES;
 use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT, WARNING};
 use http::request::Parts;
@@ -51,8 +52,16 @@ pub(super) async fn answer(front: Arc<Front>, peer: Peer, request: Request<Incom
     if let Some(id) = audit_id {
         answer.headers_mut().insert(AUDIT_ID, id);
     }
-    front.metrics.request(&info, applied, answer.status(), started.elapsed());
+    front.metrics.request(&info, is_known(&front, &info), applied, answer.status(), started.elapsed());
     answer
+}
+
+/// Whether the path is that of a resource, and subresource, there is.
+fn is_known(front: &Front, info: &RequestInfo) -> bool {
+    let found = || front.server.registry.table().find(&info.group, &info.version, &info.resource);
+    let is_whole =
+        |resource: Arc<Resource>| info.subresource.is_empty() || resource.subresource(&info.subresource).is_some();
+    info.is_resource && found().is_some_and(is_whole)
 }
 
 async fn handle(
@@ -127,7 +136,9 @@ fn check_timeout(info: &RequestInfo) -> ApiResult<()> {
 fn find(front: &Front, info: &RequestInfo) -> ApiResult<Arc<Resource>> {
     let resource = front.server.registry.table().find(&info.group, &info.version, &info.resource);
     let resource = resource.ok_or_else(no_such_path)?;
-    let foreign = !resource.namespaced && !info.namespace.is_empty() && info.namespace != info.name;
+    // Rights in a namespace are none to cluster-scoped objects, also where one of them has its name; the namespace itself
+    // is the exception.
+    let foreign = !resource.namespaced && !info.namespace.is_empty() && resource.gvr != NAMESPACES;
     let homeless = resource.namespaced && info.namespace.is_empty() && !info.name.is_empty();
     let unknown = !info.subresource.is_empty() && resource.subresource(&info.subresource).is_none();
     if foreign || homeless || unknown {

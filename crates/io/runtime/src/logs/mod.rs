@@ -56,6 +56,7 @@ async fn pump(
         let last = changes.is_none() || ended.is_cancelled();
         loop {
             match reader.next().await {
+                Ok(Some(chunk)) if chunk.is_empty() && sender.is_closed() => return,
                 Ok(Some(chunk)) if chunk.is_empty() => {}
                 Ok(Some(chunk)) => {
                     if sender.send(Ok(chunk)).await.is_err() {

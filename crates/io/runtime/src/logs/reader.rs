@@ -34,6 +34,8 @@ pub struct Reader {
     line_begins: [bool; 2],
     /// Bytes that may still be given.
     room: u64,
+    /// How often in a row the file being read was not among the log's files.
+    astray: u32,
 }
 
 impl Reader {
@@ -49,7 +51,7 @@ impl Reader {
         file.seek(SeekFrom::Start(offset)).await?;
         let inode = file.metadata().await?.ino();
         let room = options.limit_bytes.unwrap_or(u64::MAX);
-        Ok(Self { path: path.into(), options, file, inode, rest: Vec::new(), line_begins: [true; 2], room })
+        Ok(Self { path: path.into(), options, file, inode, rest: Vec::new(), line_begins: [true; 2], room, astray: 0 })
     }
 
     /// The limit of bytes is reached.
@@ -122,15 +124,20 @@ impl Reader {
     }
 
     /// The file after the one we read.
-    async fn newer(&self) -> io::Result<Newer> {
+    async fn newer(&mut self) -> io::Result<Newer> {
         let Some(files) = Files::list(&self.path) else { return Ok(Newer::Unclear) };
         let next = match files.0.iter().position(|(_, inode)| *inode == self.inode) {
             Some(at) => files.0.get(at + 1),
             // Ours was old and has been removed: go on with the oldest that is left.
             None if self.file.metadata().await?.nlink() == 0 => files.0.first(),
-            // Ours was renamed while we looked.
-            None => return Ok(Newer::Unclear),
+            // Ours was renamed while we looked, or somebody else moved it away.
+            None if self.astray < ROTATIONS_MET => {
+                self.astray += 1;
+                return Ok(Newer::Unclear);
+            }
+            None => return Err(io::Error::other("the log file was moved away while it was read")),
         };
+        self.astray = 0;
         let Some(next) = next else { return Ok(Newer::None) };
         Ok(open(next).await?.map_or(Newer::Unclear, Newer::File))
     }

@@ -43,10 +43,11 @@ pub struct Options {
     pub path: PathBuf,
     /// Encrypts values on disk. Default: none.
     pub seal: Option<Arc<Sealer>>,
-    /// Revisions kept for reads of the past and late watches, at least. Default 10,000.
+    /// Revisions the store keeps of itself for reads of the past and late watches, at least; who calls
+    /// [`Store::compact`], as the API server does by age, forgets sooner. Default 10,000.
     pub keep_revisions: u64,
-    /// Revisions younger than this are kept too, up to ten times `keep_revisions`. Default 5 minutes (upstream:
-    /// `--etcd-compaction-interval`).
+    /// Revisions younger than this are kept of itself too, up to ten times `keep_revisions`. Default 5 minutes
+    /// (upstream: `--etcd-compaction-interval`).
     pub keep_age: Duration,
     /// Bytes of the file that is given up when the disk is full, so that deletes still work. Default 8 MiB.
     /// Must be more than the WAL usually has (4 MiB).
