@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stdx::{Clock, SystemClock};
 use store::{Embedded, OpenError, Options, SealError, Sealer, Store};
-use telemetry::Health;
+use telemetry::{Health, Metrics};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -70,14 +70,15 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     config.check()?;
     let started = Instant::now();
     let stop = CancellationToken::new();
-    let health = Health::default();
+    let (health, metrics) = (Health::default(), Metrics::default());
     let pki = identity::load(&config)?;
     let store = open_store(&config)?;
     let doors = Arc::new(LocalDoor::default());
-    let api = start_api(&config, &pki, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&doors), &health).await?;
+    let api =
+        start_api(&config, &pki, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&doors), &health, &metrics).await?;
     let listener = listen(SocketAddr::new(config.bind_address, config.port)).await?;
     let serving = api.serve(listener);
-    let (controllers, scheduler) = start_controllers(&config, &api, &pki, &stop);
+    let (controllers, scheduler) = start_controllers(&config, &api, &pki, &metrics, &stop);
     tokio::spawn(identity::keep(pki, config.clone(), stop.clone()));
     let network = start_network(&config, &api, &health).await?;
     let runtime = Runtime::open(parts::runtime_config(&config)).await?;
@@ -126,6 +127,7 @@ async fn start_api(
     store: Arc<dyn Store>,
     doors: Arc<LocalDoor>,
     health: &Health,
+    metrics: &Metrics,
 ) -> Result<ApiServer, StartError> {
     let tokens = TokenIssuer::new(pki.service_account_key(), ISSUER, Vec::new()).map_err(StartError::Api)?;
     let config = apiserver::Config {
@@ -137,6 +139,7 @@ async fn start_api(
         node_ports: 30000..=32767,
         advertise: SocketAddr::new(config.address(), config.port),
         health: health.clone(),
+        metrics: metrics.clone(),
     };
     ApiServer::start(config).await.map_err(|error| StartError::Api(error.to_string()))
 }
@@ -160,22 +163,35 @@ async fn start_node(
 }
 
 /// The tasks of the controllers, and the scheduler's.
-fn start_controllers(config: &Config, api: &ApiServer, pki: &Pki, stop: &CancellationToken) -> (Tasks, Tasks) {
+fn start_controllers(
+    config: &Config,
+    api: &ApiServer,
+    pki: &Pki,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> (Tasks, Tasks) {
+    let metrics = reconciler::Metrics::new(metrics);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let manager: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-controller-manager"));
     let informers = Informers::new(Arc::clone(&manager), stop.clone());
     let settings = Settings { root_ca: pki.ca().to_owned() };
-    let mut tasks = reconciler::run_controllers(&settings, &manager, &informers, &clock, stop);
-    let garbage = reconciler::run_garbage_collector(Arc::clone(&manager), informers.clone(), stop.clone());
+    let mut tasks = reconciler::run_controllers(&settings, &manager, &informers, &clock, &metrics, stop);
+    let garbage =
+        reconciler::run_garbage_collector(Arc::clone(&manager), informers.clone(), metrics.clone(), stop.clone());
     tasks.push(("garbage-collector", tokio::spawn(garbage).abort_handle()));
-    let namespaces =
-        reconciler::run_namespaces(Arc::clone(&manager), informers.clone(), Arc::clone(&clock), stop.clone());
+    let namespaces = reconciler::run_namespaces(
+        Arc::clone(&manager),
+        informers.clone(),
+        Arc::clone(&clock),
+        metrics.clone(),
+        stop.clone(),
+    );
     tasks.push(("namespace-controller", tokio::spawn(namespaces).abort_handle()));
     let volumes = LocalPath { folder: config.data_dir.join("volumes"), node: config.node_name.clone() };
-    let local_path = reconciler::run_local_path(volumes, manager, informers.clone(), stop.clone());
+    let local_path = reconciler::run_local_path(volumes, manager, informers.clone(), metrics.clone(), stop.clone());
     tasks.push(("local-path", tokio::spawn(local_path).abort_handle()));
     let scheduler: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-scheduler"));
-    let scheduling = reconciler::run_scheduler(scheduler, informers, clock, stop.clone());
+    let scheduling = reconciler::run_scheduler(scheduler, informers, clock, metrics, stop.clone());
     (tasks, vec![("the scheduler", tokio::spawn(scheduling).abort_handle())])
 }
 

@@ -3,6 +3,8 @@
 pub mod exposition;
 pub mod health;
 pub mod logs;
+pub mod metrics;
 pub mod process;
 
 pub use health::{Check, Health, Verdict};
+pub use metrics::Metrics;

@@ -4,12 +4,12 @@
 
 use crate::http::RequestInfo;
 use http::StatusCode;
-use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
 use std::time::Duration;
+use telemetry::exposition::Exposition;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DurationLabels {
@@ -37,34 +37,27 @@ struct RequestLabels {
 }
 
 pub struct Metrics {
-    registry: Registry,
+    /// Ours and the other parts'.
+    of_process: telemetry::Metrics,
     requests: Family<RequestLabels, Counter>,
     durations: Family<DurationLabels, Histogram>,
 }
 
-/// A number as it is when a scraper asks: its name, what it means, and its values by label (`resource="pods"`).
-pub struct Gauge {
-    pub name: &'static str,
-    pub help: &'static str,
-    pub values: Vec<(String, u64)>,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    pub fn new(of_process: &telemetry::Metrics) -> Self {
         let requests = Family::default();
         let durations: Family<DurationLabels, Histogram> = Family::new_with_constructor(|| Histogram::new(buckets()));
-        let mut registry = Registry::default();
-        registry.register(
+        of_process.register(
             "apiserver_request",
             "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code",
             requests.clone(),
         );
-        registry.register(
+        of_process.register(
             "apiserver_request_duration_seconds",
             "Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component",
             durations.clone(),
         );
-        Self { registry, requests, durations }
+        Self { of_process: of_process.clone(), requests, durations }
     }
 }
 
@@ -107,19 +100,9 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
     }
 
-    /// The text a scraper reads, in the format of Prometheus 0.0.4.
-    pub fn text(&self, gauges: &[Gauge]) -> String {
-        let mut out = String::new();
-        // Writing into a text cannot fail.
-        _ = encode(&mut out, &self.registry);
-        let mut out = classic(&out);
-        for Gauge { name, help, values } in gauges {
-            out += &format!("# HELP {name} {help}.\n# TYPE {name} gauge\n");
-            for (label, value) in values {
-                out += &format!("{name}{{{label}}} {value}\n");
-            }
-        }
-        out
+    /// The text a scraper reads: what has been counted, and what was looked up `now`.
+    pub fn text(&self, now: Exposition) -> String {
+        self.of_process.text() + &now.finish()
     }
 }
 
@@ -140,31 +123,15 @@ fn verb_of(info: &RequestInfo, applied: bool) -> &'static str {
     }
 }
 
-/// OpenMetrics writes a counter's name without `_total` above its values, and an end; the older format, which every
-/// scraper reads, does neither.
-fn classic(text: &str) -> String {
-    let counters: Vec<&str> =
-        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
-    let mut out = String::with_capacity(text.len());
-    for line in text.lines().filter(|line| *line != "# EOF") {
-        let renamed = ["# HELP ", "# TYPE "].iter().find_map(|start| {
-            let (name, rest) = line.strip_prefix(start)?.split_once(' ')?;
-            counters.contains(&name).then(|| format!("{start}{name}_total {rest}"))
-        });
-        out += renamed.as_deref().unwrap_or(line);
-        out.push('\n');
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use http::Method;
+    use telemetry::exposition::Kind;
 
     #[test]
     fn names_and_labels_are_upstreams() {
-        let metrics = Metrics::default();
+        let metrics = Metrics::new(&telemetry::Metrics::default());
         let count = |method: Method, path: &str, query: &str, applied: bool, code: StatusCode| {
             let info = RequestInfo::parse(&method, path, query);
             metrics.request(&info, code != StatusCode::NOT_FOUND, applied, code, Duration::from_millis(30));
@@ -172,9 +139,9 @@ mod tests {
         count(Method::POST, "/api/v1/namespaces/a/pods", "dryRun=All", false, StatusCode::CREATED);
         count(Method::PATCH, "/apis/apps/v1/namespaces/a/deployments/b/scale", "", true, StatusCode::OK);
         count(Method::GET, "/api/v1/nothing", "", false, StatusCode::NOT_FOUND);
-        let gauge =
-            Gauge { name: "apiserver_storage_objects", help: "Number", values: vec![("resource=\"pods\"".into(), 3)] };
-        let text = metrics.text(&[gauge]);
+        let mut now = Exposition::default();
+        now.family("apiserver_storage_objects", Kind::Gauge, "Number").add(&[("resource", "pods")], 3.0, None);
+        let text = metrics.text(now);
         for line in [
             "# TYPE apiserver_request_total counter",
             "# TYPE apiserver_request_duration_seconds histogram",

@@ -32,6 +32,8 @@ pub struct Config {
     /// Where other machines and pods reach this server; the endpoint of the Service `kubernetes`.
     pub advertise: SocketAddr,
     pub health: Health,
+    /// What all parts of this process count, for `/metrics`.
+    pub metrics: telemetry::Metrics,
 }
 
 pub struct Server {
@@ -66,7 +68,7 @@ impl Server {
             tokens: config.tokens.clone(),
             doors: config.doors.clone(),
             health: config.health.clone(),
-            metrics: Arc::default(),
+            metrics: Arc::new(Metrics::new(&config.metrics)),
             documents: Documents::default(),
             advertise: config.advertise,
             service_range: config.service_range,

@@ -1,8 +1,8 @@
 //! Runs one controller: changes become keys, keys become rounds.
 
-use crate::Informers;
 use crate::execute::{Executor, Write, Written};
 use crate::queue::{Outcome, Queue};
+use crate::{Informers, Metrics};
 use client::{Api, Delta, EventRecorder, Informer, Subscription};
 use controllers::{Change, Controller, Settings, Wanted};
 use futures_util::future::BoxFuture;
@@ -25,11 +25,13 @@ pub fn run_controllers(
     api: &Arc<dyn Api>,
     informers: &Informers,
     clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
     stop: &CancellationToken,
 ) -> Vec<(&'static str, AbortHandle)> {
     let start = |controller: Box<dyn Controller>| {
         let name = controller.name();
-        let driver = Driver::new(controller, Arc::clone(api), informers.clone(), Arc::clone(clock));
+        let queue = Queue::counted(metrics.queue(name));
+        let driver = Driver::new(controller, Arc::clone(api), informers.clone(), Arc::clone(clock), queue);
         let stop = stop.clone();
         (name, tokio::spawn(async move { stop.run_until_cancelled(driver.run()).await }).abort_handle())
     };
@@ -57,17 +59,15 @@ struct Round {
 }
 
 impl Driver {
-    fn new(controller: Box<dyn Controller>, api: Arc<dyn Api>, informers: Informers, clock: Arc<dyn Clock>) -> Self {
+    fn new(
+        controller: Box<dyn Controller>,
+        api: Arc<dyn Api>,
+        informers: Informers,
+        clock: Arc<dyn Clock>,
+        queue: Queue,
+    ) -> Self {
         let events = EventRecorder::start(Arc::clone(&api), controller.name(), "");
-        Self {
-            controller: controller.into(),
-            api,
-            informers,
-            clock,
-            events,
-            queue: Queue::default(),
-            written: HashMap::new(),
-        }
+        Self { controller: controller.into(), api, informers, clock, events, queue, written: HashMap::new() }
     }
 
     async fn run(mut self) {

@@ -9,8 +9,8 @@
 mod attempt;
 mod resources;
 
-use crate::Informers;
 use crate::queue::{Outcome, Queue};
+use crate::{Informers, Metrics};
 use apimachinery::{GroupVersionResource, Object};
 use attempt::{Attempter, Done};
 use client::{Api, Delta, EventRecorder, Scope};
@@ -35,13 +35,13 @@ static DEFINITIONS: GroupVersionResource =
     GroupVersionResource::of("apiextensions.k8s.io", "v1", "customresourcedefinitions");
 
 /// Runs the garbage collector until `stop`.
-pub async fn run_garbage_collector(api: Arc<dyn Api>, informers: Informers, stop: CancellationToken) {
+pub async fn run_garbage_collector(api: Arc<dyn Api>, informers: Informers, metrics: Metrics, stop: CancellationToken) {
     let collector = Collector {
         events: EventRecorder::start(Arc::clone(&api), "garbage-collector-controller", ""),
         api,
         informers,
         graph: Graph::default(),
-        queue: Queue::default(),
+        queue: Queue::counted(metrics.queue("garbage-collector-controller")),
         resources: Arc::default(),
         unresolved: HashSet::new(),
         changes: SelectAll::new(),

@@ -4,9 +4,9 @@
 //! - Only folders directly below ours, named as we name them, are ever deleted.
 //! - A volume object is made after its folder, and deleted after it.
 
-use crate::Informers;
 use crate::driver::sleep_until;
 use crate::queue::{Outcome, Queue};
+use crate::{Informers, Metrics};
 use apimachinery::{ApiError, ApiResult, Object, Value};
 use client::resources::{NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES};
 use client::{Api, DeleteOptions, Delta, EventRecorder, ObjectRef, Scope, WriteOptions};
@@ -41,10 +41,17 @@ pub struct LocalPath {
 }
 
 /// Runs the provisioner of one node until `stop`; first it makes the default StorageClass if there is none of its name.
-pub async fn run_local_path(config: LocalPath, api: Arc<dyn Api>, informers: Informers, stop: CancellationToken) {
+pub async fn run_local_path(
+    config: LocalPath,
+    api: Arc<dyn Api>,
+    informers: Informers,
+    metrics: Metrics,
+    stop: CancellationToken,
+) {
+    let queue = Queue::counted(metrics.queue(NAMES[0]));
     let events = EventRecorder::start(Arc::clone(&api), NAMES[0], "");
     let provisioner = Arc::new(Provisioner { config, api, informers, events });
-    stop.run_until_cancelled(run(provisioner)).await;
+    stop.run_until_cancelled(run(provisioner, queue)).await;
 }
 
 struct Provisioner {
@@ -55,14 +62,13 @@ struct Provisioner {
 }
 
 /// Keys of the queue: `class`, `claim/namespace/name`, `volume/name`.
-async fn run(provisioner: Arc<Provisioner>) {
+async fn run(provisioner: Arc<Provisioner>, mut queue: Queue) {
     let (claims, volumes) =
         (provisioner.informers.of(&PERSISTENT_VOLUME_CLAIMS), provisioner.informers.of(&PERSISTENT_VOLUMES));
     let (mut claim_changes, mut volume_changes) = (claims.subscribe(), volumes.subscribe());
     for of in [&PERSISTENT_VOLUME_CLAIMS, &PERSISTENT_VOLUMES, &STORAGE_CLASSES, &NODES] {
         provisioner.informers.of(of).wait_for(1).await;
     }
-    let mut queue = Queue::default();
     queue.add("class".to_owned());
     let add_all = |queue: &mut Queue| {
         claims.list(Scope::All).iter().for_each(|claim| queue.add(format!("claim/{}", claim.key())));

@@ -5,9 +5,9 @@
 //!
 //! Upstream: `pkg/controller/namespace` (with OrderedNamespaceDeletion).
 
-use crate::Informers;
 use crate::driver::sleep_until;
 use crate::queue::{Outcome, Queue};
+use crate::{Informers, Metrics};
 use apimachinery::{ApiResult, GroupVersionResource, Object};
 use client::resources::{NAMESPACES, PODS};
 use client::{Api, DeleteOptions, Delta, Informer, ListOptions, Scope, WriteOptions};
@@ -32,16 +32,22 @@ const NEWS: Duration = Duration::from_secs(5);
 const OPTIONS: WriteOptions<'static> = WriteOptions { subresource: "", field_manager: "namespace-controller" };
 
 /// Runs until `stop`.
-pub async fn run_namespaces(api: Arc<dyn Api>, informers: Informers, clock: Arc<dyn Clock>, stop: CancellationToken) {
+pub async fn run_namespaces(
+    api: Arc<dyn Api>,
+    informers: Informers,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    stop: CancellationToken,
+) {
+    let queue = Queue::counted(metrics.queue(OPTIONS.field_manager));
     let emptier = Arc::new(Emptier { api, informers, clock });
-    stop.run_until_cancelled(run(emptier)).await;
+    stop.run_until_cancelled(run(emptier, queue)).await;
 }
 
-async fn run(emptier: Arc<Emptier>) {
+async fn run(emptier: Arc<Emptier>, mut queue: Queue) {
     let namespaces = emptier.informers.of(&NAMESPACES);
     let mut changes = namespaces.subscribe();
     namespaces.wait_for(1).await;
-    let mut queue = Queue::default();
     let mut work: FuturesUnordered<BoxFuture<'static, (String, Outcome)>> = FuturesUnordered::new();
     add_all(&namespaces, &mut queue);
     loop {

@@ -1,5 +1,6 @@
 //! Keys to look at: each at most once, now or at a time, and never two workers on one.
 
+use crate::metrics::OfOneQueue;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 use stdx::Backoff;
@@ -22,19 +23,44 @@ pub struct Queue {
     later: BTreeMap<(Instant, String), ()>,
     due: HashMap<String, Instant>,
     failures: HashMap<String, Backoff>,
+    counts: OfOneQueue,
 }
 
 impl Queue {
+    /// A queue that scrapers can see.
+    pub(crate) fn counted(counts: OfOneQueue) -> Self {
+        Self { counts, ..Self::default() }
+    }
+
     pub fn add(&mut self, key: String) {
         if self.busy.contains(&key) {
-            self.again.insert(key);
+            if self.again.insert(key) {
+                self.counts.adds.inc();
+            }
         } else if self.waiting.insert(key.clone()) {
-            self.ready.push_back(key);
+            self.counts.adds.inc();
+            self.push(key);
         }
+    }
+
+    fn push(&mut self, key: String) {
+        self.ready.push_back(key);
+        self.counts.depth.inc();
+    }
+
+    /// Keys that could be worked on now.
+    pub fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Keys that have their time.
+    pub fn later(&self) -> usize {
+        self.later.len()
     }
 
     /// Looks at the key at `at`, or sooner if it is already to be looked at sooner.
     pub fn add_at(&mut self, key: String, at: Instant) {
+        self.counts.retries.inc();
         if let Some(due) = self.due.get(&key).copied() {
             if due <= at {
                 return;
@@ -56,6 +82,7 @@ impl Queue {
             self.add(key);
         }
         let key = self.ready.pop_front()?;
+        self.counts.depth.dec();
         self.waiting.remove(&key);
         self.busy.insert(key.clone());
         Some(key)
@@ -82,8 +109,9 @@ impl Queue {
                 }
             }
         }
-        if self.again.remove(key) {
-            self.add(key.to_owned());
+        // It was counted when it came.
+        if self.again.remove(key) && self.waiting.insert(key.to_owned()) {
+            self.push(key.to_owned());
         }
     }
 }

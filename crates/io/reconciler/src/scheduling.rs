@@ -6,8 +6,9 @@
 
 mod writes;
 
-use crate::Informers;
+use crate::metrics::Attempt;
 use crate::queue::{Outcome, Queue};
+use crate::{Informers, Metrics};
 use apimachinery::{GroupVersionResource, Object};
 use client::resources::{NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES};
 use client::{Api, Delta, EventRecorder, Scope};
@@ -24,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use writes::{Done, Writer};
 
 /// The name pods ask for, and the source of the events.
-const NAME: &str = "default-scheduler";
+pub(crate) const NAME: &str = "default-scheduler";
 
 /// Bindings on their way at the same time: they share commits.
 const BINDINGS: usize = 32;
@@ -33,7 +34,13 @@ static READ: [&GroupVersionResource; 6] =
     [&NAMESPACES, &NODES, &STORAGE_CLASSES, &PERSISTENT_VOLUMES, &PERSISTENT_VOLUME_CLAIMS, &PODS];
 
 /// Runs the scheduler until `stop`.
-pub async fn run_scheduler(api: Arc<dyn Api>, informers: Informers, clock: Arc<dyn Clock>, stop: CancellationToken) {
+pub async fn run_scheduler(
+    api: Arc<dyn Api>,
+    informers: Informers,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    stop: CancellationToken,
+) {
     let events = EventRecorder::start(Arc::clone(&api), NAME, "");
     let driver = Driver {
         writer: Writer { api, events, clock },
@@ -41,6 +48,7 @@ pub async fn run_scheduler(api: Arc<dyn Api>, informers: Informers, clock: Arc<d
         cluster: Cluster::default(),
         queue: Queue::default(),
         refused: HashSet::new(),
+        metrics,
     };
     stop.run_until_cancelled(driver.run()).await;
 }
@@ -52,6 +60,7 @@ struct Driver {
     queue: Queue,
     /// Keys of pods that fit nowhere at present.
     refused: HashSet<String>,
+    metrics: Metrics,
 }
 
 type Work = FuturesUnordered<BoxFuture<'static, Done>>;
@@ -77,6 +86,11 @@ impl Driver {
                     Some(job) => work.push(job),
                     None => self.queue.done(&key, Instant::now(), Outcome::Settled { again: None }),
                 }
+            }
+            for (queue, count) in
+                [("active", self.queue.ready()), ("backoff", self.queue.later()), ("unschedulable", self.refused.len())]
+            {
+                self.metrics.pending(queue, count);
             }
             let due = self.queue.next_due().filter(|_| work.len() < BINDINGS);
             tokio::select! {
@@ -173,6 +187,7 @@ impl Driver {
         }
         match schedule(&pod, &self.cluster) {
             Decision::Refused { message, is_hopeless } => {
+                self.metrics.attempt(Attempt::Unschedulable);
                 self.refused.insert(key.to_owned());
                 let forgets = is_hopeless && !pod.nominated.is_empty();
                 if forgets {
@@ -181,6 +196,7 @@ impl Driver {
                 self.writer.refuse(&object, message, forgets.then(String::new))
             }
             Decision::Preempt { node, victims, message } => {
+                self.metrics.attempt(Attempt::Unschedulable);
                 self.refused.insert(key.to_owned());
                 let displaced = self.cluster.nominated_after(&pod, &node).map(PodFacts::key).collect();
                 for victim in &victims {
@@ -211,6 +227,9 @@ impl Driver {
     }
 
     fn finish(&mut self, done: Done) {
+        if let Some(attempt) = done.attempt {
+            self.metrics.attempt(attempt);
+        }
         let outcome = match done.result {
             Err(error) if !error.is_not_found() => {
                 tracing::debug!(pod = done.key, %error, "not bound; will retry");

@@ -5,6 +5,7 @@ mod world;
 use apimachinery::{GroupVersionResource, Object, Value};
 use client::Api;
 use client::resources::{CONFIG_MAPS, NAMESPACES, SECRETS};
+use reconciler::Metrics;
 use serde_json::json;
 use std::sync::Arc;
 use stdx::SystemClock;
@@ -14,8 +15,13 @@ async fn collecting() -> World {
     let world = world().await;
     let api: Arc<dyn Api> = Arc::clone(&world.api) as Arc<dyn Api>;
     let (informers, stop) = (world.informers.clone(), world.stop.clone());
-    tokio::spawn(reconciler::run_garbage_collector(Arc::clone(&api), informers.clone(), stop.clone()));
-    tokio::spawn(reconciler::run_namespaces(api, informers, Arc::new(SystemClock), stop));
+    tokio::spawn(reconciler::run_garbage_collector(
+        Arc::clone(&api),
+        informers.clone(),
+        Metrics::default(),
+        stop.clone(),
+    ));
+    tokio::spawn(reconciler::run_namespaces(api, informers, Arc::new(SystemClock), Metrics::default(), stop));
     world
 }
 

@@ -6,7 +6,7 @@ use apimachinery::Object;
 use client::Api;
 use client::resources::{NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES};
 use controllers::Settings;
-use reconciler::LocalPath;
+use reconciler::{LocalPath, Metrics};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -19,9 +19,9 @@ async fn storing() -> World {
     let api: Arc<dyn Api> = Arc::clone(&world.api) as Arc<dyn Api>;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (informers, stop) = (world.informers.clone(), world.stop.clone());
-    reconciler::run_controllers(&Settings::default(), &api, &informers, &clock, &stop);
+    reconciler::run_controllers(&Settings::default(), &api, &informers, &clock, &Metrics::default(), &stop);
     let config = LocalPath { folder: world.folder.path().join("volumes"), node: "n".to_owned() };
-    tokio::spawn(reconciler::run_local_path(config, api, informers, stop));
+    tokio::spawn(reconciler::run_local_path(config, api, informers, Metrics::default(), stop));
     world
 }
 

@@ -4,7 +4,6 @@ use super::answer::{self, Answer};
 use super::forms::{Packing, WORTH_PACKING};
 use super::requests::no_such_path;
 use super::{Front, RequestInfo};
-use crate::metrics::Gauge;
 use crate::openapi::{self, Document, Which};
 use crate::{discovery, version};
 use apimachinery::codec::negotiate::{Encoding, Shape, accepted};
@@ -20,7 +19,9 @@ use http::{Response, StatusCode};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Read;
+use telemetry::exposition::{self, Exposition, Kind};
 use telemetry::health::Verdict;
+use telemetry::process;
 
 /// # Errors
 /// 404 for paths there are none of.
@@ -44,8 +45,8 @@ pub(super) async fn answer(front: &Front, info: &RequestInfo, parts: &Parts) -> 
         ["openapi", "v3", "api", version] => openapi_v3(front, info, parts, "", version).await,
         ["openapi", "v3", "apis", group, version] => openapi_v3(front, info, parts, group, version).await,
         ["metrics"] => {
-            let mut answer = answer::text(StatusCode::OK, front.metrics.text(&gauges(front)));
-            let media_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            let mut answer = answer::text(StatusCode::OK, front.metrics.text(now(front)));
+            let media_type = HeaderValue::from_static(exposition::MEDIA_TYPE);
             answer.headers_mut().insert(CONTENT_TYPE, media_type);
             Ok(answer)
         }
@@ -177,29 +178,30 @@ fn packing(parts: &Parts) -> Packing {
 }
 
 /// What is counted when somebody asks.
-fn gauges(front: &Front) -> [Gauge; 2] {
+fn now(front: &Front) -> Exposition {
+    let mut text = Exposition::default();
+    let running = front.limits.running();
+    let help = "Number of requests that run now, by kind.";
+    let mut requests = text.family("apiserver_current_inflight_requests", Kind::Gauge, help);
+    for (kind, count) in running {
+        requests.add(&[("request_kind", kind)], count as f64, None);
+    }
     let table = front.server.registry.table();
-    let objects: BTreeMap<String, u64> = table
+    let objects: BTreeMap<(&str, &str), usize> = table
         .all()
         .filter(|resource| resource.is_stored_version() && resource.is_stored())
         .map(|resource| {
-            let label = format!("group=\"{}\",resource=\"{}\"", resource.gvr.group, resource.gvr.resource);
-            (label, front.server.cache.shelf(&resource.place).len() as u64)
+            let label = (&*resource.gvr.group, &*resource.gvr.resource);
+            (label, front.server.cache.shelf(&resource.place).len())
         })
         .collect();
-    let running = front.limits.running().map(|(kind, count)| (format!("request_kind={kind:?}"), count));
-    [
-        Gauge {
-            name: "apiserver_storage_objects",
-            help: "Number of stored objects, by resource",
-            values: objects.into_iter().collect(),
-        },
-        Gauge {
-            name: "apiserver_current_inflight_requests",
-            help: "Number of requests that run now, by kind",
-            values: running.into(),
-        },
-    ]
+    let help = "Number of stored objects, by resource.";
+    let mut stored = text.family("apiserver_storage_objects", Kind::Gauge, help);
+    for ((group, resource), count) in objects {
+        stored.add(&[("group", group), ("resource", resource)], count as f64, None);
+    }
+    process::describe(&mut text);
+    text
 }
 
 /// `/`: the paths there are.

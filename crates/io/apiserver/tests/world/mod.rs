@@ -78,6 +78,7 @@ pub fn config(folder: &std::path::Path) -> Config {
         node_ports: 30000..=32767,
         advertise: "127.0.0.1:6443".parse().unwrap(),
         health: telemetry::Health::default(),
+        metrics: telemetry::Metrics::default(),
     }
 }
 

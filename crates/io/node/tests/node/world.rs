@@ -114,6 +114,7 @@ impl World {
             node_ports: 30000..=32767,
             advertise: "192.0.2.1:6443".parse().unwrap(),
             health: Health::default(),
+            metrics: telemetry::Metrics::default(),
         };
         let server = ApiServer::start(config).await.unwrap();
         let api = Arc::new(server.local(UserInfo::system("test")));

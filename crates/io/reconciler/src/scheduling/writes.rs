@@ -1,6 +1,7 @@
 //! What the scheduler writes: bindings, refusals, and room for pods that are more important than others.
 
 use super::NAME;
+use crate::metrics::Attempt;
 use apimachinery::{ApiError, ApiResult, Object, Value};
 use client::resources::{PERSISTENT_VOLUME_CLAIMS, PODS};
 use client::{Api, DeleteOptions, EventRecorder, ObjectRef, PatchKind, WriteOptions};
@@ -28,12 +29,14 @@ pub struct Done {
     pub uid: String,
     /// Keys of pods that were to make room.
     pub victims: Vec<String>,
+    /// How the attempt ended, if it went as far as a binding.
+    pub attempt: Option<Attempt>,
     pub result: Result<(), ApiError>,
 }
 
 impl Done {
     fn of(pod: &Object, result: ApiResult<()>) -> Self {
-        Self { key: pod.key(), uid: pod.head.uid.clone(), victims: Vec::new(), result }
+        Self { key: pod.key(), uid: pod.head.uid.clone(), victims: Vec::new(), attempt: None, result }
     }
 }
 
@@ -68,7 +71,10 @@ impl Writer {
                 let message = format!("Successfully assigned {} to {node}", pod.key());
                 events.normal(&ObjectRef::to(&pod, "v1", "Pod"), "Scheduled", message);
             }
-            Done::of(&pod, result)
+            let attempt = if result.is_ok() { Attempt::Scheduled } else { Attempt::Error };
+            // A pod that is gone meanwhile is nobody's failure.
+            let attempt = Some(attempt).filter(|_| !result.as_ref().is_err_and(ApiError::is_not_found));
+            Done { attempt, ..Done::of(&pod, result) }
         }
         .boxed()
     }

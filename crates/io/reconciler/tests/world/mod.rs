@@ -46,6 +46,7 @@ pub async fn world() -> World {
         node_ports: 30000..=32767,
         advertise: "127.0.0.1:6443".parse().unwrap(),
         health: telemetry::Health::default(),
+        metrics: telemetry::Metrics::default(),
     };
     let server = ApiServer::start(config).await.unwrap();
     let api = Arc::new(server.local(UserInfo::system("test")));

@@ -115,9 +115,14 @@ fn top(cluster: &Cluster) {
     assert!(nodes.contains("node1") && nodes.contains('%'), "{nodes}");
     let own = "container_memory_working_set_bytes{container=\"c\",pod=\"web\",namespace=";
     let of_pod = "container_network_receive_bytes_total{container=\"\",id=\"/";
-    for (path, series) in [("", "kubelet_running_pods "), ("/cadvisor", of_pod), ("/resource", own)] {
-        let path = format!("/api/v1/nodes/node1/proxy/metrics{path}");
-        let text = cluster.kubectl(&["get", "--raw", &path]).expect_ok();
+    let of_node = "/api/v1/nodes/node1/proxy/metrics";
+    for (path, series) in [
+        (of_node, "kubelet_running_pods "),
+        (&format!("{of_node}/cadvisor"), of_pod),
+        (&format!("{of_node}/resource"), own),
+        ("/metrics", "scheduler_schedule_attempts_total{profile=\"default-scheduler\",result=\"scheduled\"} "),
+    ] {
+        let text = cluster.kubectl(&["get", "--raw", path]).expect_ok();
         assert!(text.lines().any(|line| line.starts_with(series)), "{path}\n{text}");
     }
 }
