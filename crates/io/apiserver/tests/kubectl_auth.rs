@@ -139,6 +139,30 @@ async fn a_token_carries_the_rights_of_its_account() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changing_is_not_making_and_a_namespace_is_not_the_cluster() {
+    let cluster = cluster().await;
+    cluster.done(cluster.admin("create role changer --verb=get,update,patch --resource=configmaps").await);
+    cluster.done(cluster.admin("create rolebinding changer --role=changer --user=jane").await);
+    cluster.until_allowed("auth can-i patch configmaps --as jane").await;
+    let map = cluster.path("map.yaml");
+    std::fs::write(&map, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: '1'}\n").unwrap();
+    let apply = format!("apply --server-side -f {}", map.display());
+    let (good, said) = cluster.admin(&format!("{apply} --as jane")).await;
+    assert!(!good && said.contains("User \"jane\" cannot create resource \"configmaps\""), "{said}");
+    cluster.done(cluster.admin(&apply).await);
+    cluster.done(cluster.admin(&format!("{apply} --as jane --force-conflicts")).await);
+
+    // All rights in a namespace that has the name of a ClusterRole.
+    cluster.done(cluster.admin("create namespace view").await);
+    cluster.done(cluster.admin("create rolebinding all -n view --clusterrole=cluster-admin --user=jane").await);
+    cluster.until_allowed("auth can-i delete pods -n view --as jane").await;
+    let path = "/apis/rbac.authorization.k8s.io/v1/namespaces/view/clusterroles/view";
+    let (good, said) = cluster.admin(&format!("get --raw {path} --as jane")).await;
+    assert!(!good && said.contains("could not find the requested resource"), "{said}");
+    cluster.done(cluster.admin("get --raw /api/v1/namespaces/view --as jane").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn can_i_tells_and_lists() {
     let cluster = cluster().await;
     assert!(cluster.done(cluster.admin("auth can-i delete nodes").await).contains("yes"));
