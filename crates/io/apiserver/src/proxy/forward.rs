@@ -1,13 +1,13 @@
 //! One request to another server and its answer, or a connection that changes its protocol, both ways.
 
 use super::html::Rewriter;
+use super::packed::Unpacker;
 use super::target::{Address, unavailable};
 use super::urls::Prefix;
 use crate::streams::{StreamBody, upgrade};
 use apimachinery::{ApiError, ApiResult};
 use bytes::Bytes;
 use client::tls::ANY_CERTIFICATE;
-use flate2::write::GzDecoder;
 use futures_util::{StreamExt, stream};
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, TE, TRAILER,
@@ -21,7 +21,6 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use std::convert::Infallible;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -173,14 +172,13 @@ fn passed(body: Incoming, place: OwnedSemaphorePermit) -> StreamBody {
 struct Page {
     body: Incoming,
     rewriter: Rewriter,
-    unpacker: Option<GzDecoder<Vec<u8>>>,
+    unpacker: Option<Unpacker>,
     ended: bool,
     _place: OwnedSemaphorePermit,
 }
 
 fn rewritten(body: Incoming, rewriter: Rewriter, packed: bool, place: OwnedSemaphorePermit) -> StreamBody {
-    let unpacker = packed.then(|| GzDecoder::new(Vec::new()));
-    let page = Page { body, rewriter, unpacker, ended: false, _place: place };
+    let page = Page { body, rewriter, unpacker: packed.then(Unpacker::new), ended: false, _place: place };
     let pieces = stream::unfold(page, |mut page| async {
         let piece = page.next().await?;
         Some((Ok::<_, Infallible>(Frame::data(Bytes::from(piece))), page))
@@ -191,14 +189,10 @@ fn rewritten(body: Incoming, rewriter: Rewriter, packed: bool, place: OwnedSemap
 impl Page {
     async fn next(&mut self) -> Option<Vec<u8>> {
         while !self.ended {
-            let data = match self.body.frame().await {
-                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-                _ => {
-                    self.ended = true;
-                    return Some(self.rewriter.finish()).filter(|rest| !rest.is_empty());
-                }
+            let Some(plain) = self.plain().await else {
+                self.ended = true;
+                return Some(self.rewriter.finish()).filter(|rest| !rest.is_empty());
             };
-            let plain = self.unpacked(data)?;
             let out = self.rewriter.feed(&plain);
             if !out.is_empty() {
                 return Some(out);
@@ -207,11 +201,20 @@ impl Page {
         None
     }
 
-    /// None for bytes that are not packed as they should be.
-    fn unpacked(&mut self, data: Bytes) -> Option<Bytes> {
-        let Some(unpacker) = &mut self.unpacker else { return Some(data) };
-        unpacker.write_all(&data).and_then(|()| unpacker.flush()).ok()?;
-        Some(std::mem::take(unpacker.get_mut()).into())
+    /// What comes next, unpacked; None at the end, and behind bytes that are not packed as they should be.
+    async fn plain(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(unpacker) = &mut self.unpacker
+                && let Some(plain) = unpacker.next().ok()?
+            {
+                return Some(plain.into());
+            }
+            let data = self.body.frame().await?.ok()?.into_data().unwrap_or_default();
+            match &mut self.unpacker {
+                Some(unpacker) => unpacker.put(data),
+                None => return Some(data),
+            }
+        }
     }
 }
 

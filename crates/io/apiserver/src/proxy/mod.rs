@@ -6,6 +6,7 @@
 mod forward;
 mod html;
 mod node;
+mod packed;
 mod target;
 mod urls;
 
