@@ -79,6 +79,8 @@ impl<'a> Id<'a> {
 
 /// Not what only this machine reaches: the API server would answer for it.
 fn is_reachable(ip: &IpAddr) -> bool {
+    // `::ffff:127.0.0.1` is reached as 127.0.0.1 is.
+    let ip = ip.to_canonical();
     let link_local = match ip {
         IpAddr::V4(ip) => ip.is_link_local() || ip.is_broadcast(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
@@ -180,8 +182,14 @@ mod tests {
         };
         assert_eq!(of("a", "10.0.0.1"), "false 10.0.0.1:8080");
         assert_eq!(of("https:a:9", "10.0.0.1"), "true 10.0.0.1:9");
-        assert_eq!(of("a", "127.0.0.1"), "address not allowed");
-        assert_eq!(of("a", ""), "address not allowed");
+        assert_eq!(of("a", "::ffff:10.0.0.1"), "false ::ffff:10.0.0.1:8080");
+        let ours = ["127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "255.255.255.255"];
+        let mapped = ours.map(|ip| format!("::ffff:{ip}"));
+        for ip in
+            ours.into_iter().chain(mapped.iter().map(String::as_str)).chain(["::1", "fe80::1", "ff02::1", "::", ""])
+        {
+            assert_eq!(of("a", ip), "address not allowed", "{ip}");
+        }
     }
 
     #[test]

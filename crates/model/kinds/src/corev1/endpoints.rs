@@ -51,6 +51,8 @@ fn addresses(endpoints: &Value) -> Value {
 pub fn is_endpoint_ip(text: &str) -> Vec<String> {
     let wrong = is_valid_ip(text);
     let Ok(ip) = text.parse::<IpAddr>() else { return wrong };
+    // `::ffff:127.0.0.1` is reached as 127.0.0.1 is.
+    let ip = ip.to_canonical();
     let (unicast, multicast) = match ip {
         IpAddr::V4(ip) => (ip.is_link_local(), ip.octets()[..3] == [224, 0, 0]),
         IpAddr::V6(ip) => (ip.is_unicast_link_local(), ip.segments()[0] & 0xff0f == 0xff02),
@@ -95,5 +97,27 @@ fn ports(ports: &[Value], at: Path, problems: &mut Problems) {
         port_number(number(port, "port"), at.field("port"), problems);
         one_of(port, "protocol", at, &["SCTP", "TCP", "UDP"], problems);
         optional_name(port, "appProtocol", at, is_qualified_name, problems);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_address_is_judged_as_the_one_it_stands_for() {
+        let shown = |text: &str| is_endpoint_ip(text).join("; ");
+        assert_eq!(shown("10.0.0.1"), "");
+        assert_eq!(shown("fd00::1"), "");
+        assert_eq!(shown("::ffff:10.0.0.1"), is_valid_ip("::ffff:10.0.0.1").join("; "));
+        for (ip, why) in [
+            ("127.0.0.1", "may not be in the loopback range (127.0.0.0/8, ::1/128)"),
+            ("169.254.169.254", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"),
+            ("224.0.0.1", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"),
+        ] {
+            assert_eq!(shown(ip), why);
+            assert_eq!(shown(&format!("::ffff:{ip}")), why);
+        }
+        assert_eq!(shown("::ffff:0.0.0.0"), "may not be unspecified (::ffff:0.0.0.0)");
     }
 }
