@@ -10,8 +10,8 @@ use bytes::Bytes;
 use client::tls::ANY_CERTIFICATE;
 use futures_util::{StreamExt, stream};
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, LOCATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
@@ -98,6 +98,7 @@ fn prepare(headers: &mut HeaderMap, switches: bool, host: &str, uri: &str) {
         .cloned()
         .collect();
     secrets.iter().for_each(|name| while headers.remove(name).is_some() {});
+    join_cookies(headers);
     if !protocols.is_empty()
         && let Ok(value) = HeaderValue::from_str(&protocols.join(", "))
     {
@@ -111,6 +112,16 @@ fn prepare(headers: &mut HeaderMap, switches: bool, host: &str, uri: &str) {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
+    }
+}
+
+/// HTTP/2 may bring each in a line of its own; HTTP/1 has one line. RFC 9113, 8.2.3.
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() > 1
+        && let Ok(line) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, line);
     }
 }
 

@@ -105,7 +105,8 @@ async fn open(pod: SocketAddr, method: &str, path: &str, headers: &str, body: &s
 
 #[tokio::test]
 async fn a_request_arrives_as_it_was_sent_but_for_what_was_ours() {
-    let headers = "Authorization: Bearer x\r\nImpersonate-User: y\r\nX-Own: z\r\nSec-WebSocket-Protocol: \
+    let headers = "Authorization: Bearer x\r\nImpersonate-User: y\r\nX-Own: z\r\nCookie: a=1; b=2\r\nCookie: c=3\r\n\
+        Sec-WebSocket-Protocol: \
         base64url.bearer.authorization.k8s.io.c2VjcmV0, chat\r\n";
     let said = ask("PATCH", "/a%2Fb//c?method=PATCH", headers, "body").await;
     let (head, body) = said.split_once("\r\n\r\n").unwrap();
@@ -113,6 +114,7 @@ async fn a_request_arrives_as_it_was_sent_but_for_what_was_ours() {
     expect_test::expect![[r#"
         PATCH /a%2Fb//c?method=PATCH body
         content-length: 4
+        cookie: a=1; b=2; c=3
         host: api
         sec-websocket-protocol: chat
         x-forwarded-uri: /api/v1/namespaces/d/pods/a/proxy/a%2Fb//c
