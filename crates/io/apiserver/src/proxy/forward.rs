@@ -21,15 +21,18 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsConnector;
 
 /// Upstream: the dialer's timeout.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// For the end of a connection to go out to a side that may not read any more.
+const FAREWELL: Duration = Duration::from_secs(5);
 const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 /// They concern one connection. RFC 9110, 7.6.1.
 const OF_CONNECTION: [HeaderName; 9] = [
@@ -75,8 +78,7 @@ pub async fn forward(
         let ours = hyper::upgrade::on(Request::from_parts(parts, ()));
         tokio::spawn(async move {
             if let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) {
-                // However it ends, both sides know: their connection is closed.
-                _ = tokio::io::copy_bidirectional(&mut TokioIo::new(ours), &mut TokioIo::new(theirs)).await;
+                tunnel(TokioIo::new(ours), TokioIo::new(theirs)).await;
             }
             drop(place);
         });
@@ -84,6 +86,19 @@ pub async fn forward(
     }
     let hosts = vec![address.host(), host];
     Ok(answer(response, prefix, hosts, place))
+}
+
+/// When one side ends, the other side's connection is closed too: a side that never ends would hold its place for ever.
+async fn tunnel(ours: impl AsyncRead + AsyncWrite, theirs: impl AsyncRead + AsyncWrite) {
+    let ((mut from_us, mut to_us), (mut from_them, mut to_them)) = (split(ours), split(theirs));
+    // Each ends when all that was read is written.
+    tokio::select! {
+        _ = copy(&mut from_us, &mut to_them) => {}
+        _ = copy(&mut from_them, &mut to_us) => {}
+    }
+    // Over TLS an end is a message of its own.
+    let ended = async { tokio::join!(to_us.shutdown(), to_them.shutdown()) };
+    _ = tokio::time::timeout(FAREWELL, ended).await;
 }
 
 /// What the client sent, without what was meant for us.
@@ -243,7 +258,7 @@ async fn connect(address: &Address) -> ApiResult<SendRequest<Incoming>> {
     };
     let socket = SocketAddr::new(address.ip, port);
     let dial = |why: &str| failed(&format!("dial tcp {}: {why}", address.host()));
-    let connected = tokio::time::timeout(PATIENCE, TcpStream::connect(socket)).await;
+    let connected = tokio::time::timeout(PATIENCE, dialed(socket)).await;
     let stream = connected.map_err(|_| dial("i/o timeout"))?.map_err(|error| dial(&reason(&error)))?;
     _ = stream.set_nodelay(true);
     if !address.is_tls {
@@ -254,6 +269,13 @@ async fn connect(address: &Address) -> ApiResult<SendRequest<Incoming>> {
         tokio::time::timeout(PATIENCE, connector.connect(ServerName::IpAddress(address.ip.into()), stream)).await;
     let stream = shaken.map_err(|_| failed("net/http: TLS handshake timeout"))?;
     speak(stream.map_err(|error| failed(&error.to_string()))?).await
+}
+
+/// A peer that is gone without a word is found out: a changed protocol may be silent for ever.
+pub(super) async fn dialed(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_keepalive(true)?;
+    socket.connect(address).await
 }
 
 async fn speak<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> ApiResult<SendRequest<Incoming>> {
@@ -267,11 +289,11 @@ async fn speak<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) ->
 }
 
 /// In the words of Go's dialer.
-fn reason(error: &std::io::Error) -> String {
+fn reason(error: &io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
-        std::io::ErrorKind::HostUnreachable => "connect: no route to host".to_owned(),
-        std::io::ErrorKind::TimedOut => "connect: connection timed out".to_owned(),
+        io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
+        io::ErrorKind::HostUnreachable => "connect: no route to host".to_owned(),
+        io::ErrorKind::TimedOut => "connect: connection timed out".to_owned(),
         _ => format!("connect: {error}"),
     }
 }

@@ -1,6 +1,6 @@
 //! Requests through the proxy to a server of our own, over real connections.
 
-use super::forward::forward;
+use super::forward::{dialed, forward};
 use super::target::Address;
 use super::*;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Serves requests on a port of its own.
 async fn server<F, R>(answer: F) -> SocketAddr
@@ -132,19 +132,63 @@ async fn links_and_redirects_lead_back_through_us() {
     assert!(moved.contains("location: /api/v1/namespaces/d/pods/a/proxy/there/?a=b\r\n"), "{moved}");
 }
 
-#[tokio::test]
-async fn protocols_change_through_us() {
-    let headers = "Connection: Upgrade\r\nUpgrade: echo\r\n";
-    let mut connection = open(server(backend).await, "GET", "/switch", headers, "").await;
+async fn switched(pod: SocketAddr) -> TcpStream {
+    let mut connection = open(pod, "GET", "/switch", "Connection: Upgrade\r\nUpgrade: echo\r\n", "").await;
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(connection.read_u8().await.unwrap());
     }
     assert!(head.starts_with(b"HTTP/1.1 101"));
+    connection
+}
+
+#[tokio::test]
+async fn protocols_change_through_us() {
+    let mut connection = switched(server(backend).await).await;
     connection.write_all(b"hello").await.unwrap();
     let mut echo = [0; 5];
     connection.read_exact(&mut echo).await.unwrap();
     assert_eq!(&echo, b"hello");
+}
+
+/// Answers one request with another protocol.
+async fn switching(listener: TcpListener) -> TcpStream {
+    let (mut connection, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(connection.read_u8().await.unwrap());
+    }
+    connection
+        .write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+        .await
+        .unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn when_one_side_of_a_changed_protocol_ends_both_do() {
+    for client_ends in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (mut ending, mut staying) = tokio::join!(switched(address), switching(listener));
+        if !client_ends {
+            std::mem::swap(&mut ending, &mut staying);
+        }
+        ending.write_all(b"the last").await.unwrap();
+        ending.shutdown().await.unwrap();
+        let mut said = String::new();
+        staying.read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "the last");
+        // The one that stays does not end, and yet the other sees the end.
+        assert_eq!(ending.read(&mut [0]).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn silent_peers_are_probed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let connection = dialed(listener.local_addr().unwrap()).await.unwrap();
+    assert!(TcpSocket::from_std_stream(connection.into_std().unwrap()).keepalive().unwrap());
 }
 
 #[tokio::test]
