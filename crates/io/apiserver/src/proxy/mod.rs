@@ -38,6 +38,10 @@ pub async fn serve(
     parts: Parts,
     body: &mut Option<Incoming>,
 ) -> ApiResult<Response<StreamBody>> {
+    if urls::is_watch(parts.uri.path()) {
+        return Err(ApiError::new(Reason::NotFound, "the server could not find the requested resource")
+            .with_details(serde_json::json!({})));
+    }
     let place = Arc::clone(&PLACES).try_acquire_owned().map_err(|_| {
         ApiError::new(Reason::TooManyRequests, format!("{MOST} requests are being proxied; end some and try again"))
     })?;

@@ -2,6 +2,14 @@
 //!
 //! Upstream: `apimachinery/pkg/util/proxy/transport.go` (`rewriteURL`).
 
+use percent_encoding::percent_decode_str;
+
+/// Whether a path below `/api/v1` is one of the old form for watching, in which nothing is proxied.
+pub fn is_watch(path: &str) -> bool {
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    parts.nth(2).is_some_and(|part| percent_decode_str(part).eq(b"watch".iter().copied()))
+}
+
 /// The path up to and with `/proxy`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix(String);
@@ -60,6 +68,15 @@ mod tests {
         assert_eq!(Prefix::of(&format!("{pod}/x//proxy/"), true).as_str(), pod);
         assert_eq!(Prefix::of(pod, true).as_str(), pod);
         assert_eq!(Prefix::of("/api/v1/nodes/n/proxy/pods", false).as_str(), "/api/v1/nodes/n/proxy");
+    }
+
+    #[test]
+    fn the_old_form_of_watching_is_known() {
+        assert!(is_watch("/api/v1/watch/namespaces/d/pods/x/proxy"));
+        assert!(is_watch("//api/v1//w%61tch/nodes/n/proxy/"));
+        for other in ["/api/v1/namespaces/watch/pods/watch/proxy/watch", "/api/v1/nodes/n/proxy", "/api/v1"] {
+            assert!(!is_watch(other), "{other}");
+        }
     }
 
     #[test]
