@@ -52,33 +52,45 @@ pub struct Rewriter {
     hosts: Vec<String>,
     /// What may be the beginning of a tag.
     pending: Vec<u8>,
+    scan: Scan,
     /// The element whose end tag is waited for.
     raw: Option<&'static str>,
 }
 
+/// How far the end of what is pending was looked for: nothing is looked at twice, however small the pieces are.
+#[derive(Default)]
+struct Scan {
+    at: usize,
+    /// The value there is in such quotes.
+    quote: Option<u8>,
+    /// But for blanks, `=` comes before.
+    in_value: bool,
+}
+
 impl Rewriter {
     pub fn new(prefix: Prefix, hosts: Vec<String>) -> Self {
-        Self { prefix, hosts, pending: Vec::new(), raw: None }
+        Self { prefix, hosts, pending: Vec::new(), scan: Scan::default(), raw: None }
     }
 
     /// What can go out once `bytes` came in.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut input = std::mem::take(&mut self.pending);
         input.extend_from_slice(bytes);
-        let mut out = Vec::with_capacity(input.len() + 64);
-        let mut rest = &input[..];
-        while let Some(at) = memchr(b'<', rest) {
-            out.extend_from_slice(&rest[..at]);
-            rest = &rest[at..];
-            let Some(length) = self.length(rest) else { break };
-            let (tag, after) = rest.split_at(length);
-            self.put(tag, &mut out);
-            rest = after;
+        let (mut out, mut done) = (Vec::new(), 0);
+        while let Some(at) = memchr(b'<', &input[done..]) {
+            out.extend_from_slice(&input[done..done + at]);
+            done += at;
+            let Some(length) = self.length(&input[done..]) else { break };
+            self.scan = Scan::default();
+            self.put(&input[done..done + length], &mut out);
+            done += length;
         }
-        if memchr(b'<', rest).is_some() && rest.len() <= LONGEST_TAG {
-            self.pending = rest.to_vec();
+        let rest = &input[done..];
+        if rest.starts_with(b"<") && rest.len() <= LONGEST_TAG {
+            self.pending = if done == 0 { input } else { rest.to_vec() };
         } else {
             out.extend_from_slice(rest);
+            self.scan = Scan::default();
         }
         out
     }
@@ -89,26 +101,26 @@ impl Rewriter {
     }
 
     /// Bytes of what begins with this `<`; None if its end is not there yet.
-    fn length(&self, text: &[u8]) -> Option<usize> {
+    fn length(&mut self, text: &[u8]) -> Option<usize> {
         if let Some(raw) = self.raw {
             let end = raw.len() + 2;
             let is_end = text.len() >= end && &text[..2] == b"</" && text[2..end].eq_ignore_ascii_case(raw.as_bytes());
             return match is_end {
-                true => memchr(b'>', text).map(|at| at + 1),
+                true => self.scan.mark(text),
                 false if text.len() < end => None,
                 false => Some(1),
             };
         }
         let comment = b"<!--";
         if text.starts_with(comment) {
-            return memmem::find(&text[comment.len()..], b"-->").map(|at| at + comment.len() + 3);
+            return self.scan.comment(text, comment.len());
         }
         if text.len() < comment.len() && comment.starts_with(text) {
             return None;
         }
         match text[1] {
-            b'/' | b'!' | b'?' => memchr(b'>', text).map(|at| at + 1),
-            letter if letter.is_ascii_alphabetic() => tag_length(text),
+            b'/' | b'!' | b'?' => self.scan.mark(text),
+            letter if letter.is_ascii_alphabetic() => self.scan.tag(text),
             _ => Some(1),
         }
     }
@@ -143,19 +155,40 @@ impl Rewriter {
     }
 }
 
-/// The end of a tag; a `>` in quotes is none.
-fn tag_length(text: &[u8]) -> Option<usize> {
-    let mut quote = None;
-    for (at, byte) in text.iter().enumerate() {
-        match (quote, *byte) {
-            (None, b'>') => return Some(at + 1),
-            // Only after `=` a quote begins a value.
-            (None, mark @ (b'"' | b'\'')) if text[..at].trim_ascii_end().ends_with(b"=") => quote = Some(mark),
-            (Some(mark), byte) if byte == mark => quote = None,
-            _ => {}
-        }
+impl Scan {
+    /// The first `>`.
+    fn mark(&mut self, text: &[u8]) -> Option<usize> {
+        let found = memchr(b'>', &text[self.at..]).map(|at| self.at + at + 1);
+        self.at = text.len();
+        found
     }
-    None
+
+    /// The first `-->` behind the `start` bytes that begin a comment.
+    fn comment(&mut self, text: &[u8], start: usize) -> Option<usize> {
+        let end = b"-->";
+        let from = self.at.max(start);
+        let found = memmem::find(&text[from..], end).map(|at| from + at + end.len());
+        // The last bytes may be the first of an end.
+        self.at = (text.len() + 1).saturating_sub(end.len());
+        found
+    }
+
+    /// The end of a tag; a `>` in quotes is none.
+    fn tag(&mut self, text: &[u8]) -> Option<usize> {
+        for byte in &text[self.at..] {
+            self.at += 1;
+            match (self.quote, *byte) {
+                (None, b'>') => return Some(self.at),
+                // Only after `=` a quote begins a value.
+                (None, mark @ (b'"' | b'\'')) if self.in_value => (self.quote, self.in_value) = (Some(mark), false),
+                (None, blank) if blank.is_ascii_whitespace() => {}
+                (None, byte) => self.in_value = byte == b'=',
+                (Some(mark), byte) if byte == mark => self.quote = None,
+                _ => {}
+            }
+        }
+        None
+    }
 }
 
 struct Attribute<'a> {
@@ -225,6 +258,28 @@ mod tests {
         }
         check("<style>a</style><link href=/x>", "<style>a</style><link href=^/x>");
         check("<script src=\"/s\"></script><a href='/x'>", "<script src=\"^/s\"></script><a href='^/x'>");
+    }
+
+    #[test]
+    fn ends_are_found_in_any_pieces() {
+        check("<!-- <a href=/x> -- > - --><a href=/y>", "<!-- <a href=/x> -- > - --><a href=^/y>");
+        check("<!--><a href=/x>--><a href=/y>", "<!--><a href=/x>--><a href=^/y>");
+        check("<!-x><a href=/y></a x='><a href=/z>'", "<!-x><a href=^/y></a x='><a href=^/z>'");
+        check("<a \"> href='/x'><a b='\"' c = \n\"'>\" href=/y>", "<a \"> href='/x'><a b='\"' c = \n\"'>\" href=^/y>");
+        check("<title></titl><a href=/x></TITLE x><a href=/y>", "<title></titl><a href=/x></TITLE x><a href=^/y>");
+    }
+
+    #[test]
+    fn nothing_is_looked_at_twice() {
+        for start in ["<a href='", "<!--", "</x", "<!x", "<?x"] {
+            let mut rewriter = Rewriter::new(Prefix::of("/api/v1/nodes/n/proxy", false), Vec::new());
+            assert_eq!(rewriter.feed(start.as_bytes()), b"");
+            for fed in start.len() + 1..1000 {
+                assert_eq!(rewriter.feed(b"x"), b"");
+                assert_eq!(rewriter.pending.len(), fed);
+                assert!(rewriter.scan.at + 2 >= fed, "{start}: {} of {fed}", rewriter.scan.at);
+            }
+        }
     }
 
     #[test]
