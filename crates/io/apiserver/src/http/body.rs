@@ -11,7 +11,6 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, StreamBody as Chunks};
 use hyper::body::{Body, Frame, Incoming};
-use std::convert::Infallible;
 use std::io::Read;
 use std::time::Duration;
 
@@ -26,12 +25,12 @@ const DROP_PAUSE: Duration = Duration::from_secs(1);
 const DROP_TIME: Duration = Duration::from_secs(10);
 
 pub fn full(bytes: impl Into<Bytes>) -> StreamBody {
-    Full::new(bytes.into()).boxed_unsync()
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 pub fn chunks(stream: impl Stream<Item = Bytes> + Send + 'static) -> StreamBody {
     use futures_util::StreamExt;
-    Chunks::new(stream.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes)))).boxed_unsync()
+    Chunks::new(stream.map(|bytes| Ok(Frame::data(bytes)))).boxed_unsync()
 }
 
 /// The whole body, unpacked.

@@ -8,19 +8,19 @@ use crate::streams::{StreamBody, upgrade};
 use apimachinery::{ApiError, ApiResult};
 use bytes::Bytes;
 use client::tls::ANY_CERTIFICATE;
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, LOCATION, TE,
     TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, BodyStream, StreamBody as FrameStream};
+use http_body_util::{BodyExt, Empty, StreamBody as FrameStream};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -82,7 +82,7 @@ pub async fn forward(
             }
             drop(place);
         });
-        return Ok(response.map(|_| http_body_util::Empty::new().boxed_unsync()));
+        return Ok(response.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync()));
     }
     let hosts = vec![address.host(), host];
     Ok(answer(response, prefix, hosts, place))
@@ -166,7 +166,9 @@ fn answer(
     place: OwnedSemaphorePermit,
 ) -> Response<StreamBody> {
     let (mut parts, body) = response.into_parts();
+    let told = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| parts.headers.contains_key(name));
     remove_of_connection(&mut parts.headers);
+    let body = Content { body, told, _place: place };
     let text =
         |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let (location, media_type, coding) = (text(LOCATION), text(CONTENT_TYPE), text(CONTENT_ENCODING));
@@ -180,65 +182,89 @@ fn answer(
     let is_page = media_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"));
     let known_coding = ["", "identity", "gzip"].contains(&coding.as_str());
     if !location.is_empty() || !is_page || !known_coding {
-        return Response::from_parts(parts, passed(body, place));
+        return Response::from_parts(parts, passed(body));
     }
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.remove(CONTENT_ENCODING);
     let rewriter = Rewriter::new(prefix.clone(), hosts);
-    Response::from_parts(parts, rewritten(body, rewriter, coding == "gzip", place))
+    Response::from_parts(parts, rewritten(body, rewriter, coding == "gzip"))
 }
 
-/// A server that breaks off ends the body: the client sees that it is too short where a length was told.
-fn passed(body: Incoming, place: OwnedSemaphorePermit) -> StreamBody {
-    let frames =
-        BodyStream::new(body).scan(place, |_place, frame| std::future::ready(frame.ok().map(Ok::<_, Infallible>)));
+/// What a server answers, and the place that it takes.
+struct Content {
+    body: Incoming,
+    /// Whether the server told where it ends.
+    told: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Content {
+    /// A server that breaks off breaks the client's answer off too: it would look complete.
+    async fn frame(&mut self) -> Option<io::Result<Frame<Bytes>>> {
+        match self.body.frame().await? {
+            Ok(frame) => Some(Ok(frame)),
+            Err(error) if !self.told && is_end(&error) => None,
+            Err(error) => Some(Err(io::Error::other(error))),
+        }
+    }
+}
+
+/// The end of the connection, without TLS's own: as good as any for Go, and so for upstream.
+fn is_end(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof)
+}
+
+fn passed(body: Content) -> StreamBody {
+    let frames = stream::unfold(body, |mut body| async { Some((body.frame().await?, body)) });
     FrameStream::new(frames).boxed_unsync()
 }
 
 struct Page {
-    body: Incoming,
+    body: Content,
     rewriter: Rewriter,
     unpacker: Option<Unpacker>,
     ended: bool,
-    _place: OwnedSemaphorePermit,
 }
 
-fn rewritten(body: Incoming, rewriter: Rewriter, packed: bool, place: OwnedSemaphorePermit) -> StreamBody {
-    let page = Page { body, rewriter, unpacker: packed.then(Unpacker::new), ended: false, _place: place };
+fn rewritten(body: Content, rewriter: Rewriter, packed: bool) -> StreamBody {
+    let page = Page { body, rewriter, unpacker: packed.then(Unpacker::new), ended: false };
     let pieces = stream::unfold(page, |mut page| async {
-        let piece = page.next().await?;
-        Some((Ok::<_, Infallible>(Frame::data(Bytes::from(piece))), page))
+        let piece = page.next().await.transpose()?;
+        Some((piece.map(|piece| Frame::data(Bytes::from(piece))), page))
     });
     FrameStream::new(pieces).boxed_unsync()
 }
 
 impl Page {
-    async fn next(&mut self) -> Option<Vec<u8>> {
+    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         while !self.ended {
-            let Some(plain) = self.plain().await else {
-                self.ended = true;
-                return Some(self.rewriter.finish()).filter(|rest| !rest.is_empty());
+            let plain = self.plain().await;
+            self.ended = !matches!(plain, Ok(Some(_)));
+            let out = match plain? {
+                Some(plain) => self.rewriter.feed(&plain),
+                None => self.rewriter.finish(),
             };
-            let out = self.rewriter.feed(&plain);
             if !out.is_empty() {
-                return Some(out);
+                return Ok(Some(out));
             }
         }
-        None
+        Ok(None)
     }
 
-    /// What comes next, unpacked; None at the end, and behind bytes that are not packed as they should be.
-    async fn plain(&mut self) -> Option<Bytes> {
+    /// What comes next, unpacked; None at the end.
+    async fn plain(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             if let Some(unpacker) = &mut self.unpacker
-                && let Some(plain) = unpacker.next().ok()?
+                && let Some(plain) = unpacker.next()?
             {
-                return Some(plain.into());
+                return Ok(Some(plain.into()));
             }
-            let data = self.body.frame().await?.ok()?.into_data().unwrap_or_default();
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let data = frame?.into_data().unwrap_or_default();
             match &mut self.unpacker {
                 Some(unpacker) => unpacker.put(data),
-                None => return Some(data),
+                None => return Ok(Some(data)),
             }
         }
     }

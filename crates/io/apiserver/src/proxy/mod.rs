@@ -64,7 +64,7 @@ pub async fn serve(
 /// Relative links of a page only work below a slash.
 fn to_root(parts: &Parts) -> Response<StreamBody> {
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let mut response = Response::new(Empty::new().boxed_unsync());
+    let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     if let Ok(value) = HeaderValue::from_str(&format!("{}/{query}", parts.uri.path())) {
         response.headers_mut().insert(LOCATION, value);
@@ -73,7 +73,7 @@ fn to_root(parts: &Parts) -> Response<StreamBody> {
 }
 
 fn full(status: StatusCode, media_type: &'static str, body: impl Into<bytes::Bytes>) -> Response<StreamBody> {
-    let mut response = Response::new(Full::new(body.into()).boxed_unsync());
+    let mut response = Response::new(Full::new(body.into()).map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = status;
     response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Serves requests on a port of its own.
@@ -84,11 +85,15 @@ async fn ask(method: &str, path: &str, headers: &str, body: &str) -> String {
 }
 
 async fn open(pod: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
+    open_with(false, pod, method, path, headers, body).await
+}
+
+async fn open_with(is_tls: bool, pod: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
     let us = server(move |request: http::Request<Incoming>| async move {
         let (parts, body) = request.into_parts();
         let prefix = Prefix::of(parts.uri.path(), true);
         let rest = parts.uri.path()[prefix.as_str().len()..].to_owned();
-        let address = Address { is_tls: false, ip: pod.ip(), port: pod.port().to_string() };
+        let address = Address { is_tls, ip: pod.ip(), port: pod.port().to_string() };
         let place = Arc::clone(&PLACES).try_acquire_owned().unwrap();
         forward(&address, &prefix, &rest, parts, body, place).await.unwrap_or_else(|error| {
             full(StatusCode::SERVICE_UNAVAILABLE, "text/plain", Bytes::from(error.message().to_owned()))
@@ -181,6 +186,76 @@ async fn when_one_side_of_a_changed_protocol_ends_both_do() {
         assert_eq!(said, "the last");
         // The one that stays does not end, and yet the other sees the end.
         assert_eq!(ending.read(&mut [0]).await.unwrap(), 0);
+    }
+}
+
+/// Sends `answer` to whoever asks, and closes the connection.
+async fn saying(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        say(&mut connection, answer).await;
+        connection.shutdown().await.unwrap();
+    });
+    address
+}
+
+async fn say(connection: &mut (impl AsyncRead + AsyncWrite + Unpin), answer: &str) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(connection.read_u8().await.unwrap());
+    }
+    connection.write_all(answer.as_bytes()).await.unwrap();
+    connection.flush().await.unwrap();
+}
+
+/// Whether the client sees a complete answer: it is chunked.
+async fn is_complete(mut connection: TcpStream) -> bool {
+    let mut said = Vec::new();
+    _ = connection.read_to_end(&mut said).await;
+    said.ends_with(b"0\r\n\r\n")
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_not_complete() {
+    for (answer, complete) in [
+        ("Content-Type: text/plain\r\n\r\nhello", true),
+        ("Content-Type: text/html\r\n\r\nhello <a", true),
+        ("Content-Type: text/html\r\nContent-Length: 8\r\n\r\nhello <a", true),
+        ("Content-Type: text/html\r\nContent-Length: 9\r\n\r\nhello <a", false),
+        ("Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", false),
+        ("Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", false),
+        ("Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", true),
+        ("Content-Type: text/html\r\nContent-Encoding: gzip\r\n\r\nthis is no gzip", false),
+    ] {
+        let pod = saying(format!("HTTP/1.1 200 OK\r\n{answer}").leak()).await;
+        assert_eq!(is_complete(open(pod, "GET", "/", "Connection: close\r\n", "").await).await, complete, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_may_leave_out_the_end_of_tls() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["pod".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    for (answer, complete) in [("\r\nhello", true), ("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", false)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let pod = listener.local_addr().unwrap();
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move {
+            let mut connection = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+            say(&mut connection, &format!("HTTP/1.1 200 OK\r\n{answer}")).await;
+            connection.into_inner().0.shutdown().await.unwrap();
+        });
+        let connection = open_with(true, pod, "GET", "/", "Connection: close\r\n", "").await;
+        assert_eq!(is_complete(connection).await, complete, "{answer}");
     }
 }
 

@@ -13,7 +13,6 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody as FrameStream};
 use hyper::body::Frame;
-use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -43,7 +42,7 @@ fn answer(status: StatusCode, body: StreamBody) -> ApiResult<Response<StreamBody
 fn body(chunks: mpsc::Receiver<Bytes>) -> StreamBody {
     let frames = stream::unfold(chunks, |mut chunks| async {
         let chunk = chunks.recv().await?;
-        Some((Ok::<_, Infallible>(Frame::data(chunk)), chunks))
+        Some((Ok(Frame::data(chunk)), chunks))
     });
     FrameStream::new(frames).boxed_unsync()
 }

@@ -23,12 +23,12 @@ use http::Response;
 use http::request::Parts;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
-use std::convert::Infallible;
+use std::io;
 use std::sync::{Arc, LazyLock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The body of an answer; of `101 Switching Protocols` it is empty.
-pub type StreamBody = UnsyncBoxBody<Bytes, Infallible>;
+/// The body of an answer; of `101 Switching Protocols` it is empty. An error breaks it off, so that the client sees it.
+pub type StreamBody = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Serves `pods/{log,exec,attach,portforward}`. `parts` are the request's head, with hyper's upgrade in its
 /// extensions; `pod` is the pod named by the URL, `subresource` one of the four. Authorization is done before.
@@ -67,9 +67,9 @@ fn sessions() -> ApiResult<OwnedSemaphorePermit> {
 pub use spdy::session::Closed;
 
 fn empty_body() -> StreamBody {
-    Empty::new().boxed_unsync()
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
 fn text_body(text: String) -> StreamBody {
-    Full::new(Bytes::from(text)).boxed_unsync()
+    Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync()
 }

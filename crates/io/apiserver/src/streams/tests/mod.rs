@@ -6,9 +6,9 @@ mod over_websocket;
 
 use super::*;
 use door::{FakeNode, pod};
-use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -24,7 +24,7 @@ async fn server() -> std::net::SocketAddr {
                 let parts = request.into_parts().0;
                 let subresource = parts.uri.path().trim_start_matches('/').to_owned();
                 let answer = serve(parts, &pod(), &subresource, &doors).await.unwrap_or_else(|error| {
-                    let mut response = Response::new(Full::new(Bytes::from(error.message().to_owned())).boxed_unsync());
+                    let mut response = Response::new(text_body(error.message().to_owned()));
                     *response.status_mut() = error.code().try_into().unwrap();
                     response
                 });
