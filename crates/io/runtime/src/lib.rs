@@ -21,6 +21,7 @@ mod spec;
 mod stats;
 mod status;
 mod streams;
+mod usage;
 
 pub use config::{Config, Registries, Registry};
 pub use container::user::User;
@@ -36,3 +37,4 @@ pub use spec::{
 pub use stats::{Interface, PodStats, Traffic, Usage};
 pub use status::{ContainerKey, ContainerState, ContainerStatus, Event, Exit, SandboxStatus};
 pub use streams::{ExecResult, InputStream, OutputStream, StreamControl, Streams};
+pub use usage::disk_usage;

@@ -286,7 +286,9 @@ impl Sandbox {
     /// Bytes in the container's own writable layer. Walks it: costs time with many files.
     pub async fn rootfs_usage(&self, key: &ContainerKey) -> Result<u64> {
         let upper = self.shared().container_data(&self.inner.spec.uid, key).join("upper");
-        tokio::task::spawn_blocking(move || disk_usage(&upper)).await.map_err(|e| Error::Other(e.to_string()))
+        tokio::task::spawn_blocking(move || crate::usage::disk_usage(&upper))
+            .await
+            .map_err(|e| Error::Other(e.to_string()))
     }
 
     /// New limits for a running container (in-place resize).
@@ -496,15 +498,4 @@ fn signal_number(name: &str) -> Option<i32> {
         return (0..=30).contains(&offset).then_some(34 + offset);
     }
     format!("SIG{plain}").parse::<nix::sys::signal::Signal>().ok().map(|s| s as i32)
-}
-
-fn disk_usage(folder: &Path) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    let size = |entry: std::fs::DirEntry| {
-        let Ok(metadata) = entry.metadata() else { return 0 };
-        let own = metadata.blocks() * 512;
-        if metadata.is_dir() { own + disk_usage(&entry.path()) } else { own }
-    };
-    entries.flatten().map(size).sum()
 }

@@ -9,8 +9,7 @@ use crate::container::newest;
 use apimachinery::Quantity;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use netplan::PodKey;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use stdx::Timestamp;
@@ -87,7 +86,7 @@ async fn measure(
     let exceeds = |used: u64, limit: &Quantity| i128::from(used) > i128::from(limit.value());
     let mut sum = 0;
     for (name, limit, folder) in folders {
-        let used = tokio::task::spawn_blocking(move || usage(&folder)).await.unwrap_or(0);
+        let used = usage(folder).await;
         if let Some(limit) = limit.filter(|limit| exceeds(used, limit)) {
             return Some(format!("Usage of EmptyDir volume \"{name}\" exceeds the limit \"{limit}\". "));
         }
@@ -98,7 +97,10 @@ async fn measure(
     for container in containers(pod) {
         let Some(attempt) = newest(&sandbox, &container.name).map(|status| status.key) else { continue };
         let log = log_path(&agent.config, key, &container.name, attempt.attempt);
-        let logs = log.parent().map_or(0, usage);
+        let logs = match log.parent() {
+            Some(folder) => usage(folder.to_path_buf()).await,
+            None => 0,
+        };
         let used = sandbox.rootfs_usage(&attempt).await.unwrap_or(0) + logs;
         let limit = limit(container);
         if let Some(limit) = limit.filter(|limit| exceeds(used, limit)) {
@@ -112,11 +114,7 @@ async fn measure(
     Some(format!("Pod ephemeral local storage usage exceeds the total limit of containers {total}. "))
 }
 
-fn usage(path: &Path) -> u64 {
-    let Ok(meta) = std::fs::symlink_metadata(path) else { return 0 };
-    let inside = match meta.is_dir() {
-        true => std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| usage(&entry.path())).sum(),
-        false => 0,
-    };
-    meta.blocks() * 512 + inside
+/// Not on the runtime's threads: it takes as long as there are files.
+async fn usage(folder: PathBuf) -> u64 {
+    tokio::task::spawn_blocking(move || runtime::disk_usage(&folder)).await.unwrap_or(0)
 }
