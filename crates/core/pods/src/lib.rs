@@ -26,6 +26,6 @@ mod tests;
 
 pub use life::{Action, Life, Note, Step};
 pub use probe::{Outcome, ProbeKind};
-pub use resize::is_resized;
+pub use resize::{allocated, is_resized, taken};
 pub use seen::{ContainerSeen, ContainerState, Exit, SandboxSeen, Seen, Trouble};
 pub use wanted::{Item, Role, grace, items};

@@ -3,12 +3,13 @@
 //! Upstream: `pkg/kubelet/allocation`, `kuberuntime_manager.go` (`computePodResizeAction`), KEP-1287.
 
 use crate::seen::{ContainerSeen, ContainerState, Seen};
-use crate::status::is_terminal;
+use crate::status::{is_terminal, of_container};
 use crate::wanted::{Item, Role, items, spec};
 use apimachinery::Quantity;
-use k8s_openapi::api::core::v1::{Pod, ResourceRequirements};
+use k8s_openapi::api::core::v1::{Container, Pod, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 use kinds::corev1::pod::resources::PodNeeds;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What can change while a container runs.
@@ -32,8 +33,12 @@ pub(crate) enum Change {
 
 /// What must be done for the container to have the resources of its spec.
 pub(crate) fn change(item: &Item<'_>, seen: &ContainerSeen) -> Option<Change> {
+    change_of(item, seen.resources.as_ref()?)
+}
+
+fn change_of(item: &Item<'_>, had: &ResourceRequirements) -> Option<Change> {
     let container = item.container?;
-    let (had, wanted) = (seen.resources.as_ref()?, container.resources.clone().unwrap_or_default());
+    let wanted = container.resources.clone().unwrap_or_default();
     let differs = |name: &str| {
         amount(&had.requests, name) != amount(&wanted.requests, name)
             || amount(&had.limits, name) != amount(&wanted.limits, name)
@@ -49,8 +54,53 @@ pub(crate) fn change(item: &Item<'_>, seen: &ContainerSeen) -> Option<Change> {
 
 /// Whether a container has other resources than its spec says.
 pub fn is_resized(pod: &Pod, seen: &[ContainerSeen]) -> bool {
-    let of = |item: &Item<'_>| seen.iter().filter(|seen| seen.name == item.name).max_by_key(|seen| seen.attempt);
-    items(pod).iter().any(|item| of(item).is_some_and(|seen| change(item, seen).is_some()))
+    items(pod).iter().any(|item| had(pod, seen, item).is_some_and(|had| change_of(item, had).is_some()))
+}
+
+/// What the container was last given; where the runtime no longer knows it, as its status says.
+fn had<'a>(pod: &'a Pod, seen: &'a [ContainerSeen], item: &Item<'_>) -> Option<&'a ResourceRequirements> {
+    let latest = seen.iter().filter(|seen| seen.name == item.name).max_by_key(|seen| seen.attempt);
+    let Some(latest) = latest else { return of_container(pod.status.as_ref()?, item)?.resources.as_ref() };
+    latest.resources.as_ref()
+}
+
+/// What the container keeps because what its spec says now is refused.
+fn kept<'a>(pod: &'a Pod, seen: &'a Seen, item: &Item<'_>) -> Option<&'a ResourceRequirements> {
+    let had = had(pod, &seen.containers, item).filter(|had| change_of(item, had).is_some())?;
+    refusal(pod, seen).map(|_| had)
+}
+
+/// The pod as its containers are to be started: where a change is refused, with what they had before it.
+pub fn allocated<'a>(pod: &'a Pod, seen: &Seen) -> Cow<'a, Pod> {
+    let kept = |item: Item<'_>| Some((item.name.to_owned(), kept(pod, seen, &item)?.clone()));
+    let mut kept: BTreeMap<_, _> = items(pod).into_iter().filter_map(kept).collect();
+    if kept.is_empty() {
+        return Cow::Borrowed(pod);
+    }
+    let mut pod = pod.clone();
+    for container in containers(&mut pod) {
+        container.resources = kept.remove(&container.name).or_else(|| container.resources.take());
+    }
+    Cow::Owned(pod)
+}
+
+/// What a pod takes of its node, by its status: what is asked for and not yet given counts for nobody else, or two pods
+/// that grow would wait for each other. Upstream: `UpdatePodFromAllocation`.
+pub fn taken(mut pod: Pod) -> BTreeMap<String, Quantity> {
+    let status = pod.status.take().unwrap_or_default();
+    let entries = status.container_statuses.into_iter().chain(status.init_container_statuses).flatten();
+    let given = entries.filter(|entry| entry.resources.is_some()).map(|entry| (entry.name, entry.allocated_resources));
+    let mut given: BTreeMap<_, _> = given.collect();
+    for container in containers(&mut pod) {
+        if let Some(requests) = given.remove(&container.name) {
+            container.resources.get_or_insert_default().requests = requests;
+        }
+    }
+    PodNeeds::of_pod(&pod).requests()
+}
+
+fn containers(pod: &mut Pod) -> impl Iterator<Item = &mut Container> {
+    pod.spec.iter_mut().flat_map(|spec| spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten()))
 }
 
 fn amount(list: &Option<BTreeMap<String, Text>>, name: &str) -> Option<Quantity> {
@@ -81,17 +131,19 @@ pub(crate) fn refusal(pod: &Pod, seen: &Seen) -> Option<(&'static str, String)> 
     })
 }
 
-/// `status.resources` and `status.allocatedResources`: what it has, or is to be started with.
+/// `status.resources` and `status.allocatedResources`: what it has, or is to be started with; what it may have.
 pub(crate) fn shown(
+    pod: &Pod,
+    seen: &Seen,
     item: &Item<'_>,
-    seen: Option<&ContainerSeen>,
+    attempt: Option<&ContainerSeen>,
 ) -> (Option<ResourceRequirements>, Option<BTreeMap<String, Text>>) {
     let Some(container) = item.container.filter(|_| item.role != Role::Ephemeral) else { return (None, None) };
-    let running = seen.filter(|seen| matches!(seen.state, ContainerState::Running { .. }));
-    let applied = running.and_then(|seen| seen.resources.clone());
-    let resources = applied.unwrap_or_else(|| container.resources.clone().unwrap_or_default());
-    let requests = resources.requests.clone().filter(|requests| !requests.is_empty());
-    (Some(resources), requests)
+    let allocated = kept(pod, seen, item).or(container.resources.as_ref()).cloned().unwrap_or_default();
+    let running = attempt.filter(|attempt| matches!(attempt.state, ContainerState::Running { .. }));
+    let applied = running.and_then(|attempt| attempt.resources.clone());
+    let requests = allocated.requests.clone().filter(|requests| !requests.is_empty());
+    (Some(applied.unwrap_or(allocated)), requests)
 }
 
 /// Type, reason and message of the conditions that hold.
@@ -101,15 +153,18 @@ pub(crate) fn conditions(pod: &Pod, seen: &Seen, items: &[Item<'_>]) -> Vec<(&'s
     if has_ended || is_gone {
         return Vec::new();
     }
+    // One that has crashed and is to run again still waits for what was refused.
+    if items.iter().any(|item| kept(pod, seen, item).is_some())
+        && let Some((reason, message)) = refusal(pod, seen)
+    {
+        return vec![(PENDING, reason, message)];
+    }
     let running = |item: &Item<'_>| {
         seen.latest(item.name).filter(|latest| matches!(latest.state, ContainerState::Running { .. })).cloned()
     };
     let changes = |item: &&Item<'_>| running(item).is_some_and(|seen| change(item, &seen).is_some());
     if !items.iter().any(|item| changes(&item)) {
         return Vec::new();
-    }
-    if let Some((reason, message)) = refusal(pod, seen) {
-        return vec![(PENDING, reason, message)];
     }
     let problem = seen.resizing.values().find(|problem| !problem.is_empty());
     let (reason, message) = problem.map_or(("", String::new()), |problem| ("Error", problem.clone()));

@@ -108,7 +108,7 @@ fn container(view: &View<'_>, item: &Item<'_>) -> ContainerStatus {
         None => without_attempt(view, item, before),
     };
     status.volume_mounts = volume_mounts(item);
-    (status.resources, status.allocated_resources) = resize::shown(item, shown);
+    (status.resources, status.allocated_resources) = resize::shown(view.pod, view.seen, item, shown);
     status
 }
 

@@ -137,7 +137,8 @@ impl World {
     }
 
     fn wanted_resources(&self, name: &str) -> Option<ResourceRequirements> {
-        let item = crate::items(&self.pod).into_iter().find(|item| item.name == name)?;
+        let pod = crate::allocated(&self.pod, &self.seen);
+        let item = crate::items(&pod).into_iter().find(|item| item.name == name)?;
         Some(item.container?.resources.clone().unwrap_or_default())
     }
 
@@ -598,6 +599,48 @@ fn resources_change_in_place_or_with_a_restart() {
     world.resize(amounts("200m", "64Mi"));
     let status = world.pod.status.clone().unwrap();
     assert!(!status.conditions.iter().flatten().any(|condition| condition.type_.starts_with("PodResize")));
+}
+
+/// A pod whose growth is refused, and its allocated CPU.
+fn refused_growth() -> World {
+    let mut spec = container("main");
+    spec["resources"] = json!({"requests": {"cpu": "100m"}});
+    let mut world = world(json!({"containers": [spec]}));
+    world.seen.allocatable.insert("cpu".into(), apimachinery::Quantity::parse("2").unwrap());
+    world.settle().resize(json!({"requests": {"cpu": "3"}}));
+    world
+}
+
+#[test]
+fn a_container_that_crashes_gets_what_it_had_not_what_was_refused() {
+    let mut world = refused_growth();
+    let cpu = |resources: &Option<ResourceRequirements>| {
+        resources.as_ref().unwrap().requests.as_ref().unwrap()["cpu"].0.clone()
+    };
+    world.exit("main", 1);
+    let step = world.life.step(&world.pod, &world.seen, world.now);
+    let status = step.status.or_else(|| world.pod.status.clone()).unwrap();
+    assert!(status.conditions.iter().flatten().any(|condition| condition.type_ == "PodResizePending"));
+    world.settle();
+    world.pass(20);
+    let latest = world.seen.latest("main").unwrap();
+    assert_eq!((latest.attempt, cpu(&latest.resources)), (1, "100m".into()));
+    let entry = world.pod.status.clone().unwrap().container_statuses.unwrap().remove(0);
+    assert_eq!((cpu(&entry.resources), &*entry.allocated_resources.unwrap()["cpu"].0), ("100m".into(), "100m"));
+    // The runtime has lost it: its status still tells.
+    world.seen.containers.clear();
+    let pod = crate::allocated(&world.pod, &world.seen);
+    assert_eq!(cpu(&pod.spec.as_ref().unwrap().containers[0].resources), "100m");
+}
+
+#[test]
+fn what_was_refused_is_not_taken_from_others() {
+    let mut world = refused_growth();
+    assert_eq!(crate::taken(world.pod.clone())["cpu"].milli_value(), 100);
+    world.resize(json!({"requests": {"cpu": "1"}}));
+    assert_eq!(crate::taken(world.pod.clone())["cpu"].milli_value(), 1000);
+    world.pod.status = None;
+    assert_eq!(crate::taken(world.pod.clone())["cpu"].milli_value(), 1000);
 }
 
 #[test]

@@ -22,6 +22,7 @@ use k8s_openapi::api::core::v1::{Pod, ResourceRequirements};
 use netplan::PodKey;
 use pods::{Action, Life, Note, Outcome, ProbeKind, Trouble};
 use runtime::ContainerKey;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -195,7 +196,14 @@ impl Task {
             self.report.want(status);
         }
         for action in step.actions {
-            self.act(&pod, action);
+            match action {
+                // What is made anew is made without a resize that is refused.
+                Action::Prepare | Action::Start { .. } => match pods::allocated(&pod, &seen) {
+                    Cow::Borrowed(_) => self.act(&pod, action),
+                    Cow::Owned(allocated) => self.act(&Arc::new(allocated), action),
+                },
+                _ => self.act(&pod, action),
+            }
         }
         if !word.is_gone && self.retry_at.is_none() {
             self.write_status();

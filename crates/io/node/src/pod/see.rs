@@ -4,7 +4,6 @@ use super::Task;
 use apimachinery::Quantity;
 use client::Scope;
 use k8s_openapi::api::core::v1::{ContainerUser, LinuxContainerUser, Pod};
-use kinds::corev1::pod::resources::PodNeeds;
 use pods::{ContainerSeen, ContainerState as State, Exit, SandboxSeen, Seen};
 use runtime::{ContainerState, ContainerStatus};
 use std::collections::BTreeMap;
@@ -49,7 +48,7 @@ impl Task {
         }
     }
 
-    /// What the node's other pods ask for, those that have ended aside.
+    /// What the node's other pods have been given, those that have ended aside.
     fn taken_by_others(&self) -> BTreeMap<String, Quantity> {
         let mut taken: BTreeMap<String, Quantity> = BTreeMap::new();
         let others = self.agent.pods.list(Scope::All).into_iter().filter(|pod| pod.head.uid != self.key.uid);
@@ -58,7 +57,7 @@ impl Task {
             if matches!(phase, Some("Succeeded" | "Failed")) {
                 continue;
             }
-            for (name, amount) in PodNeeds::of_pod(&pod).requests() {
+            for (name, amount) in pods::taken(pod) {
                 *taken.entry(name).or_default() += amount;
             }
         }
