@@ -82,10 +82,19 @@ impl Executor<'_> {
             Action::Delete { of, namespace, name, uid, propagation, grace_seconds } => {
                 let key = if namespace.is_empty() { name.clone() } else { format!("{namespace}/{name}") };
                 let deletion = Write::Deletion(of, key, uid.clone());
-                let options = DeleteOptions { uid: Some(uid), propagation, grace_seconds, ..DeleteOptions::default() };
+                let options =
+                    DeleteOptions { uid: Some(uid.clone()), propagation, grace_seconds, ..DeleteOptions::default() };
                 match self.api.delete(of, &namespace, &name, &options).await {
-                    // Gone, or another object by now: what was asked for holds.
-                    Err(error) if !error.is_not_found() && !error.is_conflict() => Err(error),
+                    Err(error) if error.is_conflict() => {
+                        // Another object by now: what was asked for holds. Or others wrote it so often that the delete
+                        // gave up: it lives, and waiting for its end would be in vain.
+                        let lives = match self.api.get(of, &namespace, &name).await {
+                            Ok(object) => object.head.uid == uid && !object.head.is_deleting(),
+                            Err(problem) => !problem.is_not_found(),
+                        };
+                        if lives { Err(error) } else { Ok(Some(deletion)) }
+                    }
+                    Err(error) if !error.is_not_found() => Err(error),
                     _ => Ok(Some(deletion)),
                 }
             }
@@ -127,5 +136,101 @@ fn reference(about: &Regarding) -> ObjectRef {
         name: about.name.clone(),
         uid: about.uid.clone(),
         field_path: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use apimachinery::ApiError;
+    use client::resources::PODS;
+    use client::{Discovered, ListOptions, ObjectList, Scope, WatchStream};
+    use serde_json::json;
+
+    /// Every delete loses its race; the object is as it is.
+    struct Contended(Option<&'static str>);
+
+    #[async_trait::async_trait]
+    impl Api for Contended {
+        async fn get(&self, of: &GroupVersionResource, _: &str, name: &str) -> ApiResult<Arc<Object>> {
+            let uid = self.0.ok_or_else(|| ApiError::not_found(of, name))?;
+            let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "uid": uid}});
+            Ok(Arc::new(Object::from_value(&pod).unwrap()))
+        }
+
+        async fn delete(&self, of: &GroupVersionResource, _: &str, name: &str, _: &DeleteOptions) -> ApiResult<()> {
+            Err(ApiError::conflict(of, name, "the object has been modified"))
+        }
+
+        async fn list(&self, _: &GroupVersionResource, _: Scope<'_>, _: &ListOptions) -> ApiResult<ObjectList> {
+            unreachable!()
+        }
+
+        async fn watch(
+            &self,
+            _: &GroupVersionResource,
+            _: Scope<'_>,
+            _: &ListOptions,
+            _: u64,
+        ) -> ApiResult<WatchStream> {
+            unreachable!()
+        }
+
+        async fn create(
+            &self,
+            _: &GroupVersionResource,
+            _: &str,
+            _: Value,
+            _: WriteOptions<'_>,
+        ) -> ApiResult<Arc<Object>> {
+            unreachable!()
+        }
+
+        async fn update(
+            &self,
+            _: &GroupVersionResource,
+            _: &str,
+            _: &str,
+            _: Value,
+            _: WriteOptions<'_>,
+        ) -> ApiResult<Arc<Object>> {
+            unreachable!()
+        }
+
+        async fn patch(
+            &self,
+            _: &GroupVersionResource,
+            _: &str,
+            _: &str,
+            _: PatchKind,
+            _: Value,
+            _: WriteOptions<'_>,
+        ) -> ApiResult<Arc<Object>> {
+            unreachable!()
+        }
+
+        async fn discover(&self) -> ApiResult<Vec<Discovered>> {
+            unreachable!()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_delete_that_lost_its_races_is_tried_again_only_where_the_object_lives() {
+        for (now, is_done) in [(Some("u"), false), (Some("another"), true), (None, true)] {
+            let api: Arc<dyn Api> = Arc::new(Contended(now));
+            let events = EventRecorder::start(Arc::clone(&api), "test", "");
+            let action = Action::Delete {
+                of: &PODS,
+                namespace: "default".into(),
+                name: "p".into(),
+                uid: "u".into(),
+                propagation: None,
+                grace_seconds: None,
+            };
+            let mut written = Written::new();
+            let executor = Executor { api: &*api, events: &events, manager: "test" };
+            let outcome = executor.run(vec![action], &mut written).await;
+            assert_eq!((outcome.is_ok(), written.len()), (is_done, usize::from(is_done)), "{now:?}");
+        }
     }
 }
