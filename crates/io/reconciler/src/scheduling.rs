@@ -4,6 +4,7 @@
 //! nowhere waits until something changes that could make room; where less important pods are in its way, they are made
 //! to go, and the room they leave is kept for it.
 
+mod nominations;
 mod writes;
 
 use crate::metrics::Attempt;
@@ -15,6 +16,7 @@ use client::{Api, Delta, EventRecorder, Scope};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, SelectAll};
 use futures_util::{StreamExt, stream};
+use nominations::Nominations;
 use scheduler::{Cluster, Decision, PodFacts, schedule};
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -49,6 +51,7 @@ pub async fn run_scheduler(
         queue: Queue::default(),
         refused: HashSet::new(),
         metrics,
+        nominations: Nominations::default(),
     };
     stop.run_until_cancelled(driver.run()).await;
 }
@@ -61,6 +64,7 @@ struct Driver {
     /// Keys of pods that fit nowhere at present.
     refused: HashSet<String>,
     metrics: Metrics,
+    nominations: Nominations,
 }
 
 type Work = FuturesUnordered<BoxFuture<'static, Done>>;
@@ -153,7 +157,7 @@ impl Driver {
     }
 
     fn put_pod(&mut self, object: &Object) {
-        let pod = PodFacts::of(object);
+        let pod = self.nominations.facts(object);
         if pod.node.is_empty() && !pod.is_finished {
             if is_ours(&pod) && !self.refused.contains(&pod.key()) {
                 self.queue.add(pod.key());
@@ -173,6 +177,7 @@ impl Driver {
             "storageclasses" => self.cluster.remove_class(&object.head.name),
             _ => {
                 self.refused.remove(&object.key());
+                self.nominations.forget(&object.head.uid);
                 self.cluster.remove_pod(&object.head.uid);
             }
         }
@@ -181,7 +186,7 @@ impl Driver {
     /// Decides on one pod. None: there is nothing to write.
     fn decide(&mut self, key: &str) -> Option<BoxFuture<'static, Done>> {
         let object = self.informers.of(&PODS).get(key)?;
-        let mut pod = PodFacts::of(&object);
+        let mut pod = self.nominations.facts(&object);
         if !is_ours(&pod) || !pod.node.is_empty() || pod.is_finished {
             return None;
         }
@@ -192,8 +197,9 @@ impl Driver {
                 let forgets = is_hopeless && !pod.nominated.is_empty();
                 if forgets {
                     self.cluster.remove_pod(&pod.uid);
+                    self.nominations.begin(&pod.uid, "");
                 }
-                self.writer.refuse(&object, message, forgets.then(String::new))
+                self.writer.refuse(&object, message, &pod.nominated, forgets.then(String::new))
             }
             Decision::Preempt { node, victims, message } => {
                 self.metrics.attempt(Attempt::Unschedulable);
@@ -202,9 +208,12 @@ impl Driver {
                 for victim in &victims {
                     self.cluster.put_pod(PodFacts { is_deleting: true, is_preempted: true, ..victim.clone() });
                 }
-                pod.nominated.clone_from(&node);
+                let known = std::mem::replace(&mut pod.nominated, node.clone());
+                if known != node {
+                    self.nominations.begin(&pod.uid, &node);
+                }
                 self.cluster.put_pod(pod);
-                Some(self.writer.make_room(&object, node, victims, displaced, message))
+                Some(self.writer.make_room(&object, &known, node, victims, displaced, message))
             }
             Decision::Bind { node } => {
                 if let Some(claims) = self.waiting_claims(&pod) {
@@ -229,6 +238,13 @@ impl Driver {
     fn finish(&mut self, done: Done) {
         if let Some(attempt) = done.attempt {
             self.metrics.attempt(attempt);
+        }
+        if self.nominations.end(&done.uid, done.revision)
+            && let Some(pod) = self.informers.of(&PODS).get(&done.key)
+        {
+            // The view may have shown the write already, and what came after.
+            let pod = self.nominations.facts(&pod);
+            self.cluster.put_pod(pod);
         }
         let outcome = match done.result {
             Err(error) if !error.is_not_found() => {
@@ -270,7 +286,33 @@ fn makes_room(of: &GroupVersionResource, old: Option<&Object>, new: Option<&Obje
         let is_placed = !pod.node.is_empty() && !pod.is_finished;
         Some((is_placed, pod.labels, pod.requests, pod.tolerations))
     };
+    // Room is no longer kept for it.
+    let waits = |pod: Option<&Object>| pod.is_some_and(|pod| !PodFacts::of(pod).nominated.is_empty());
+    if waits(old) && !waits(new) {
+        return true;
+    }
     let (old, new) = (fit(old), fit(new));
     // A pod that comes takes room.
     old != new && !(old.is_none() && new.is_some_and(|(is_placed, ..)| !is_placed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_pod_that_waits_for_room_no_more_leaves_it_to_others() {
+        let pod = |nominated: &str| {
+            let value = json!({
+                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default", "uid": "u"},
+                "status": {"nominatedNodeName": nominated},
+            });
+            Object::from_value(&value).unwrap()
+        };
+        let (waits, gave_up) = (pod("n"), pod(""));
+        assert!(makes_room(&PODS, Some(&waits), Some(&gave_up)));
+        assert!(!makes_room(&PODS, Some(&gave_up), Some(&waits)));
+        assert!(!makes_room(&PODS, Some(&waits), Some(&waits)));
+    }
 }

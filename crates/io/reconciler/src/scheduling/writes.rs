@@ -31,12 +31,15 @@ pub struct Done {
     pub victims: Vec<String>,
     /// How the attempt ended, if it went as far as a binding.
     pub attempt: Option<Attempt>,
+    /// Its own revision after a write of its status.
+    pub revision: Option<u64>,
     pub result: Result<(), ApiError>,
 }
 
 impl Done {
     fn of(pod: &Object, result: ApiResult<()>) -> Self {
-        Self { key: pod.key(), uid: pod.head.uid.clone(), victims: Vec::new(), attempt: None, result }
+        let (key, uid) = (pod.key(), pod.head.uid.clone());
+        Self { key, uid, victims: Vec::new(), attempt: None, revision: None, result }
     }
 }
 
@@ -80,17 +83,22 @@ impl Writer {
     }
 
     /// Says why, in an event and in the pod's PodScheduled condition; only if that is news. `nominated`: the node where
-    /// room is made for it from now on, if that changes; empty for none.
+    /// room is made for it from now on; empty for none. `known`: where it is made so far.
     pub fn refuse(
         &self,
         pod: &Arc<Object>,
         message: String,
+        known: &str,
         nominated: Option<String>,
     ) -> Option<BoxFuture<'static, Done>> {
         self.events.warning(&ObjectRef::to(pod, "v1", "Pod"), "FailedScheduling", &*message);
-        let status = unschedulable(&pod.to_value(), &message, nominated, self.clock.now())?;
+        let status = unschedulable(&pod.to_value(), &message, nominated.filter(|new| new != known), self.clock.now())?;
         let (writer, pod) = (self.clone(), Arc::clone(pod));
-        Some(async move { Done::of(&pod, writer.patch_status(&pod, status).await) }.boxed())
+        let refuse = async move {
+            let written = writer.patch_status(&pod, status).await;
+            Done { revision: written.as_ref().ok().copied(), ..Done::of(&pod, written.map(drop)) }
+        };
+        Some(refuse.boxed())
     }
 
     /// Notes the node first, so that the room is kept for the pod; then makes the victims go. `displaced` (keys) are
@@ -98,12 +106,13 @@ impl Writer {
     pub fn make_room(
         &self,
         pod: &Arc<Object>,
+        known: &str,
         node: String,
         victims: Vec<PodFacts>,
         displaced: Vec<String>,
         message: String,
     ) -> BoxFuture<'static, Done> {
-        let refused = self.refuse(pod, message, Some(node.clone()));
+        let refused = self.refuse(pod, message, known, Some(node.clone()));
         let (writer, pod) = (self.clone(), Arc::clone(pod));
         async move {
             let mut done = match refused {
@@ -159,10 +168,12 @@ impl Writer {
         Ok(())
     }
 
-    async fn patch_status(&self, pod: &Object, status: Value) -> ApiResult<()> {
+    /// Gives the pod's new revision.
+    async fn patch_status(&self, pod: &Object, status: Value) -> ApiResult<u64> {
         let patch = json!({"metadata": {"uid": pod.head.uid}, "status": status});
         let (head, options) = (&pod.head, manager("status"));
-        self.api.patch(&PODS, &head.namespace, &head.name, PatchKind::Strategic, patch, options).await.map(drop)
+        let patched = self.api.patch(&PODS, &head.namespace, &head.name, PatchKind::Strategic, patch, options).await?;
+        Ok(patched.head.revision)
     }
 }
 
@@ -183,8 +194,6 @@ fn unschedulable(pod: &Value, message: &str, nominated: Option<String>, now: Tim
     let conditions = pod["status"]["conditions"].as_array();
     let current = conditions.into_iter().flatten().find(|condition| condition["type"] == "PodScheduled");
     let is_said = current.is_some_and(|current| current["message"] == message && current["reason"] == "Unschedulable");
-    let old = pod["status"]["nominatedNodeName"].as_str().unwrap_or_default();
-    let nominated = nominated.filter(|new| new != old);
     if is_said && nominated.is_none() {
         return None;
     }
