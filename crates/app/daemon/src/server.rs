@@ -59,8 +59,9 @@ pub enum StartError {
 const SECRETS: &str = "/registry/core/secrets/";
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
-/// Containers' time to end when the machine goes down: upstream's default grace period. Below systemd's own 90 s.
-const LAST_GRACE: Duration = Duration::from_secs(30);
+/// The most time a pod has to end when the machine goes down, whatever its own grace period: systemd gives us 90 s in
+/// all, of which asking it takes up to 5 s.
+const LAST_GRACE: Duration = Duration::from_secs(75);
 
 /// Runs until SIGTERM or SIGINT. Containers go on running without us, unless the machine goes down.
 ///
@@ -108,7 +109,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     store.close();
     if ends {
         // Left to systemd they would be ended last, without network, and hold the machine up for 90 s.
-        runtime.stop_all(LAST_GRACE).await;
+        runtime.stop_all(|sandbox| node::grace_of(sandbox).min(LAST_GRACE)).await;
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ mod volumes;
 
 pub use agent::{Node, StartError};
 pub use config::{Config, EvictionHard};
+pub use pod::grace_of;
 pub use stats::{ContainerUsage, PodUsage, UsageSnapshot};
 
 /// Unmounts what pods of this configuration had mounted, for `barque reset`. No agent may run.

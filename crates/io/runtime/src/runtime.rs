@@ -212,11 +212,12 @@ impl Runtime {
         self.shared.sandboxes().values().cloned().collect()
     }
 
-    /// Ends all containers, each with its stop signal and after `grace` with SIGKILL. For a machine that goes down:
+    /// Ends all containers, each with its stop signal and after its pod's `grace` with SIGKILL. For a machine that goes down:
     /// sandboxes stay as they are.
-    pub async fn stop_all(&self, grace: Duration) {
+    pub async fn stop_all(&self, grace: impl Fn(&SandboxSpec) -> Duration) {
         let mut stops = Vec::new();
         for sandbox in self.list() {
+            let grace = grace(sandbox.spec());
             for container in sandbox.status().containers {
                 let sandbox = sandbox.clone();
                 stops.push(async move { sandbox.stop(&container.key, grace).await.map(drop) });

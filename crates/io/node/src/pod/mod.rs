@@ -32,6 +32,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use prepare::grace_of;
 pub(crate) use start::log_path;
 
 /// Everything of the pod that its containers share.

@@ -19,6 +19,16 @@ const REFRESH_AGAIN: Duration = Duration::from_secs(10);
 
 const REASON: &str = "FailedCreatePodSandBox";
 
+/// A note kept with the sandbox: its pod's `terminationGracePeriodSeconds`.
+const GRACE: &str = "termination-grace-period-seconds";
+
+/// The time the pod of this sandbox has to end, for when the API can no longer be asked.
+pub fn grace_of(sandbox: &SandboxSpec) -> Duration {
+    let noted = sandbox.annotations.get(GRACE).and_then(|seconds| seconds.parse().ok());
+    // One made by an earlier version has no note.
+    noted.map_or_else(|| pods::grace(&Pod::default()), Duration::from_secs)
+}
+
 impl Task {
     pub(super) fn prepare(&mut self, pod: &Arc<Pod>) {
         if self.sandbox_busy {
@@ -122,7 +132,7 @@ async fn prepare(agent: &Agent, pod: &Pod, key: &PodKey) -> Result<Surroundings,
             .flatten()
             .map(|sysctl| (sysctl.name.clone(), sysctl.value.clone()))
             .collect(),
-        annotations: Default::default(),
+        annotations: [(GRACE.to_owned(), pods::grace(pod).as_secs().to_string())].into(),
     };
     let made = agent.runtime.sandbox(sandbox).await;
     made.map_err(|error| failed(format!("Failed to create pod sandbox: {}", stdx::chain(&error))))?;

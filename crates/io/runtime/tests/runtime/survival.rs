@@ -1,7 +1,7 @@
 //! Deaths: of the agent, of the shim; and removal of everything.
 
 use crate::place::{self, run, until};
-use runtime::{Config, Event, Runtime};
+use runtime::{Config, Event, Runtime, SandboxSpec};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -97,14 +97,20 @@ pub fn machine_goes_down() {
         let kind = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done";
         let kind = run(&pod, place.container(&image, "kind", kind)).await;
         let deaf = run(&pod, place.container(&image, "deaf", "trap '' TERM; echo ready; sleep 1000")).await;
-        for name in ["kind", "deaf"] {
+        let slow = place.runtime.sandbox(place.pod_spec("66666666-2222-3333-4444-555555555555")).await.unwrap();
+        let kind_but_slow = "trap 'sleep 1; exit 6' TERM; echo ready; while :; do sleep 0.01; done";
+        let late = run(&slow, place.container(&image, "late", kind_but_slow)).await;
+        for name in ["kind", "deaf", "late"] {
             until("its trap", || place.log(name).len() == 1).await;
         }
-        place.runtime.stop_all(Duration::from_millis(300)).await;
+        let patient = slow.spec().uid.clone();
+        let grace = |spec: &SandboxSpec| Duration::from_millis(if spec.uid == patient { 60_000 } else { 300 });
+        place.runtime.stop_all(grace).await;
         let code = |key| pod.container(key).unwrap().exit.unwrap().code;
         assert_eq!([code(&kind), code(&deaf)], [5, 137]);
+        assert_eq!(slow.container(&late).unwrap().exit.unwrap().code, 6, "it had the time of its own pod");
         assert!(pod.is_alive());
-        place.runtime.stop_all(Duration::from_secs(60)).await; // nothing left to wait for
+        place.runtime.stop_all(|_| Duration::from_secs(60)).await; // nothing left to wait for
     });
 }
 
