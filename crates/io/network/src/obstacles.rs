@@ -2,8 +2,7 @@
 
 use crate::{Config, nft};
 use netplan::proxy::firewall;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use telemetry::Check;
 
 /// The Service proxy's voice: whether our rules are loaded, and whether they are of use. Clone it freely.
@@ -12,8 +11,9 @@ pub struct Voice {
     table: String,
     bridge: String,
     health: Check,
-    /// Whether the kernel has our rules as they should be.
-    loaded: Arc<AtomicBool>,
+    /// Whether the kernel has our rules as they should be; held while a verdict is given, so that the last word is of
+    /// what is so.
+    loaded: Arc<Mutex<bool>>,
 }
 
 impl Voice {
@@ -22,19 +22,20 @@ impl Voice {
     }
 
     pub fn failed(&self, error: &dyn std::fmt::Display) {
-        self.loaded.store(false, Ordering::Relaxed);
+        let mut loaded = self.is_loaded();
+        *loaded = false;
         self.health.ill(format!("Service rules are out of date: {error}"), "see the cause; it is tried again");
     }
 
     /// Our rules are loaded.
     pub async fn loaded(&self) {
-        self.loaded.store(true, Ordering::Relaxed);
+        *self.is_loaded() = true;
         self.look().await;
     }
 
     /// Tells of rules in the way, as of now.
     pub async fn look(&self) {
-        if !self.loaded.load(Ordering::Relaxed) {
+        if !*self.is_loaded() {
             return;
         }
         let listing = match nft::chains().await {
@@ -50,7 +51,19 @@ impl Voice {
             }
         }
         let knows = |family: &str, name: &str| knowing.iter().any(|(f, n)| f == family && n == name);
-        let found = firewall::obstacles(&listing, table, bridge, knows);
+        self.tell(&firewall::obstacles(&listing, table, bridge, knows));
+    }
+
+    fn is_loaded(&self) -> MutexGuard<'_, bool> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Our rules may have failed while others' were looked at: that is worse news than these.
+    fn tell(&self, found: &[firewall::Obstacle]) {
+        let loaded = self.is_loaded();
+        if !*loaded {
+            return;
+        }
         if found.is_empty() {
             return self.health.well();
         }
@@ -58,5 +71,29 @@ impl Voice {
         let (cause, cure) = (join(|it| &it.cause), join(|it| &it.cure));
         tracing::warn!(%cause, %cure, "another firewall stops pods' traffic");
         self.health.ill(cause, cure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use telemetry::{Health, Verdict};
+
+    #[test]
+    fn a_look_that_ends_after_a_failure_does_not_hide_it() {
+        let health = Health::default();
+        let voice = Voice {
+            table: "barque".into(),
+            bridge: "barque0".into(),
+            health: health.part("service-proxy"),
+            loaded: Arc::new(Mutex::new(true)),
+        };
+        voice.tell(&[]);
+        assert!(health.is_well());
+        voice.failed(&"no such table");
+        voice.tell(&[]);
+        let cause = "Service rules are out of date: no such table".to_owned();
+        let cure = "see the cause; it is tried again".to_owned();
+        assert_eq!(health.verdicts(), [("service-proxy", Verdict::Ill { cause, cure })]);
     }
 }
