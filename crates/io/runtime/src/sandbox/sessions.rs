@@ -86,19 +86,26 @@ impl Sandbox {
                 // Ends soon after the process: what it left running in the background may hold the pipes for ever.
                 let mut drained = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
                 while out_open || err_open {
+                    // Either pipe in turn, so that a full one does not keep the other waiting.
+                    let read = async {
+                        tokio::select! {
+                            count = out.read(&mut joined.0), if out_open => {
+                                out_open = keep(&mut output, &joined.0, count);
+                            }
+                            count = err.read(&mut joined.1), if err_open => {
+                                err_open = keep(&mut output, &joined.1, count);
+                            }
+                        }
+                    };
                     tokio::select! {
+                        // The pipes last: what never stops writing keeps them ready.
                         biased;
-                        count = out.read(&mut joined.0), if out_open => {
-                            out_open = keep(&mut output, &joined.0, count);
-                        }
-                        count = err.read(&mut joined.1), if err_open => {
-                            err_open = keep(&mut output, &joined.1, count);
-                        }
                         ended = streams.control.wait(), if code.is_none() => {
                             code = Some(ended?);
                             drained.as_mut().reset(tokio::time::Instant::now() + DRAIN);
                         }
                         () = &mut drained, if code.is_some() => break,
+                        () = read => {}
                     }
                 }
                 match code {

@@ -128,6 +128,10 @@ pub fn exec_and_attach() {
         let slow = pod.exec_sync(&key, &sync("sleep 100"), Duration::from_millis(200)).await;
         assert!(matches!(slow, Err(Error::ExecTimeout { .. })) && started.elapsed() < Duration::from_secs(3));
 
+        let started = Instant::now();
+        let noisy = pod.exec_sync(&key, &sync("yes & echo done >&2; exit 3"), Duration::from_secs(20)).await.unwrap();
+        assert!(noisy.exit_code == 3 && started.elapsed() < Duration::from_secs(10), "after {:?}", started.elapsed());
+
         let missing = pod.exec_sync(&key, &["nope".into()], Duration::from_secs(5)).await.unwrap_err();
         assert!(
             missing.to_string().contains("exec: \"nope\": executable file not found in $PATH: unknown"),
