@@ -15,9 +15,11 @@ use std::time::Duration;
 use stdx::Timestamp;
 use telemetry::health::Check;
 
-/// Upstream: `nodeLeaseDurationSeconds` 40, renewed at a quarter of it.
+/// Upstream: `nodeLeaseDurationSeconds` 40.
 const LEASE_SECONDS: u64 = 40;
-const RENEW: Duration = Duration::from_secs(10);
+/// Upstream renews after a quarter of the lease; each renewal is a durable write, and two of these fit into a lease with
+/// time to spare for tries that fail.
+const RENEW: Duration = Duration::from_secs(15);
 /// Upstream: `nodeStatusReportFrequency`.
 const REPORT: Duration = Duration::from_secs(300);
 const LEASES_NAMESPACE: &str = "kube-node-lease";

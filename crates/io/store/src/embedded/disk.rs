@@ -16,6 +16,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,6 +26,12 @@ const LAYOUT: i64 = 1;
 /// Pages (4 KiB) in the WAL before they are moved into the database: 4 MiB, so that an idle cluster does it rarely. Must
 /// fit into the reserve for a full disk.
 const CHECKPOINT_PAGES: i64 = 1024;
+/// The WAL has this length from the start: a commit that overwrites changes pages of the file only, where one that makes
+/// it longer changes the file system's maps too. 500 commits of one page, two hours of an idle cluster; what comes behind
+/// is appended, and overwritten from the second round on.
+const WAL_BYTES: u64 = 2 << 20;
+/// Written at once, so that the kernel caches and writes back the WAL in small pieces, not in one large one a commit.
+const PAGE: usize = 4096;
 /// Changes and bytes of one part of the history, roughly.
 const PAGE_CHANGES: usize = 1000;
 const PAGE_BYTES: usize = 4 << 20;
@@ -83,7 +91,24 @@ pub(super) fn open(path: &Path) -> Result<Connection, DiskError> {
     if layout == 0 {
         connection.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {LAYOUT}; COMMIT;"))?;
     }
+    let wal = super::beside(path, "-wal");
+    if let Err(error) = lengthen(&wal) {
+        tracing::debug!(wal = %wal.display(), %error, "the WAL grows commit by commit: there is no room to make it longer now");
+    }
     Ok(connection)
+}
+
+/// Makes the WAL [`WAL_BYTES`] long. SQLite takes zeros behind its last frame, or in place of a header, for the end.
+fn lengthen(wal: &Path) -> std::io::Result<()> {
+    // No lock of SQLite's is on this file, so that closing our handle drops none.
+    let mut file = File::options().append(true).open(wal)?;
+    let before = file.metadata()?.len();
+    let missing = WAL_BYTES.saturating_sub(before) as usize;
+    let written = vec![0; missing].chunks(PAGE).try_for_each(|page| file.write_all(page));
+    if written.is_err() {
+        file.set_len(before)?;
+    }
+    written.and_then(|()| file.sync_all())
 }
 
 /// SQLite's file layer for one process: the WAL's index lies in memory, not in a mapped file beside the database, which
