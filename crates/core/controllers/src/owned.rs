@@ -7,6 +7,7 @@ use apimachinery::selector::label::LabelSelector;
 use apimachinery::{GroupVersionResource, Object, Value, time};
 use k8s_openapi::api::core::v1::{Pod, PodCondition, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as Selector;
+use kinds::corev1::pod::facts::disruption_target;
 use serde_json::json;
 use std::time::Duration;
 use stdx::Timestamp;
@@ -146,10 +147,7 @@ pub fn disrupt(pod: &Object, reason: &str, message: &str, now: Timestamp) -> Opt
         return None;
     }
     conditions.retain(|condition| !is_target(condition));
-    conditions.push(json!({
-        "type": "DisruptionTarget", "status": "True", "reason": reason, "message": message,
-        "lastProbeTime": null, "lastTransitionTime": time::format_seconds(now.secs()),
-    }));
+    conditions.push(disruption_target(reason, message, &time::format_seconds(now.secs())));
     Some(json!({"conditions": conditions}))
 }
 

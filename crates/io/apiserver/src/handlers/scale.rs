@@ -47,9 +47,7 @@ impl Server {
                 Ok(new)
             })
             .await?;
-        let scale = scale_of(&written.object.to_value(), paths);
-        let object = Arc::new(Object::from_value(&scale).map_err(ApiError::internal)?);
-        Ok(Written { object, created: false })
+        shown(&written, paths)
     }
 
     /// The same for a scale that is made of the present one (a patch).
@@ -70,10 +68,15 @@ impl Server {
                 Ok(new)
             })
             .await?;
-        let scale = scale_of(&written.object.to_value(), paths);
-        let object = Arc::new(Object::from_value(&scale).map_err(ApiError::internal)?);
-        Ok(Written { object, created: false })
+        shown(&written, paths)
     }
+}
+
+/// What was written, as the Scale its client knows.
+fn shown(written: &Written, paths: &ScalePaths) -> ApiResult<Written> {
+    let scale = scale_of(&written.object.to_value(), paths);
+    let object = Arc::new(Object::from_value(&scale).map_err(ApiError::internal)?);
+    Ok(Written { object, created: false })
 }
 
 fn scale_of(object: &Value, paths: &ScalePaths) -> Value {

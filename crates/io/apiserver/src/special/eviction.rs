@@ -11,7 +11,7 @@ use crate::handlers::{Call, Written};
 use crate::server::Server;
 use apimachinery::{ApiError, ApiResult, Value, meta};
 use async_trait::async_trait;
-use serde_json::json;
+use kinds::corev1::pod::facts::disruption_target;
 
 pub struct Eviction;
 
@@ -48,7 +48,8 @@ async fn mark(server: &Server, params: &mut DeleteParams, status: &Call<'_>) -> 
     let mut marking = |old: &Value| {
         let mut new = old.clone();
         if meta::deletion_timestamp(old).is_none() {
-            set_condition(&mut new, evicted());
+            let (reason, message) = ("EvictionByEvictionAPI", "Eviction API: evicting");
+            set_condition(&mut new, disruption_target(reason, message, &now_text()));
         }
         // What the caller insists on, the write insists on.
         match &revision {
@@ -64,11 +65,4 @@ async fn mark(server: &Server, params: &mut DeleteParams, status: &Call<'_>) -> 
     // The mark is a new revision of the same pod.
     params.uid = Some(marked.object.head.uid.to_string());
     Ok(())
-}
-
-fn evicted() -> Value {
-    json!({
-        "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
-        "message": "Eviction API: evicting", "lastProbeTime": null, "lastTransitionTime": now_text(),
-    })
 }

@@ -7,6 +7,7 @@ use client::resources::{PERSISTENT_VOLUME_CLAIMS, PODS};
 use client::{Api, DeleteOptions, EventRecorder, ObjectRef, PatchKind, WriteOptions};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
+use kinds::corev1::pod::facts::disruption_target;
 use scheduler::PodFacts;
 use scheduler::pod::PREEMPTION;
 use serde_json::json;
@@ -147,11 +148,9 @@ impl Writer {
     }
 
     async fn end(&self, pod: &Object, node: &str, victim: &PodFacts) -> ApiResult<()> {
-        let status = json!({"conditions": [{
-            "type": "DisruptionTarget", "status": "True", "reason": PREEMPTION,
-            "message": format!("{NAME}: preempting to accommodate a higher priority pod"),
-            "lastTransitionTime": apimachinery::time::format_seconds(self.clock.now().secs()), "lastProbeTime": null,
-        }]});
+        let message = format!("{NAME}: preempting to accommodate a higher priority pod");
+        let at = apimachinery::time::format_seconds(self.clock.now().secs());
+        let status = json!({"conditions": [disruption_target(PREEMPTION, &message, &at)]});
         let patch = json!({"metadata": {"uid": victim.uid}, "status": status});
         let (namespace, name) = (&*victim.namespace, &*victim.name);
         let options = manager("status");

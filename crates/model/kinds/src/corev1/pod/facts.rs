@@ -6,8 +6,17 @@ use super::resources::PodNeeds;
 use crate::read::{list, text};
 use apimachinery::Value;
 use k8s_openapi::api::core::v1::{Pod, PodCondition};
+use serde_json::json;
 
 pub use super::resources::QosClass;
+
+/// The condition of a pod that the cluster takes away; `at` is the time as text. Upstream: `DisruptionTarget`.
+pub fn disruption_target(reason: &str, message: &str, at: &str) -> Value {
+    json!({
+        "type": "DisruptionTarget", "status": "True", "reason": reason, "message": message,
+        "lastProbeTime": null, "lastTransitionTime": at,
+    })
+}
 
 /// Whether all containers have ended for good.
 pub fn is_terminal(pod: &Pod) -> bool {
