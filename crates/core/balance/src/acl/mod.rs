@@ -1,0 +1,1 @@
+//! Access lists: named tests on samples, and the conditions (`if`, `unless`) made of them.

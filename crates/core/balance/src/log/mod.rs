@@ -1,0 +1,1 @@
+//! Log lines: log-format strings, the standard formats, termination states, syslog framing.

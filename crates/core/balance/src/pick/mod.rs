@@ -1,0 +1,1 @@
+//! Which server gets the next connection: one file per `balance` algorithm.

@@ -1,0 +1,1 @@
+//! Samples: fetches that look at a stream, converters that change what they found.

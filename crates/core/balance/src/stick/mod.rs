@@ -1,0 +1,1 @@
+//! Stick tables: entries with counters and rates that expire; time is an argument.

@@ -1,0 +1,1 @@
+//! The balancer at work: sockets, timers and threads for what `balance` decides.
