@@ -12,6 +12,7 @@ pub mod config;
 pub mod health;
 pub mod http;
 pub mod log;
+pub mod pattern;
 pub mod pick;
 pub mod proxy_protocol;
 pub mod rules;

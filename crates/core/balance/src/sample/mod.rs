@@ -1,1 +1,21 @@
 //! Samples: fetches that look at a stream, converters that change what they found.
+
+pub mod context;
+pub mod expr;
+pub mod value;
+
+pub use context::{
+    BackendNumber, Body, Buffer, Certificate, Connection, Context, Counter, Endpoint, Entry, FrontendNumber, Named,
+    Nothing, Now, ProcessNumber, Scope, ServerNumber, Side, TableNumber, Tls, Touch, Var,
+};
+pub use expr::Expr;
+pub use value::{Fetched, Type, Value};
+
+/// What parsing an expression, an ACL or a format may need from outside.
+#[derive(Clone, Copy)]
+pub struct Env<'a> {
+    /// Where maps and lists of patterns are read.
+    pub files: &'a dyn crate::config::Files,
+    /// All maps and lists of patterns of this configuration: what the same file names is the same list.
+    pub patterns: &'a crate::pattern::Library,
+}
