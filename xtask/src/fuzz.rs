@@ -16,6 +16,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("fuzz: layers", 8192),
     ("fuzz: spdy", 4096),
     ("fuzz: dns", 1024),
+    ("fuzz: proxy_protocol", 1024),
 ];
 
 /// How steps of fuzzing begin.
@@ -31,7 +32,7 @@ pub struct Args {
     /// Seconds for each target
     #[arg(long, default_value_t = 60)]
     seconds: u32,
-    /// Only these targets: decode, protobuf, patch, layers, spdy, dns
+    /// Only these targets: decode, protobuf, patch, layers, spdy, dns, proxy_protocol
     targets: Vec<String>,
 }
 
