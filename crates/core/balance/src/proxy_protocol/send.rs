@@ -23,8 +23,10 @@ pub struct V2Options {
     pub unique_id: bool,
 }
 
+type Field = fn(&mut V2Options) -> &mut bool;
+
 /// Names of `proxy-v2-options`.
-const OPTIONS: &[(&str, fn(&mut V2Options) -> &mut bool)] = &[
+const OPTIONS: &[(&str, Field)] = &[
     ("ssl", |options| &mut options.ssl),
     ("cert-cn", |options| &mut options.cert_cn),
     ("ssl-cipher", |options| &mut options.ssl_cipher),
@@ -82,12 +84,12 @@ impl SendProxy {
 
     fn chosen(&self, tlvs: Tlvs) -> Tlvs {
         let asked = self.options;
-        let ssl = tlvs.ssl.filter(|_| asked.ssl).map(|ssl| super::Ssl {
-            cn: ssl.cn.filter(|_| asked.cert_cn),
-            cipher: ssl.cipher.filter(|_| asked.ssl_cipher),
-            sig_alg: ssl.sig_alg.filter(|_| asked.cert_sig),
-            key_alg: ssl.key_alg.filter(|_| asked.cert_key),
-            ..ssl
+        let ssl = tlvs.ssl.filter(|_| asked.ssl).map(|mut ssl| {
+            ssl.cn = ssl.cn.filter(|_| asked.cert_cn);
+            ssl.cipher = ssl.cipher.filter(|_| asked.ssl_cipher);
+            ssl.sig_alg = ssl.sig_alg.filter(|_| asked.cert_sig);
+            ssl.key_alg = ssl.key_alg.filter(|_| asked.cert_key);
+            ssl
         });
         Tlvs {
             alpn: tlvs.alpn,

@@ -147,7 +147,7 @@ fn all_options_with_checksum() {
         alpn: some("h2"),
         authority: some("a.example.com"),
         unique_id: some("127.0.0.1:54674"),
-        ssl: Some(Ssl {
+        ssl: Some(Box::new(Ssl {
             client: Ssl::TLS | Ssl::CERT_CONN | Ssl::CERT_SESS,
             verify: 0,
             version: some("TLSv1.2"),
@@ -155,7 +155,7 @@ fn all_options_with_checksum() {
             cipher: some("ECDHE-RSA-AES256-GCM-SHA384"),
             sig_alg: some("RSA-SHA256"),
             key_alg: some("RSA2048"),
-        }),
+        })),
         netns: None,
     };
     let captured =
@@ -262,7 +262,7 @@ fn check_send(keywords: &str, endpoints: Option<Endpoints>, expected: Expect) {
     let mut send = SendProxy::default();
     read(&mut send, keywords);
     let tlvs = Tlvs {
-        ssl: Some(Ssl { client: 7, version: some("TLSv1.3"), cn: some("alice"), ..Ssl::default() }),
+        ssl: Some(Box::new(Ssl { client: 7, version: some("TLSv1.3"), cn: some("alice"), ..Ssl::default() })),
         ..Tlvs::default()
     };
     expected.assert_eq(&send.header(endpoints, tlvs).escape_ascii().to_string());

@@ -32,7 +32,7 @@ pub struct Tlvs {
     /// The name the client asked for (SNI).
     pub authority: Option<Vec<u8>>,
     pub unique_id: Option<Vec<u8>>,
-    pub ssl: Option<Ssl>,
+    pub ssl: Option<Box<Ssl>>,
     /// Name of the network namespace.
     pub netns: Option<Vec<u8>>,
 }
@@ -69,7 +69,7 @@ pub fn read(header: &[u8], start: usize) -> Option<Tlvs> {
             UNIQUE_ID if value.len() > MAX_UNIQUE_ID => return None,
             UNIQUE_ID => tlvs.unique_id = Some(value.to_vec()),
             CRC32C if !is_sum(header, at + START, value) => return None,
-            SSL => tlvs.ssl = Ssl::read(value),
+            SSL => tlvs.ssl = Ssl::read(value).map(Box::new),
             NETNS => tlvs.netns = Some(value.to_vec()),
             _ => {}
         }
@@ -103,7 +103,7 @@ pub fn write(header: &mut Vec<u8>, kind: u8, value: &[u8]) -> usize {
 impl Tlvs {
     /// In HAProxy's order.
     pub fn write(&self, header: &mut Vec<u8>) {
-        let ssl = self.ssl.as_ref().map(Ssl::bytes);
+        let ssl = self.ssl.as_deref().map(Ssl::bytes);
         let all = [
             (ALPN, &self.alpn),
             (AUTHORITY, &self.authority),
