@@ -195,6 +195,19 @@ impl RequestHead {
         (self.method, self.uri, self.version) = (method, uri, version);
     }
 
+    /// Host and port that the URI itself names: of `http://host/path`, or all of what CONNECT asks for.
+    pub fn authority(&self) -> Option<&[u8]> {
+        let uri = self.uri();
+        if self.method() == b"CONNECT" {
+            return Some(uri);
+        }
+        if matches!(uri.first(), None | Some(b'/' | b'*')) {
+            return None;
+        }
+        let rest = &uri[uri.windows(3).position(|part| part == b"://")? + 3..];
+        Some(&rest[..rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len())])
+    }
+
     /// The URI without scheme, authority, query and fragment; `*` for `OPTIONS *`.
     pub fn path(&self) -> &[u8] {
         let rest = self.path_and_query();

@@ -1,5 +1,10 @@
-//! HTTP as the rules see it: heads of requests and responses, and HTTP/1.1's framing.
+//! HTTP messages: heads, how they are read and written, what ends a body and what ends a connection.
 
+pub mod chunked;
+pub mod connection;
+pub mod framing;
 pub mod head;
+pub mod parse;
+pub mod serialize;
 
-pub use head::{Headers, RequestHead, ResponseHead, Version};
+pub use head::{Headers, RequestHead, ResponseHead, Span, Version};

@@ -1,0 +1,73 @@
+//! Writes heads as HTTP/1 text, and counts them as HAProxy's logs and statistics do.
+
+use super::head::{Headers, RequestHead, ResponseHead, Version};
+
+/// Writes a request's head. `connection` is a token to add to what the head says of the connection.
+pub fn request(head: &RequestHead, connection: Option<&[u8]>, out: &mut Vec<u8>) {
+    for part in [head.method(), b" ", head.uri(), b" ", wire_version(head.version), b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+    finish(&head.headers, connection, out);
+}
+
+/// Writes a response's head.
+pub fn response(head: &ResponseHead, connection: Option<&[u8]>, out: &mut Vec<u8>) {
+    out.extend_from_slice(wire_version(head.version));
+    let status = head.status;
+    out.push(b' ');
+    out.extend([status / 100 % 10, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8));
+    out.push(b' ');
+    out.extend_from_slice(head.reason());
+    out.extend_from_slice(b"\r\n");
+    finish(&head.headers, connection, out);
+}
+
+/// A message that came as HTTP/2 goes on as 1.1; 0.9 has no head, so 1.0 is the least.
+fn wire_version(version: Version) -> &'static [u8] {
+    match version {
+        Version::Http09 | Version::Http10 => b"HTTP/1.0",
+        Version::Http11 | Version::Http2 => b"HTTP/1.1",
+    }
+}
+
+fn finish(headers: &Headers, connection: Option<&[u8]>, out: &mut Vec<u8>) {
+    fields(headers, out);
+    if let Some(token) = connection {
+        for part in [b"connection: ", token, b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes fields, a line each.
+pub fn fields(headers: &Headers, out: &mut Vec<u8>) {
+    for (name, value) in headers.iter() {
+        for part in [name, b": ", value, b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+}
+
+/// Bytes of a first line's fixed part in HAProxy's own form of messages.
+const LINE: usize = 20;
+
+/// What `%U` and `bin` count for a request's head. HAProxy counts its internal form of messages, not the wire's: the
+/// texts without what separates them, 20 bytes for the first line, and 1 for the end of the head.
+pub fn counted_request(head: &RequestHead) -> u64 {
+    counted(LINE + head.method().len() + head.uri().len() + head.version.as_str().len(), &head.headers)
+}
+
+/// What `%B` and `bout` count for a response's head.
+pub fn counted_response(head: &ResponseHead) -> u64 {
+    counted(LINE + head.reason().len() + 3 + head.version.as_str().len(), &head.headers)
+}
+
+/// What the end of a chunked body counts.
+pub fn counted_trailers(trailers: &Headers) -> u64 {
+    counted(0, trailers)
+}
+
+fn counted(line: usize, headers: &Headers) -> u64 {
+    (headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + line + 1) as u64
+}
