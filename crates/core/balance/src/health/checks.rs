@@ -1,0 +1,172 @@
+//! Ends of checks, and what an agent says, turned into states.
+
+use super::effect::{Effect, Level, Why};
+use super::status::{Status, Verdict};
+use super::{Health, Outcome, Which};
+use crate::health::admin::Wish;
+use crate::server::{Admin, Millis, Oper};
+
+/// One answer of an agent, taken apart (`check::agent` reads it).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Agent {
+    /// `up`, or `down`, `fail`, `stopped` with their description.
+    pub outcome: Outcome,
+    /// `ready`, `drain` or `maint`.
+    pub wish: Option<Wish>,
+    /// `75%`.
+    pub weight: Option<String>,
+    /// `maxconn:30`
+    pub maxconn: Option<String>,
+}
+
+impl Health {
+    /// A run begins.
+    pub fn start_check(&mut self, now: Millis, which: Which) {
+        self.counter_mut(which).started = Some(now);
+    }
+
+    /// A run ended. Sets the time of the next one.
+    pub fn finish_check(&mut self, now: Millis, which: Which, outcome: Outcome) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.take_outcome(now, which, outcome, &mut effects);
+        effects
+    }
+
+    /// An agent's answer: what it wishes first, then its word on health.
+    pub fn finish_agent(&mut self, now: Millis, answer: Agent) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if let Some(wish) = answer.wish {
+            effects.extend(self.wish(now, wish));
+        }
+        if let Some(weight) = answer.weight
+            && let Ok(weight) = crate::server::parse_weight(&weight, &self.weight)
+        {
+            effects.extend(self.set_weight(now, weight));
+        }
+        if let Some(maxconn) = answer.maxconn.and_then(|number| number.parse().ok()) {
+            effects.push(Effect::Maxconn(maxconn));
+        }
+        self.take_outcome(now, Which::Agent, answer.outcome, &mut effects);
+        effects
+    }
+
+    pub(super) fn take_outcome(&mut self, now: Millis, which: Which, outcome: Outcome, effects: &mut Vec<Effect>) {
+        let status = outcome.status;
+        let counted = self.counter_mut(which).count(now, outcome, which == Which::Agent);
+        self.counter_mut(which).started = None;
+        if counted.failed {
+            self.counters.failed_checks += 1;
+        }
+        if matches!(counted.verdict, Verdict::Passed | Verdict::Conditional) {
+            self.consecutive_errors = 0;
+        }
+        if counted.news && self.settings.log_health_checks {
+            effects.push(Effect::Log(Level::Notice, self.check_line(which)));
+        }
+        match counted.verdict {
+            Verdict::Failed => self.notify_failure(now, which, status, effects),
+            Verdict::Conditional => self.notify_stopping(now, which, effects),
+            Verdict::Passed => self.notify_success(now, which, effects),
+            Verdict::Unknown | Verdict::Neutral => {}
+        }
+        self.warm_up(now, effects);
+    }
+
+    /// The end of a run as a reason, unless `option log-health-checks` told it already.
+    fn why(&self, which: Which) -> Why {
+        if self.settings.log_health_checks { Why::Known } else { Why::Check(which) }
+    }
+
+    pub(super) fn notify_failure(&mut self, now: Millis, which: Which, status: Status, effects: &mut Vec<Effect>) {
+        // An agent that cannot be reached says nothing; only its own word takes the server down.
+        if which == Which::Agent && status != Status::L7Status {
+            return;
+        }
+        if self.counter(which).health == 0 {
+            self.stop(now, self.why(which), effects);
+        }
+    }
+
+    fn notify_success(&mut self, now: Millis, which: Which, effects: &mut Vec<Effect>) {
+        if self.admin.maint() || !self.check.agrees() || !self.agent.agrees() {
+            return;
+        }
+        if which == Which::Agent && self.oper == Oper::Stopping {
+            return;
+        }
+        self.run(now, self.why(which), effects);
+    }
+
+    fn notify_stopping(&mut self, now: Millis, which: Which, effects: &mut Vec<Effect>) {
+        if self.admin.maint() || which == Which::Agent || !self.check.agrees() || !self.agent.agrees() {
+            return;
+        }
+        self.soft_stop(now, self.why(which), effects);
+    }
+
+    /// To `Stopped`, unless it is that already.
+    pub(super) fn stop(&mut self, now: Millis, why: Why, effects: &mut Vec<Effect>) {
+        if self.admin.maint() || self.oper == Oper::Stopped {
+            return;
+        }
+        // Nobody is woken for a server that was on its way out.
+        let level = if self.oper == Oper::Stopping { Level::Notice } else { Level::Alert };
+        self.move_to(now, Oper::Stopped);
+        self.leave_service(effects);
+        effects.push(Effect::Log(level, self.report("is DOWN", why)));
+        self.counters.down_transitions += 1;
+    }
+
+    /// To `Stopping`, unless it is that already.
+    pub(super) fn soft_stop(&mut self, now: Millis, why: Why, effects: &mut Vec<Effect>) {
+        if self.admin.maint() || self.oper == Oper::Stopping {
+            return;
+        }
+        self.move_to(now, Oper::Stopping);
+        effects.extend([Effect::Changed, Effect::MoveQueue]);
+        effects.push(Effect::Log(Level::Notice, self.report("is stopping", why)));
+    }
+
+    /// To `Starting` or `Running`, unless it is up already.
+    pub(super) fn run(&mut self, now: Millis, why: Why, effects: &mut Vec<Effect>) {
+        if self.admin.maint() || self.oper.is_up() {
+            return;
+        }
+        self.move_to(now, self.rising());
+        self.enter_service(effects);
+        effects.push(Effect::Log(Level::Notice, self.report("is UP", why)));
+    }
+
+    /// What follows when connections may no longer go to it.
+    pub(super) fn leave_service(&self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Changed);
+        if self.settings.check.shutdown_sessions {
+            effects.push(Effect::ShutdownSessions);
+        }
+        effects.push(Effect::MoveQueue);
+    }
+
+    /// What follows when it may serve again.
+    pub(super) fn enter_service(&self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Changed);
+        if self.settings.check.shutdown_backup_sessions && !self.settings.backup && self.effective > 0 {
+            effects.push(Effect::ShutdownBackupSessions);
+        }
+        effects.push(Effect::MoveQueue);
+    }
+
+    /// Follows the server it tracks.
+    pub fn follow(&mut self, now: Millis, oper: Oper, admin: Admin) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.tracked = Some(oper);
+        self.inherit(now, Admin::INHERITED_MAINT, admin.maint(), &mut effects);
+        self.inherit(now, Admin::INHERITED_DRAIN, admin.drain(), &mut effects);
+        match oper {
+            _ if admin.maint() => {}
+            Oper::Stopped => self.stop(now, Why::Known, &mut effects),
+            Oper::Stopping => self.soft_stop(now, Why::Known, &mut effects),
+            Oper::Starting | Oper::Running => self.run(now, Why::Known, &mut effects),
+        }
+        effects
+    }
+}

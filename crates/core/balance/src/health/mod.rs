@@ -1,0 +1,189 @@
+//! The state of a server as its checks, its traffic, its administrators and the server it tracks make it.
+//!
+//! One machine holds all of it, since each may override the others. Events come in by methods, with the time; what is
+//! to be done comes back as [`Effect`]s in order. The driver carries them out, publishes [`Health::verdict`] and runs
+//! the checks at [`Health::next_check`].
+//!
+//! Invariants
+//! - A server in maintenance is stopped, and no check runs on it.
+//! - What a check counts never leaves 0..rise+fall-1.
+//! - A server that tracks another one has no check of its own; [`Health::follow`] is its only source of failures.
+
+mod admin;
+mod checks;
+mod counter;
+mod effect;
+mod observe;
+mod shown;
+mod status;
+#[cfg(test)]
+mod tests;
+mod timing;
+
+pub use admin::{ForcedHealth, Wish};
+pub use checks::Agent;
+pub use counter::{Counter, Outcome};
+pub use effect::{Around, Effect, Level, StateLine, no_server_available};
+pub use observe::Observed;
+pub use status::{Status, Verdict as CheckVerdict};
+pub use timing::{Noise, first_delay};
+
+use crate::check::ServerCheck;
+use crate::server::{Admin, Millis, Oper, Verdict, Weight};
+
+/// What the machine is told once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub backend: String,
+    pub server: String,
+    pub backup: bool,
+    pub check: ServerCheck,
+    /// `backend/server` it tracks, with the backend's name filled in.
+    pub tracks: Option<String>,
+    /// Its name in the configuration, where that was not an address: log lines of resolution have it.
+    pub hostname: Option<String>,
+    /// `option log-health-checks`.
+    pub log_health_checks: bool,
+    pub weight: Weight,
+    /// `disabled` stands on the server line.
+    pub disabled: bool,
+}
+
+/// Which of a server's two checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Which {
+    Health,
+    Agent,
+}
+
+/// A server's state.
+#[derive(Debug, Clone)]
+pub struct Health {
+    settings: Settings,
+    pub check: Counter,
+    pub agent: Counter,
+    oper: Oper,
+    admin: Admin,
+    /// State of the server it tracks, as last heard.
+    tracked: Option<Oper>,
+    weight: Weight,
+    effective: u32,
+    /// When `oper` or usability changed last: column `lastchg`, and the beginning of a slow start.
+    last_change: Millis,
+    /// Failures seen in traffic since the last success (`observe`).
+    consecutive_errors: u32,
+    pub counters: Counters,
+    /// Milliseconds this server was down, all in all, without the current time.
+    down_millis: Millis,
+    next_check: Option<Millis>,
+    next_agent: Option<Millis>,
+}
+
+/// What statistics count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// `chkfail`: failed checks while the server was up.
+    pub failed_checks: u64,
+    /// `chkdown`: from up to down.
+    pub down_transitions: u64,
+    /// `hanafail`: times `on-error` acted.
+    pub failed_observations: u64,
+}
+
+impl Health {
+    /// A server at the start of the process: up, if nobody disabled it, and not warming up.
+    pub fn new(settings: Settings, now: Millis) -> Self {
+        let check = &settings.check;
+        let mut health = Self {
+            check: Counter::new(check.enabled, check.rise, check.fall),
+            agent: Counter::new(check.agent.enabled, 1, 1),
+            oper: Oper::Running,
+            admin: Admin::READY,
+            tracked: None,
+            weight: settings.weight,
+            effective: 0,
+            last_change: now,
+            consecutive_errors: 0,
+            counters: Counters::default(),
+            down_millis: 0,
+            next_check: None,
+            next_agent: None,
+            settings,
+        };
+        if health.settings.disabled {
+            health.admin = Admin::FORCED_MAINT | Admin::CONFIG_MAINT;
+            health.oper = Oper::Stopped;
+            health.check.health = 0;
+            health.check.paused = true;
+            health.agent.paused = true;
+        }
+        health.recompute_weight(now);
+        health
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What balancing may know.
+    pub fn verdict(&self) -> Verdict {
+        Verdict { oper: self.oper, admin: self.admin, effective_weight: self.effective }
+    }
+
+    pub fn oper(&self) -> Oper {
+        self.oper
+    }
+
+    pub fn admin(&self) -> Admin {
+        self.admin
+    }
+
+    pub fn weight(&self) -> Weight {
+        self.weight
+    }
+
+    pub fn last_change(&self) -> Millis {
+        self.last_change
+    }
+
+    /// Gone of its slow start, in percent, while it lasts.
+    pub fn warmth(&self, now: Millis) -> Option<u32> {
+        self.weight.warmth(self.oper, self.last_change, now)
+    }
+
+    pub fn counter(&self, which: Which) -> &Counter {
+        match which {
+            Which::Health => &self.check,
+            Which::Agent => &self.agent,
+        }
+    }
+
+    fn counter_mut(&mut self, which: Which) -> &mut Counter {
+        match which {
+            Which::Health => &mut self.check,
+            Which::Agent => &mut self.agent,
+        }
+    }
+
+    fn recompute_weight(&mut self, now: Millis) {
+        if self.oper == Oper::Starting && self.weight.warmth(self.oper, self.last_change, now).is_none() {
+            self.oper = Oper::Running;
+        }
+        self.effective = self.weight.effective(self.oper, self.last_change, now);
+    }
+
+    /// Moves to another state, and keeps the account of time.
+    fn move_to(&mut self, now: Millis, oper: Oper) {
+        if self.oper == Oper::Stopped {
+            self.down_millis += now.saturating_sub(self.last_change);
+        }
+        self.oper = oper;
+        self.last_change = now;
+        self.recompute_weight(now);
+    }
+
+    /// The state a server comes up in.
+    fn rising(&self) -> Oper {
+        if self.weight.slowstart > 0 { Oper::Starting } else { Oper::Running }
+    }
+}

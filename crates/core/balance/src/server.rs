@@ -1,1 +1,0 @@
-//! A server's administrative state, weight and limits, and what follows for balancing.
