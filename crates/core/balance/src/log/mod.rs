@@ -2,6 +2,7 @@
 
 pub mod record;
 pub mod syslog;
+mod target;
 
 pub use record::{Cause, CookieRequest, CookieResponse, Phase, Record, Termination};
 pub use syslog::{Facility, Framing, Header, Level};

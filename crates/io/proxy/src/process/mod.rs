@@ -1,0 +1,3 @@
+//! The process: command line, daemon, limits, rights, signals, reload.
+
+pub mod fds;
