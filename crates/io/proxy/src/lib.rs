@@ -1,4 +1,28 @@
 //! The balancer at work: sockets, timers and threads for what `balance` decides.
+//!
+//! A worker is a thread with a runtime of its own; sessions belong to one worker. Configuration, servers and counters
+//! are shared. Checks, the statistics socket, signals and logs have a thread for themselves.
 
+mod apply;
+pub mod backend;
+pub mod counters;
+pub mod dispatch;
+pub mod engine;
+pub mod frontend;
+pub mod l4;
+mod limits;
+pub mod listener;
+pub mod live;
 pub mod logs;
+pub mod pipes;
 pub mod process;
+pub mod queue;
+pub mod server;
+pub mod session;
+pub mod sockets;
+pub mod stream;
+pub mod text;
+pub mod wheel;
+pub mod worker;
+
+pub use engine::{Engine, StartError};

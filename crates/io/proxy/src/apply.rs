@@ -1,0 +1,179 @@
+//! From a configuration to what runs: first everything that can fail, then the change, which cannot.
+
+use crate::backend::Backend;
+use crate::engine::{Engine, Running, StartError};
+use crate::frontend::{Frontend, FrontendState};
+use crate::listener::{Accepting, Listening};
+use crate::server::{self, Server};
+use balance::config::model::{Bind, Config, Listen, Proxy};
+use balance::pick::{Algorithm, HashType};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A configuration ready to be put in force.
+pub struct Plan {
+    config: Arc<Config>,
+    /// By frontend and address: sockets that were not open before.
+    opened: HashMap<(String, Listen), Arc<Listening>>,
+    balance: HashMap<String, (Algorithm, HashType)>,
+}
+
+/// Opens what is new and reads what could be wrong.
+pub fn plan(engine: &Arc<Engine>, config: Arc<Config>) -> Result<Plan, StartError> {
+    let mut wrong = Vec::new();
+    let mut balance = HashMap::new();
+    let mut opened = HashMap::new();
+    for proxy in config.proxies.iter().filter(|proxy| !proxy.disabled) {
+        match read_balance(proxy) {
+            Ok(read) => _ = balance.insert(proxy.name.clone(), read),
+            Err(error) => wrong.push(error),
+        }
+        for (bind, listen) in listens(proxy) {
+            if find_listening(engine, &proxy.name, listen).is_some() {
+                continue;
+            }
+            match Listening::open(listen.clone(), bind.clone(), proxy.limits.backlog, engine.worker_count()) {
+                Ok(listening) => _ = opened.insert((proxy.name.clone(), listen.clone()), Arc::new(listening)),
+                Err(error) => wrong.push(cannot_bind(proxy, listen, &error)),
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(Plan { config, opened, balance }) } else { Err(StartError(wrong)) }
+}
+
+fn cannot_bind(proxy: &Proxy, listen: &Listen, error: &std::io::Error) -> String {
+    let kind = match proxy.capability {
+        balance::config::model::Capability::Frontend => "frontend",
+        _ => "proxy",
+    };
+    let reason = crate::text::reason(error);
+    format!("Starting {kind} {}: cannot bind socket ({reason}) [{}]", proxy.name, crate::text::listen(listen))
+}
+
+fn read_balance(proxy: &Proxy) -> Result<(Algorithm, HashType), String> {
+    let words =
+        |line: &Option<balance::config::model::Line>| line.as_ref().map_or(Vec::new(), |line| line.words[1..].to_vec());
+    let algorithm = Algorithm::parse(&words(&proxy.balance))?;
+    let hash = HashType::parse(&words(&proxy.hash_type))?;
+    Ok((algorithm, hash))
+}
+
+fn listens(proxy: &Proxy) -> impl Iterator<Item = (Arc<Bind>, &Listen)> {
+    proxy.binds.iter().flat_map(|bind| {
+        let shared = Arc::new(bind.clone());
+        bind.listen.iter().map(move |listen| (shared.clone(), listen))
+    })
+}
+
+fn find_listening(engine: &Engine, frontend: &str, listen: &Listen) -> Option<Arc<Listening>> {
+    let running = engine.running();
+    let listeners = running.frontend(frontend)?.listeners.lock().ok()?.clone();
+    listeners.into_iter().find(|old| old.listen == *listen && old.accepting() != Accepting::Ended)
+}
+
+impl Plan {
+    /// Makes it so. Returns the listeners that workers have to be told of.
+    pub fn carry_out(self, engine: &Arc<Engine>) -> Vec<(Arc<Frontend>, Arc<Listening>)> {
+        let before = engine.running();
+        let active = || self.config.proxies.iter().filter(|proxy| !proxy.disabled);
+        let backends: Vec<_> = active()
+            .filter(|proxy| proxy.capability.backend())
+            .map(|proxy| self.backend(before.backend(&proxy.name), proxy))
+            .collect();
+        let frontends: Vec<_> = active()
+            .filter(|proxy| proxy.capability.frontend())
+            .map(|proxy| frontend(before.frontend(&proxy.name), proxy))
+            .collect();
+        let running = Running::new(self.config.clone(), frontends, backends);
+        let mut added = Vec::new();
+        for frontend in &running.frontends {
+            let config = frontend.config.load_full();
+            let default = config.default_backend.as_ref().map(|name| name.as_str());
+            let own = config.capability.backend().then_some(config.name.as_str());
+            frontend.default_backend.store(default.or(own).and_then(|name| running.backend(name)).cloned());
+            added.extend(self.listen(frontend, &config).into_iter().map(|listening| (frontend.clone(), listening)));
+        }
+        set_fullconn(&running, engine.maxconn.load(Relaxed));
+        engine.replace(running);
+        let kept = engine.running();
+        for gone in before.frontends.iter().filter(|old| kept.frontend(&old.name).is_none()) {
+            gone.stop();
+        }
+        added
+    }
+
+    fn backend(&self, old: Option<&Arc<Backend>>, proxy: &Arc<Proxy>) -> Arc<Backend> {
+        let (algorithm, hash) = self.balance.get(&proxy.name).cloned().unwrap_or_default();
+        let servers = proxy.servers.iter().enumerate().map(|(index, config)| {
+            let same = old.and_then(|old| old.server(&config.name));
+            match same {
+                Some(server) => {
+                    server.reconfigure(config.clone());
+                    server
+                }
+                None => Arc::new(Server::new(&proxy.name, index, config.clone(), server::resolve(&config.host))),
+            }
+        });
+        let servers: Vec<_> = servers.collect();
+        match old {
+            Some(backend) => {
+                backend.reconfigure(proxy.clone(), servers, algorithm, &hash);
+                backend.clone()
+            }
+            None => Arc::new(Backend::new(proxy.clone(), servers, algorithm, &hash)),
+        }
+    }
+
+    /// Gives a frontend its listeners: those it had, those that were opened; the others end.
+    fn listen(&self, frontend: &Frontend, config: &Proxy) -> Vec<Arc<Listening>> {
+        let mut listeners = frontend.listeners.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut added = Vec::new();
+        let mut wanted = Vec::new();
+        for (bind, listen) in listens(config) {
+            let same = listeners.iter().find(|old| old.listen == *listen && old.accepting() != Accepting::Ended);
+            if let Some(old) = same {
+                old.bind.store(bind);
+                wanted.push(old.clone());
+            } else if let Some(new) = self.opened.get(&(frontend.name.clone(), listen.clone())) {
+                wanted.push(new.clone());
+                added.push(new.clone());
+            }
+        }
+        for old in listeners.iter().filter(|old| !wanted.iter().any(|listening| Arc::ptr_eq(old, listening))) {
+            old.set_accepting(Accepting::Ended);
+        }
+        *listeners = wanted;
+        added
+    }
+}
+
+fn frontend(old: Option<&Arc<Frontend>>, proxy: &Arc<Proxy>) -> Arc<Frontend> {
+    let Some(frontend) = old.filter(|old| old.state() != FrontendState::Stopped) else {
+        return Arc::new(Frontend::new(proxy.clone()));
+    };
+    if frontend.config.load().limits.maxconn != proxy.limits.maxconn {
+        frontend.maxconn.store(proxy.limits.maxconn.unwrap_or(0), Relaxed);
+    }
+    frontend.config.store(proxy.clone());
+    frontend.clone()
+}
+
+/// Without `fullconn`: a tenth of what the frontends that lead to a backend may bring (manual section 4.2).
+fn set_fullconn(running: &Running, process: u32) {
+    for backend in &running.backends {
+        let config = backend.config.load();
+        let brought = running.frontends.iter().filter(|frontend| leads_to(frontend, backend)).map(|frontend| {
+            let limit = frontend.maxconn.load(Relaxed);
+            u64::from(if limit == 0 { process } else { limit })
+        });
+        let fullconn = config.limits.fullconn.map_or_else(|| brought.sum::<u64>().div_ceil(10), u64::from);
+        backend.fullconn.set(fullconn);
+    }
+}
+
+fn leads_to(frontend: &Frontend, backend: &Backend) -> bool {
+    let config = frontend.config.load();
+    let by_rule = config.use_backend.iter().any(|line| line.words.get(1) == Some(&backend.name));
+    by_rule || frontend.default_backend.load().as_ref().is_some_and(|default| default.name == backend.name)
+}

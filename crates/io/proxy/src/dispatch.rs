@@ -1,0 +1,316 @@
+//! From a backend to a connection with one of its servers: choose, wait, connect, try again elsewhere.
+//!
+//! The order of attempts is HAProxy's: a server chosen without persistence is left at once if `option redispatch` is
+//! set; else the same server is tried again after a pause, up to `retries` times.
+
+use crate::backend::{Backend, Choice};
+use crate::live::{Live, Phase, Signal};
+use crate::queue::{Outcome, Waiter};
+use crate::server::{Server, Target};
+use crate::sockets::{self, Dial};
+use crate::stream::Stream;
+use crate::wheel::{Ms, NEVER};
+use crate::worker::Worker;
+use balance::pick::{Algorithm, Seed};
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two attempts at the same server, at most (manual section 4.2, "retries").
+const TURN_AROUND: Ms = 1000;
+
+/// What a session wants of a backend.
+pub struct Wanted<'a> {
+    /// By persistence: cookie, stick table, `use-server`.
+    pub server: Option<Arc<Server>>,
+    /// Even if it is down (`force-persist`, `option persist`).
+    pub force: bool,
+    /// For hashing algorithms.
+    pub key: Option<&'a [u8]>,
+    pub source: Option<IpAddr>,
+    /// The port the client came to.
+    pub port: Option<u16>,
+}
+
+/// A place at a server, given back when dropped.
+pub struct Place {
+    pub backend: Arc<Backend>,
+    pub server: Arc<Server>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.backend.release(&self.server);
+    }
+}
+
+/// How the attempts went: for logs and counters.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tries {
+    /// Failed attempts that were followed by another one.
+    pub retries: u32,
+    pub redispatched: bool,
+    /// When a place was got; when the connection stood. Engine's time.
+    pub assigned: Option<Ms>,
+    pub connected: Option<Ms>,
+    /// Sessions before it in the queues when it came.
+    pub server_queue: u32,
+    pub backend_queue: u32,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum Failure {
+    /// No server is usable.
+    NoServer,
+    /// It waited in a queue for too long.
+    QueueTimeout,
+    /// The queue was full already (`maxqueue`).
+    QueueFull,
+    /// The last attempt was refused or broke.
+    Refused(io::Error),
+    /// The last attempt took too long.
+    ConnectTimeout,
+    Signal(Signal),
+}
+
+/// How one attempt ended.
+enum Attempt {
+    Connected(Stream),
+    Failed(Failure),
+}
+
+/// A session on its way to a server.
+pub struct Dispatch<'a> {
+    pub worker: &'a Worker,
+    pub live: &'a Live,
+    pub backend: &'a Arc<Backend>,
+    pub tries: Tries,
+    started: Ms,
+}
+
+impl<'a> Dispatch<'a> {
+    pub fn new(worker: &'a Worker, live: &'a Live, backend: &'a Arc<Backend>) -> Self {
+        Self { worker, live, backend, tries: Tries::default(), started: worker.now() }
+    }
+
+    /// Gets a place at a server without connecting to it; what has a connection there already needs no more.
+    ///
+    /// # Errors
+    /// [`Failure`], none of a connection.
+    pub async fn place(&mut self, wanted: &Wanted<'_>, avoid: Option<usize>) -> Result<Place, Failure> {
+        let mut wish = wanted.server.clone().filter(|server| wanted.force || server.is_usable());
+        loop {
+            let choice = match &wish {
+                Some(server) => self.backend.choose_this(server, self.worker.now()),
+                None => self.backend.choose(self.seed(wanted), avoid, self.worker.now()),
+            };
+            match choice {
+                Choice::Server(server) => return Ok(self.placed(server)),
+                Choice::None => return Err(Failure::NoServer),
+                Choice::QueueFull(_) if wish.is_some() && self.backend.config.load().options.redispatch.is_some() => {
+                    wish = None;
+                }
+                Choice::QueueFull(_) => return Err(Failure::QueueFull),
+                Choice::Wait(waiter) => match self.wait(waiter).await? {
+                    Some(place) => return Ok(place),
+                    None => wish = None,
+                },
+            }
+        }
+    }
+
+    /// Gets a connection to a server.
+    ///
+    /// # Errors
+    /// [`Failure`] of the last attempt.
+    pub async fn connect(&mut self, wanted: &Wanted<'_>) -> Result<(Stream, Place), Failure> {
+        let mut place = self.place(wanted, None).await?;
+        let by_persistence = wanted.server.as_ref().is_some_and(|server| Arc::ptr_eq(server, &place.server));
+        loop {
+            let failure = match self.attempt(&place, wanted).await {
+                Attempt::Connected(stream) => {
+                    self.tries.connected = Some(self.worker.now());
+                    return Ok((stream, place));
+                }
+                Attempt::Failed(failure @ Failure::Signal(_)) => return Err(failure),
+                Attempt::Failed(failure) => failure,
+            };
+            if self.tries.retries >= self.backend.config.load().retries {
+                self.count_failure(&place.server);
+                return Err(failure);
+            }
+            self.tries.retries += 1;
+            if self.goes_elsewhere(&place.server, by_persistence && !self.tries.redispatched, wanted.force) {
+                self.count_redispatch(&place.server);
+                let avoid = place.server.index();
+                drop(place);
+                place = self.place(&Wanted { server: None, force: false, ..*wanted }, Some(avoid)).await?;
+            } else {
+                self.backend.counters.retries.inc();
+                place.server.counters.retries.inc();
+                if matches!(failure, Failure::Refused(_)) {
+                    self.turn_around().await?;
+                }
+            }
+        }
+    }
+
+    fn seed<'s>(&self, wanted: &Wanted<'s>) -> Seed<'s> {
+        let random = match **self.backend.algorithm.load() {
+            Algorithm::Random { .. } => rand::random(),
+            _ => 0,
+        };
+        Seed { key: wanted.key, source: wanted.source, random }
+    }
+
+    fn placed(&mut self, server: Arc<Server>) -> Place {
+        self.tries.assigned = Some(self.worker.now());
+        *self.live.server.borrow_mut() = Some(server.clone());
+        Place { backend: self.backend.clone(), server }
+    }
+
+    /// Waits in the queue. None: the server wanted is gone, so another one is to be chosen.
+    async fn wait(&mut self, waiter: Arc<Waiter>) -> Result<Option<Place>, Failure> {
+        match waiter.wants() {
+            Some(_) => self.tries.server_queue = waiter.position,
+            None => self.tries.backend_queue = waiter.position,
+        }
+        self.live.phase.set(Phase::Queue);
+        let timeouts = self.backend.config.load().timeouts;
+        let limit = self.after(timeouts.queue.or(timeouts.connect));
+        let mut waiting = Waiting { backend: self.backend, waiter: &waiter, left: false };
+        let outcome = self.live.until(self.worker, limit, waiter.wait()).await;
+        let given = waiting.leave();
+        match (outcome, given) {
+            (Ok(Outcome::Again), _) => Ok(None),
+            (_, Some(server)) => {
+                server.counters.sessions_total.inc();
+                server.counters.balanced.inc();
+                self.backend.counters.balanced.inc();
+                server.counters.session_rate.count(self.worker.now());
+                server.counters.last_session_ms.set(self.worker.now());
+                Ok(Some(self.placed(server)))
+            }
+            (Err(Signal::Expired), None) => Err(Failure::QueueTimeout),
+            (Err(signal), None) => Err(Failure::Signal(signal)),
+            (Ok(Outcome::Server(_)), None) => unreachable!("an assigned place is taken once, here"),
+        }
+    }
+
+    async fn attempt(&mut self, place: &Place, wanted: &Wanted<'_>) -> Attempt {
+        self.live.phase.set(Phase::Connect);
+        let Some(target) = place.server.target(wanted.port) else {
+            return Attempt::Failed(Failure::Refused(io::ErrorKind::AddrNotAvailable.into()));
+        };
+        let limit = self.after(self.backend.config.load().timeouts.connect);
+        match self.live.until(self.worker, limit, self.dial(&place.server, &target)).await {
+            Ok(Ok(stream)) => {
+                place.server.counters.connects.inc();
+                self.backend.counters.connects.inc();
+                Attempt::Connected(stream)
+            }
+            Ok(Err(error)) => Attempt::Failed(Failure::Refused(error)),
+            Err(Signal::Expired) => Attempt::Failed(Failure::ConnectTimeout),
+            Err(signal) => Attempt::Failed(Failure::Signal(signal)),
+        }
+    }
+
+    async fn dial(&self, server: &Server, target: &Target) -> io::Result<Stream> {
+        let (config, backend) = (server.config.load(), self.backend.config.load());
+        let dial = Dial {
+            source: config.source.as_ref().or(backend.source.as_ref()),
+            keepalive: None,
+            user_timeout: config.tcp_user_timeout,
+        };
+        sockets::connect(target, &dial).await
+    }
+
+    /// Whether the next attempt is made at another server (HAProxy's rules of `option redispatch`).
+    fn goes_elsewhere(&self, server: &Server, by_persistence: bool, force: bool) -> bool {
+        let config = self.backend.config.load();
+        let Some(interval) = config.options.redispatch else { return false };
+        if force {
+            return false;
+        }
+        let tries = i64::from(self.tries.retries);
+        let due = match i64::from(interval) {
+            every if every > 0 => tries % every == 0,
+            last if last < 0 => {
+                let period = i64::from(config.retries) + 1 + last;
+                period > 0 && tries % period == 0
+            }
+            _ => false,
+        };
+        // What HAProxy calls the round robin kind; `leastconn` and `first` are of another.
+        let algorithm = self.backend.algorithm.load();
+        let in_turn = matches!(**algorithm, Algorithm::RoundRobin | Algorithm::StaticRr | Algorithm::Random { .. });
+        due || !server.is_usable() || (!by_persistence && in_turn && self.backend.usable_servers() > 1)
+    }
+
+    fn count_redispatch(&mut self, server: &Server) {
+        self.tries.redispatched = true;
+        self.backend.counters.redispatches.inc();
+        server.counters.redispatches.inc();
+    }
+
+    fn count_failure(&self, server: &Server) {
+        self.backend.counters.failed_connections.inc();
+        server.counters.failed_connections.inc();
+    }
+
+    /// A server that refused is given a moment before it is asked again.
+    async fn turn_around(&self) -> Result<(), Failure> {
+        let connect = millis(self.backend.config.load().timeouts.connect);
+        let limit = self.worker.now() + TURN_AROUND.min(connect);
+        match self.live.until(self.worker, limit, std::future::pending::<()>()).await {
+            Err(Signal::Expired) => Ok(()),
+            Err(signal) => Err(Failure::Signal(signal)),
+            Ok(()) => unreachable!("it waits for nothing but the time"),
+        }
+    }
+
+    fn after(&self, timeout: Option<Duration>) -> Ms {
+        self.worker.now().saturating_add(millis(timeout))
+    }
+
+    /// Milliseconds in queues, and then to connect; -1 where that was not reached.
+    pub fn times(&self) -> (i64, i64) {
+        let assigned = self.tries.assigned.map_or(-1, |time| (time - self.started) as i64);
+        let connected = match (self.tries.assigned, self.tries.connected) {
+            (Some(assigned), Some(connected)) => (connected - assigned) as i64,
+            _ => -1,
+        };
+        (assigned, connected)
+    }
+}
+
+/// Leaves the queue, however the wait ends.
+struct Waiting<'a> {
+    backend: &'a Arc<Backend>,
+    waiter: &'a Arc<Waiter>,
+    left: bool,
+}
+
+impl Waiting<'_> {
+    fn leave(&mut self) -> Option<Arc<Server>> {
+        self.left = true;
+        self.backend.queue.leave(self.waiter, &self.backend.counters)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.left
+            && let Some(server) = self.leave()
+        {
+            self.backend.release(&server);
+        }
+    }
+}
+
+/// A timeout in milliseconds; [`NEVER`] where there is none.
+pub fn millis(timeout: Option<Duration>) -> Ms {
+    timeout.map_or(NEVER, |timeout| timeout.as_millis() as Ms)
+}

@@ -1,0 +1,5 @@
+//! Sessions of tcp mode, and the tunnels that HTTP connections may become.
+
+pub mod direction;
+pub mod relay;
+pub mod session;

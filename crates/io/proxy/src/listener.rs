@@ -1,0 +1,187 @@
+//! Listeners: an address of a `bind` line, its sockets, and the loops that accept from them.
+
+use crate::counters::Counters;
+use crate::frontend::Frontend;
+use crate::stream::Stream;
+use crate::worker::Worker;
+use crate::{session, sockets};
+use balance::config::model::{Bind, Listen};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+/// Connections accepted in a row before others get their turn.
+const TURN: usize = 64;
+
+/// After an error such as "too many open files": what is missing needs time to come back.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether a listener accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepting {
+    Yes,
+    /// The kernel goes on taking connections in, up to the backlog.
+    Paused,
+    /// Sockets are closed.
+    Ended,
+}
+
+/// One address of a `bind` line.
+pub struct Listening {
+    pub listen: Listen,
+    pub bind: arc_swap::ArcSwap<Bind>,
+    /// One for each worker, or one for all. Kept so that a successor of this process can take them over.
+    pub sockets: Vec<OwnedFd>,
+    pub counters: Counters,
+    accepting: watch::Sender<Accepting>,
+}
+
+impl Listening {
+    /// Opens the sockets.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn open(listen: Listen, bind: Arc<Bind>, backlog: Option<u32>, workers: usize) -> io::Result<Self> {
+        let sockets = sockets::listen(&listen, &bind, backlog, workers)?;
+        Ok(Self::with(listen, bind, sockets))
+    }
+
+    /// With sockets that another process opened.
+    pub fn with(listen: Listen, bind: Arc<Bind>, sockets: Vec<OwnedFd>) -> Self {
+        let accepting = watch::Sender::new(Accepting::Yes);
+        Self { listen, bind: arc_swap::ArcSwap::new(bind), sockets, counters: Counters::default(), accepting }
+    }
+
+    pub fn accepting(&self) -> Accepting {
+        *self.accepting.borrow()
+    }
+
+    pub fn set_accepting(&self, accepting: Accepting) {
+        self.accepting.send_if_modified(|now| {
+            let changed = *now != accepting && *now != Accepting::Ended;
+            if changed {
+                *now = accepting;
+            }
+            changed
+        });
+    }
+
+    /// Has a worker accept from it. Sockets are dealt out in turn; a worker without one of its own shares.
+    ///
+    /// # Errors
+    /// The system's, where it has no descriptor left.
+    pub fn serve_on(self: &Arc<Self>, worker: &Rc<Worker>, frontend: &Arc<Frontend>) -> io::Result<()> {
+        let count = self.sockets.len();
+        let own: Vec<_> = match count > worker.engine.worker_count() {
+            true => self.sockets.iter().skip(worker.id).step_by(worker.engine.worker_count()).collect(),
+            false => vec![&self.sockets[worker.id % count]],
+        };
+        for socket in own {
+            let door = Door::open(&self.listen, socket.try_clone()?)?;
+            let accepting = self.accepting.subscribe();
+            let (worker, frontend, listening) = (worker.clone(), frontend.clone(), self.clone());
+            tokio::task::spawn_local(accept(worker, frontend, listening, door, accepting));
+        }
+        Ok(())
+    }
+}
+
+/// A listening socket in a worker's runtime.
+enum Door {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Door {
+    fn open(listen: &Listen, socket: OwnedFd) -> io::Result<Self> {
+        let is_unix = match listen {
+            Listen::Ip(_) => false,
+            Listen::Unix(_) | Listen::Abstract(_) => true,
+            Listen::Fd(_) => socket2::SockRef::from(&socket).domain()? == socket2::Domain::UNIX,
+        };
+        match is_unix {
+            true => Ok(Self::Unix(UnixListener::from_std(socket.into())?)),
+            false => Ok(Self::Tcp(TcpListener::from_std(socket.into())?)),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Stream::Tcp(stream), Some(peer)))
+            }
+            Self::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
+        }
+    }
+}
+
+async fn accept(
+    worker: Rc<Worker>,
+    frontend: Arc<Frontend>,
+    listening: Arc<Listening>,
+    door: Door,
+    mut accepting: watch::Receiver<Accepting>,
+) {
+    let mut in_a_row = 0;
+    loop {
+        let now = *accepting.borrow_and_update();
+        match now {
+            Accepting::Ended => return,
+            Accepting::Paused => {
+                if accepting.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            Accepting::Yes => {}
+        }
+        wait_for_room(&worker, &frontend, &listening).await;
+        let accepted = tokio::select! {
+            biased;
+            // An error means that the listener is gone, which the next turn sees.
+            _ = accepting.changed() => continue,
+            accepted = door.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => session::begin(&worker, &frontend, &listening, stream, peer),
+            Err(error) if is_of_the_peer(&error) => {}
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+        in_a_row = (in_a_row + 1) % TURN;
+        if in_a_row == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Waits until the limits of listener, frontend and process allow one more.
+async fn wait_for_room(worker: &Worker, frontend: &Frontend, listening: &Listening) {
+    let engine = &worker.engine;
+    loop {
+        let mut freed = pin!(frontend.room.notified());
+        let mut freed_anywhere = pin!(engine.room.notified());
+        freed.as_mut().enable();
+        freed_anywhere.as_mut().enable();
+        let limit = listening.bind.load().maxconn.map_or(u64::MAX, u64::from);
+        let has_room = frontend.has_room() && engine.has_room() && listening.counters.sessions.get() < limit;
+        if !has_room {
+            tokio::select! { () = freed => {}, () = freed_anywhere => {} }
+            continue;
+        }
+        let Some(wait) = engine.rate_wait(frontend) else { return };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// The connection ended before it was accepted: nothing is wrong with us.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}

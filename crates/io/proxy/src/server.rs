@@ -1,0 +1,187 @@
+//! A server of a backend: where it is, how it stands, what it does now.
+
+use crate::counters::Counters;
+use crate::wheel::Ms;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use balance::config::model::{self, Port, ServerHost};
+use balance::pick::{Candidate, Load};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+
+/// Where a connection goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    Ip(SocketAddr),
+    Unix(PathBuf),
+    Abstract(String),
+}
+
+/// What follows for balancing from health and administration. Read for each connection, so it is atomics; whoever
+/// decides it (checks, agent, stats socket) writes all of it and then calls [`crate::backend::Backend::refresh`].
+#[derive(Debug, Default)]
+pub struct Standing {
+    usable: AtomicBool,
+    /// In sixteenths of a weight.
+    eweight: AtomicU32,
+    /// 0 is no limit.
+    maxconn: AtomicU32,
+}
+
+pub struct Server {
+    pub id: u32,
+    pub name: String,
+    /// Name of its backend.
+    pub backend: String,
+    /// Place in the backend's list now.
+    pub(crate) index: AtomicUsize,
+    /// As the file says, or `add server`.
+    pub config: ArcSwap<model::Server>,
+    /// None while its name has no address.
+    address: ArcSwapOption<IpAddr>,
+    port: ArcSwap<Port>,
+    pub counters: Counters,
+    pub standing: Standing,
+    /// Engine's time of the last change between usable and not.
+    pub last_change: crate::counters::Counter,
+}
+
+impl Server {
+    pub fn new(backend: &str, index: usize, config: Arc<model::Server>, address: Option<IpAddr>) -> Self {
+        let server = Self {
+            id: config.id,
+            name: config.name.clone(),
+            backend: backend.to_owned(),
+            index: AtomicUsize::new(index),
+            address: ArcSwapOption::new(address.map(Arc::new)),
+            port: ArcSwap::from_pointee(config.port),
+            counters: Counters::default(),
+            standing: Standing::default(),
+            last_change: Default::default(),
+            config: ArcSwap::new(config.clone()),
+        };
+        server.stand(!config.disabled, config.weight * 16, config.maxconn);
+        server
+    }
+
+    /// Takes in another `server` line of the same name. What the stats socket changed stays, unless the line says
+    /// otherwise than the one before.
+    pub fn reconfigure(&self, config: Arc<model::Server>) {
+        let before = self.config.load_full();
+        if before.host != config.host {
+            self.set_address(resolve(&config.host));
+        }
+        if before.port != config.port {
+            self.set_port(config.port);
+        }
+        if before.weight != config.weight {
+            self.standing.eweight.store(config.weight * 16, Relaxed);
+        }
+        if before.maxconn != config.maxconn {
+            self.standing.maxconn.store(config.maxconn, Relaxed);
+        }
+        self.config.store(config);
+    }
+
+    pub fn index(&self) -> usize {
+        self.index.load(Relaxed)
+    }
+
+    /// `backend/server`.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.backend, self.name)
+    }
+
+    /// Sets how it stands; takes effect with [`crate::backend::Backend::refresh`].
+    pub fn stand(&self, usable: bool, eweight: u32, maxconn: u32) {
+        self.standing.usable.store(usable, Relaxed);
+        self.standing.eweight.store(eweight, Relaxed);
+        self.standing.maxconn.store(maxconn, Relaxed);
+    }
+
+    /// Whether it may get new connections: up, not in maintenance, not draining.
+    pub fn is_usable(&self) -> bool {
+        self.standing.usable.load(Relaxed)
+    }
+
+    /// Effective weight, in sixteenths.
+    pub fn eweight(&self) -> u32 {
+        self.standing.eweight.load(Relaxed)
+    }
+
+    /// Connections at once; 0 is no limit.
+    pub fn maxconn(&self) -> u32 {
+        self.standing.maxconn.load(Relaxed)
+    }
+
+    /// Connections it serves.
+    pub fn served(&self) -> u32 {
+        self.counters.sessions.get() as u32
+    }
+
+    pub fn load(&self, maxconn: u32) -> Load {
+        Load { served: self.served(), queued: self.counters.queued.get() as u32, maxconn }
+    }
+
+    pub fn candidate(&self) -> Candidate {
+        let config = self.config.load();
+        Candidate {
+            index: self.index(),
+            id: self.id,
+            weight: config.weight,
+            eweight: self.eweight(),
+            backup: config.backup,
+            usable: self.is_usable(),
+        }
+    }
+
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address.load().as_deref().copied()
+    }
+
+    pub fn port(&self) -> Port {
+        **self.port.load()
+    }
+
+    pub fn set_address(&self, address: Option<IpAddr>) {
+        self.address.store(address.map(Arc::new));
+    }
+
+    pub fn set_port(&self, port: Port) {
+        self.port.store(Arc::new(port));
+    }
+
+    /// Where a connection goes; None while there is no address. `came_to` is the port that the client connected to.
+    pub fn target(&self, came_to: Option<u16>) -> Option<Target> {
+        match &self.config.load().host {
+            ServerHost::Unix(path) => return Some(Target::Unix(path.clone())),
+            ServerHost::Abstract(name) => return Some(Target::Abstract(name.clone())),
+            ServerHost::Ip(_) | ServerHost::Name(_) | ServerHost::Fd(_) => {}
+        }
+        let port = match self.port() {
+            Port::Fixed(port) => port,
+            Port::Client(offset) => u16::try_from(i32::from(came_to?) + offset).ok()?,
+        };
+        Some(Target::Ip(SocketAddr::new(self.address()?, port)))
+    }
+
+    /// Counts a connection that was given to it.
+    pub(crate) fn enter(&self, now: Ms) {
+        self.counters.sessions.enter();
+        self.counters.sessions_total.inc();
+        self.counters.balanced.inc();
+        self.counters.session_rate.count(now);
+        self.counters.last_session_ms.set(now.max(1));
+    }
+}
+
+/// The address a name has now: what `init-addr libc` means.
+pub fn resolve(host: &ServerHost) -> Option<IpAddr> {
+    use std::net::ToSocketAddrs;
+    match host {
+        ServerHost::Ip(address) => Some(*address),
+        ServerHost::Name(name) => (name.as_str(), 0).to_socket_addrs().ok()?.next().map(|address| address.ip()),
+        _ => None,
+    }
+}

@@ -1,0 +1,173 @@
+//! Sockets as `bind` and `server` lines want them.
+
+use crate::server::Target;
+use crate::stream::Stream;
+use balance::config::model::{Bind, Listen, Source, UnixOwner};
+use nix::unistd::{Gid, Group, Uid, User, chown};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+use tokio::net::{TcpSocket, UnixStream};
+
+/// Connections the kernel holds for us until we accept them, where nothing else is said. The kernel takes less if
+/// `net.core.somaxconn` is lower.
+const BACKLOG: u32 = 4096;
+
+/// Opens sockets for an address: one for each worker where the kernel can share a port among sockets, else one.
+///
+/// # Errors
+/// The system's, of whatever step failed.
+pub fn listen(listen: &Listen, bind: &Bind, backlog: Option<u32>, workers: usize) -> io::Result<Vec<OwnedFd>> {
+    let backlog = bind.backlog.or(backlog).unwrap_or(BACKLOG).min(i32::MAX as u32) as i32;
+    match listen {
+        Listen::Ip(address) => (0..workers).map(|_| listen_tcp(*address, bind, backlog)).collect(),
+        Listen::Unix(path) => Ok(vec![listen_unix_path(path, &bind.owner, backlog)?]),
+        Listen::Abstract(name) => {
+            let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+            socket.bind(&SockAddr::unix(format!("\0{name}"))?)?;
+            socket.listen(backlog)?;
+            Ok(vec![socket.into()])
+        }
+        Listen::Fd(number) => Ok(vec![inherited(*number)?]),
+    }
+}
+
+fn listen_tcp(address: SocketAddr, bind: &Bind, backlog: i32) -> io::Result<OwnedFd> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!bind.v4v6 || bind.v6only)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    if let Some(interface) = &bind.interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    if bind.transparent {
+        match address {
+            SocketAddr::V4(_) => socket.set_ip_transparent_v4(true)?,
+            SocketAddr::V6(_) => return Err(io::Error::other("'transparent' is for IPv4 addresses")),
+        }
+    }
+    if let Some(mss) = bind.mss.and_then(|mss| u32::try_from(mss).ok()) {
+        socket.set_tcp_mss(mss)?;
+    }
+    if bind.tcp_user_timeout.is_some() {
+        socket.set_tcp_user_timeout(bind.tcp_user_timeout)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
+fn listen_unix_path(path: &Path, owner: &UnixOwner, backlog: i32) -> io::Result<OwnedFd> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    // A new socket takes the place of the old one in one step, so that there is always one to connect to.
+    let fresh = path.with_extension(format!("{}.tmp", std::process::id()));
+    _ = std::fs::remove_file(&fresh);
+    socket.bind(&SockAddr::unix(&fresh)?)?;
+    let placed = own(&fresh, owner).and_then(|()| socket.listen(backlog)).and_then(|()| std::fs::rename(&fresh, path));
+    if placed.is_err() {
+        _ = std::fs::remove_file(&fresh);
+    }
+    placed.map(|()| socket.into())
+}
+
+fn own(path: &Path, owner: &UnixOwner) -> io::Result<()> {
+    if let Some(mode) = owner.mode {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
+    let user = owner.user.as_deref().map(|name| {
+        User::from_name(name)?
+            .map(|user| user.uid)
+            .ok_or_else(|| io::Error::other(format!("there is no user '{name}'")))
+    });
+    let group = owner.group.as_deref().map(|name| {
+        let group = Group::from_name(name)?.map(|group| group.gid);
+        group.ok_or_else(|| io::Error::other(format!("there is no group '{name}'")))
+    });
+    let user = user.transpose()?.or(owner.uid.map(Uid::from_raw));
+    let group = group.transpose()?.or(owner.gid.map(Gid::from_raw));
+    if user.is_some() || group.is_some() {
+        chown(path, user, group)?;
+    }
+    Ok(())
+}
+
+/// A copy of a descriptor that this process was started with.
+fn inherited(number: i32) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{number}");
+    if !Path::new(&path).exists() {
+        return Err(io::Error::other(format!("there is no descriptor {number} in this process")));
+    }
+    let process = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty())?;
+    let copy = rustix::process::pidfd_getfd(process, number, rustix::process::PidfdGetfdFlags::empty())?;
+    SockRef::from(&copy).set_nonblocking(true)?;
+    Ok(copy)
+}
+
+/// What a connection to a server starts with.
+#[derive(Debug, Clone, Default)]
+pub struct Dial<'a> {
+    pub source: Option<&'a Source>,
+    pub keepalive: Option<TcpKeepalive>,
+    pub user_timeout: Option<Duration>,
+}
+
+/// Connects; the caller sets the limit in time.
+///
+/// # Errors
+/// The system's: `ECONNREFUSED` and its like.
+pub async fn connect(target: &Target, dial: &Dial<'_>) -> io::Result<Stream> {
+    match target {
+        Target::Ip(address) => {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            socket.set_nodelay(true)?;
+            if let Some(source) = dial.source {
+                bind_source(&socket, source)?;
+            }
+            tune(&socket, dial.keepalive.as_ref(), dial.user_timeout)?;
+            Ok(Stream::Tcp(socket.connect(*address).await?))
+        }
+        Target::Unix(path) => Ok(Stream::Unix(UnixStream::connect(path).await?)),
+        Target::Abstract(name) => Ok(Stream::Unix(UnixStream::connect(format!("\0{name}")).await?)),
+    }
+}
+
+fn bind_source(socket: &TcpSocket, source: &Source) -> io::Result<()> {
+    if let Some(interface) = &source.interface {
+        SockRef::from(socket).bind_device(Some(interface.as_bytes()))?;
+    }
+    if source.address.port() > 0 {
+        socket.set_reuseaddr(true)?;
+    }
+    let mut address = source.address;
+    let mut result = socket.bind(address);
+    while result.is_err() && address.port() < source.last_port {
+        address.set_port(address.port() + 1);
+        result = socket.bind(address);
+    }
+    result
+}
+
+/// Keep-alive probes and the patience with unacknowledged data, on a socket of either side.
+///
+/// # Errors
+/// The system's.
+pub fn tune(socket: &impl AsFd, keepalive: Option<&TcpKeepalive>, user_timeout: Option<Duration>) -> io::Result<()> {
+    if keepalive.is_none() && user_timeout.is_none() {
+        return Ok(());
+    }
+    let socket = socket.as_fd();
+    let socket = SockRef::from(&socket);
+    if let Some(keepalive) = keepalive {
+        socket.set_tcp_keepalive(keepalive)?;
+    }
+    if user_timeout.is_some() {
+        socket.set_tcp_user_timeout(user_timeout)?;
+    }
+    Ok(())
+}
