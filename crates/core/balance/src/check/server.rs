@@ -1,211 +1,87 @@
-//! What a server line says of checks, and its parser.
+//! What a server line says of checks: the parser of those words. Their meaning stands in [`crate::config::model`].
 
-use crate::server::Millis;
+use crate::config::model::{InitAddr, MarkedDown, MarkedUp, MuxProto, Observe, OnError, Server, ServerHost};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
-/// The checks of one server. Defaults: manual, section 5.2.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerCheck {
-    /// `check`
-    pub enabled: bool,
-    pub agent: AgentCheck,
-    /// Milliseconds between two checks, 1.., default 2000; also the timeout where `timeout check` is absent.
-    pub inter: Millis,
-    /// Instead of `inter` while the verdict changes.
-    pub fastinter: Option<Millis>,
-    /// Instead of `inter` while the server is down.
-    pub downinter: Option<Millis>,
-    /// Successes that make a server up, 1.., default 2.
-    pub rise: u32,
-    /// Failures that make a server down, 1.., default 3.
-    pub fall: u32,
-    /// Instead of the server's.
-    pub port: Option<u16>,
-    /// Instead of the server's; the driver resolves it.
-    pub addr: Option<String>,
-    /// `check-ssl` and `no-check-ssl`; absent means as the traffic, unless `port` or `addr` stands there.
-    pub ssl: Option<bool>,
-    pub sni: Option<String>,
-    /// In order of preference; empty means the server's.
-    pub alpn: Vec<String>,
-    /// `check-proto`
-    pub proto: Option<String>,
-    /// `check-send-proxy`; without it as the traffic, unless `port` or `addr` stands there.
-    pub send_proxy: bool,
-    pub via_socks4: bool,
-    pub observe: Observe,
-    /// Errors in a row that make `on_error` act, 1.., default 10.
-    pub error_limit: u32,
-    pub on_error: OnError,
-    /// `on-marked-down shutdown-sessions`
-    pub shutdown_sessions: bool,
-    /// `on-marked-up shutdown-backup-sessions`
-    pub shutdown_backup_sessions: bool,
-    /// Seconds until a server that came back has its full weight, rounded up; 0 is at once.
-    pub slowstart: u64,
-    /// `track [backend/]server`
-    pub track: Option<String>,
-    /// Methods of finding an address at the start; empty means `last,libc`.
-    pub init_addr: Vec<InitAddr>,
-}
-
-/// `agent-check`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgentCheck {
-    pub enabled: bool,
-    pub port: Option<u16>,
-    /// Instead of the server's address.
-    pub addr: Option<String>,
-    /// Milliseconds, default 2000.
-    pub inter: Millis,
-    /// What is sent first.
-    pub send: Vec<u8>,
-}
-
-impl Default for AgentCheck {
-    fn default() -> Self {
-        Self { enabled: false, port: None, addr: None, inter: 2000, send: Vec::new() }
+/// Reads one keyword of a server line with its argument: how many words it took, 0 if it is none of checks.
+pub fn parse_server(words: &[String], server: &mut Server) -> Result<usize, String> {
+    let name = words[0].as_str();
+    if let Some((_, set)) = FLAGS.iter().find(|(flag, _)| *flag == name) {
+        set(server);
+        return Ok(1);
     }
+    let Some((_, set)) = VALUES.iter().find(|(keyword, _)| *keyword == name) else { return Ok(0) };
+    let value = words.get(1).map_or("", String::as_str);
+    let of = server.name.clone();
+    set(server, &Argument { server: &of, name, value })?;
+    Ok(2)
 }
 
-impl Default for ServerCheck {
-    fn default() -> Self {
-        Self {
-            enabled: false,
-            agent: AgentCheck::default(),
-            inter: 2000,
-            fastinter: None,
-            downinter: None,
-            rise: 2,
-            fall: 3,
-            port: None,
-            addr: None,
-            ssl: None,
-            sni: None,
-            alpn: Vec::new(),
-            proto: None,
-            send_proxy: false,
-            via_socks4: false,
-            observe: Observe::None,
-            error_limit: 10,
-            on_error: OnError::FailCheck,
-            shutdown_sessions: false,
-            shutdown_backup_sessions: false,
-            slowstart: 0,
-            track: None,
-            init_addr: Vec::new(),
-        }
+/// What is wrong with them as a whole, after all words were read.
+pub fn server_problem(server: &Server) -> Option<String> {
+    if server.agent.enabled && server.agent.port.is_none() {
+        let name = &server.name;
+        return Some(format!("server {name} does not have agent port. Agent check has been disabled."));
     }
+    let checked = server.checked || server.agent.enabled;
+    (checked && server.track.is_some()).then(|| "unable to enable checks and tracking at the same time!".to_owned())
 }
 
-/// Which traffic counts as a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Observe {
-    #[default]
-    None,
-    Layer4,
-    Layer7,
-}
-
-/// What enough errors in traffic do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnError {
-    FastInter,
-    #[default]
-    FailCheck,
-    SuddenDeath,
-    MarkDown,
-}
-
-/// One way to find a server's address at the start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InitAddr {
-    /// From the state file.
-    Last,
-    /// By the system's resolver.
-    Libc,
-    /// Start without one.
-    None,
-    Ip(std::net::IpAddr),
-}
-
-impl ServerCheck {
-    /// Reads one keyword of a server line with its arguments: how many words it took, 0 if it is not one of checks.
-    /// `server`: the server's name, for texts of errors.
-    pub fn parse(&mut self, server: &str, words: &[String]) -> Result<usize, String> {
-        let name = words[0].as_str();
-        if let Some((_, set)) = FLAGS.iter().find(|(flag, _)| *flag == name) {
-            set(self);
-            return Ok(1);
-        }
-        let Some((_, set)) = VALUES.iter().find(|(keyword, _)| *keyword == name) else { return Ok(0) };
-        let value = words.get(1).map_or("", String::as_str);
-        set(self, &Argument { server, name, value })?;
-        Ok(2)
-    }
-
-    /// What is wrong with it as a whole, after all words were read.
-    pub fn problem(&self, server: &str) -> Option<String> {
-        let checked = self.enabled || self.agent.enabled;
-        if self.agent.enabled && self.agent.port.is_none() {
-            return Some(format!("server {server} does not have agent port. Agent check has been disabled."));
-        }
-        (checked && self.track.is_some()).then(|| "unable to enable checks and tracking at the same time!".to_owned())
-    }
-}
-
-type SetFlag = fn(&mut ServerCheck);
+type SetFlag = fn(&mut Server);
 
 #[rustfmt::skip]
 const FLAGS: &[(&str, SetFlag)] = &[
-    ("check",               |check| check.enabled = true),
-    ("no-check",            |check| check.enabled = false),
-    ("agent-check",         |check| check.agent.enabled = true),
-    ("no-agent-check",      |check| check.agent.enabled = false),
-    ("check-ssl",           |check| check.ssl = Some(true)),
-    ("no-check-ssl",        |check| check.ssl = Some(false)),
-    ("check-send-proxy",    |check| check.send_proxy = true),
-    ("no-check-send-proxy", |check| check.send_proxy = false),
-    ("check-via-socks4",    |check| check.via_socks4 = true),
+    ("check",               |server| server.checked = true),
+    ("no-check",            |server| server.checked = false),
+    ("agent-check",         |server| server.agent.enabled = true),
+    ("no-agent-check",      |server| server.agent.enabled = false),
+    ("check-ssl",           |server| server.check.ssl = Some(true)),
+    ("no-check-ssl",        |server| server.check.ssl = Some(false)),
+    ("check-send-proxy",    |server| server.check.send_proxy = true),
+    ("no-check-send-proxy", |server| server.check.send_proxy = false),
+    ("check-via-socks4",    |server| server.check.via_socks4 = true),
 ];
 
-type SetValue = fn(&mut ServerCheck, &Argument) -> Result<(), String>;
+type SetValue = fn(&mut Server, &Argument) -> Result<(), String>;
+
+/// Stores what an argument says.
+fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
+}
 
 #[rustfmt::skip]
 const VALUES: &[(&str, SetValue)] = &[
-    ("inter",          |check, arg| arg.delay().map(|delay| check.inter = delay)),
-    ("fastinter",      |check, arg| arg.delay().map(|delay| check.fastinter = Some(delay))),
-    ("downinter",      |check, arg| arg.delay().map(|delay| check.downinter = Some(delay))),
-    ("rise",           |check, arg| arg.positive("'rise'").map(|count| check.rise = count)),
-    ("fall",           |check, arg| arg.positive("'fall'").map(|count| check.fall = count)),
-    ("port",           |check, arg| arg.port("expects a port number as argument.").map(|port| check.port = port)),
-    ("addr",           |check, arg| arg.text("expects <ipv4|ipv6> as argument.").map(|text| check.addr = Some(text))),
-    ("check-sni",      |check, arg| arg.text(": missing SNI.").map(|text| check.sni = Some(text))),
-    ("check-alpn",     |check, arg| {
-        let list = arg.text(": missing the comma-delimited ALPN protocol suite.")?;
-        check.alpn = list.split(',').map(str::to_owned).collect();
-        Ok(())
+    ("inter",          |server, arg| put(&mut server.check.inter, arg.delay())),
+    ("fastinter",      |server, arg| put(&mut server.check.fastinter, arg.delay().map(Some))),
+    ("downinter",      |server, arg| put(&mut server.check.downinter, arg.delay().map(Some))),
+    ("rise",           |server, arg| put(&mut server.check.rise, arg.positive("'rise'"))),
+    ("fall",           |server, arg| put(&mut server.check.fall, arg.positive("'fall'"))),
+    ("port",           |server, arg| put(&mut server.check.port, arg.port())),
+    ("addr",           |server, arg| put(&mut server.check.addr, arg.host().map(Some))),
+    ("check-sni",      |server, arg| put(&mut server.check.sni, arg.text(": missing SNI.").map(Some))),
+    ("check-alpn",     |server, arg| put(&mut server.check.alpn, arg.alpn().map(Some))),
+    ("check-proto",    |server, arg| put(&mut server.check.proto, arg.proto().map(Some))),
+    ("observe",        |server, arg| put(&mut server.observe, arg.observe())),
+    ("error-limit",    |server, arg| put(&mut server.error_limit, arg.positive("error-limit"))),
+    ("on-error",       |server, arg| put(&mut server.on_error, arg.on_error())),
+    ("on-marked-down", |server, arg| {
+        put(&mut server.on_marked_down, arg.action("shutdown-sessions").map(|()| Some(MarkedDown::ShutdownSessions)))
     }),
-    ("check-proto",    |check, arg| arg.proto().map(|proto| check.proto = Some(proto))),
-    ("observe",        |check, arg| arg.observe().map(|observe| check.observe = observe)),
-    ("error-limit",    |check, arg| arg.positive("error-limit").map(|count| check.error_limit = count)),
-    ("on-error",       |check, arg| arg.on_error().map(|mode| check.on_error = mode)),
-    ("on-marked-down", |check, arg| arg.action("shutdown-sessions").map(|()| check.shutdown_sessions = true)),
-    ("on-marked-up",   |check, arg| {
-        arg.action("shutdown-backup-sessions").map(|()| check.shutdown_backup_sessions = true)
+    ("on-marked-up",   |server, arg| {
+        let action = arg.action("shutdown-backup-sessions");
+        put(&mut server.on_marked_up, action.map(|()| Some(MarkedUp::ShutdownBackupSessions)))
     }),
-    ("slowstart",      |check, arg| arg.time().map(|millis| check.slowstart = millis.div_ceil(1000))),
-    ("track",          |check, arg| arg.text("expects [<proxy>/]<server> as argument.").map(|text| {
-        check.track = Some(text);
-    })),
-    ("init-addr",      |check, arg| arg.init_addr().map(|methods| check.init_addr = methods)),
-    ("agent-inter",    |check, arg| arg.delay().map(|delay| check.agent.inter = delay)),
-    ("agent-port",     |check, arg| arg.port("expects a port number as argument.").map(|port| check.agent.port = port)),
-    ("agent-addr",     |check, arg| arg.text("expects an address as argument.").map(|text| {
-        check.agent.addr = Some(text);
-    })),
-    ("agent-send",     |check, arg| arg.text("expects a string as argument.").map(|text| {
-        check.agent.send = text.into_bytes();
-    })),
+    ("slowstart",      |server, arg| put(&mut server.slowstart, arg.time().map(Some))),
+    ("track",          |server, arg| put(&mut server.track, arg.tracked().map(Some))),
+    ("init-addr",      |server, arg| put(&mut server.init_addr, arg.init_addr())),
+    ("agent-inter",    |server, arg| put(&mut server.agent.inter, arg.delay().map(Some))),
+    ("agent-port",     |server, arg| put(&mut server.agent.port, arg.port())),
+    ("agent-addr",     |server, arg| put(&mut server.agent.addr, arg.address().map(Some))),
+    ("agent-send",     |server, arg| {
+        put(&mut server.agent.send, arg.text("expects a string as argument.").map(Some))
+    }),
 ];
 
 /// A keyword and its argument, empty where the line ends.
@@ -223,7 +99,7 @@ impl Argument<'_> {
         }
     }
 
-    fn time(&self) -> Result<Millis, String> {
+    fn time(&self) -> Result<Duration, String> {
         let (name, value, server) = (self.name, self.value, self.server);
         parse_time(value).map_err(|wrong| match wrong {
             BadTime::Overflow => format!(
@@ -240,11 +116,11 @@ impl Argument<'_> {
     }
 
     /// A time that may not be 0.
-    fn delay(&self) -> Result<Millis, String> {
+    fn delay(&self) -> Result<Duration, String> {
         let (name, server) = (self.name, self.server);
         self.text("expects a delay as argument.")?;
         match self.time()? {
-            0 => Err(format!("invalid value 0 for argument '{name}' of server {server}.")),
+            Duration::ZERO => Err(format!("invalid value 0 for argument '{name}' of server {server}.")),
             delay => Ok(delay),
         }
     }
@@ -258,8 +134,8 @@ impl Argument<'_> {
     }
 
     /// 0 is as if it were absent.
-    fn port(&self, missing: &str) -> Result<Option<u16>, String> {
-        let text = self.text(missing)?;
+    fn port(&self) -> Result<Option<u16>, String> {
+        let text = self.text("expects a port number as argument.")?;
         match leading_number(&text) {
             Some(0) => Ok(None),
             Some(number @ 1..=65535) => Ok(Some(number as u16)),
@@ -267,10 +143,39 @@ impl Argument<'_> {
         }
     }
 
-    fn proto(&self) -> Result<String, String> {
+    /// An address; a port behind it is not looked at.
+    fn host(&self) -> Result<ServerHost, String> {
+        let text = self.text("expects <ipv4|ipv6> as argument.")?;
+        match text.strip_prefix("unix@").or(text.starts_with('/').then_some(text.as_str())) {
+            Some(path) => Ok(ServerHost::Unix(path.into())),
+            None => Ok(ip(&text).map_or(ServerHost::Name(text), ServerHost::Ip)),
+        }
+    }
+
+    fn address(&self) -> Result<IpAddr, String> {
+        let text = self.text("expects an address as argument.")?;
+        ip(&text).ok_or_else(|| format!("'{}' : invalid address: '{text}' in '{text}'", self.name))
+    }
+
+    fn alpn(&self) -> Result<Vec<String>, String> {
+        let list = self.text(": missing the comma-delimited ALPN protocol suite.")?;
+        Ok(list.split(',').map(str::to_owned).collect())
+    }
+
+    fn tracked(&self) -> Result<(Option<String>, String), String> {
+        let text = self.text("expects [<proxy>/]<server> as argument.")?;
+        Ok(match text.split_once('/') {
+            Some((backend, server)) => (Some(backend.to_owned()), server.to_owned()),
+            None => (None, text),
+        })
+    }
+
+    fn proto(&self) -> Result<MuxProto, String> {
         match self.value {
             "" => Err(format!("'{}' : missing value.", self.name)),
-            known @ ("h1" | "h2" | "none") => Ok(known.to_owned()),
+            "h1" => Ok(MuxProto::H1),
+            "h2" => Ok(MuxProto::H2),
+            "none" => Ok(MuxProto::None),
             other => Err(format!("'{}' :  unknown MUX protocol '{other}'.", self.name)),
         }
     }
@@ -286,7 +191,7 @@ impl Argument<'_> {
 
     fn on_error(&self) -> Result<OnError, String> {
         match self.value {
-            "fastinter" => Ok(OnError::FastInter),
+            "fastinter" => Ok(OnError::Fastinter),
             "fail-check" => Ok(OnError::FailCheck),
             "sudden-death" => Ok(OnError::SuddenDeath),
             "mark-down" => Ok(OnError::MarkDown),
@@ -319,6 +224,12 @@ impl Argument<'_> {
     }
 }
 
+/// An address, with or without a port.
+fn ip(text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches("ipv4@").trim_start_matches("ipv6@");
+    bare.parse().ok().or_else(|| bare.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
 /// The number a text begins with, as C's `atoi` reads it.
 fn leading_number(text: &str) -> Option<i64> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
@@ -331,8 +242,8 @@ enum BadTime {
     Unexpected(char),
 }
 
-/// A time with an optional unit, in milliseconds, which are the default unit (manual, section 2.4).
-fn parse_time(text: &str) -> Result<Millis, BadTime> {
+/// A time with an optional unit, by default milliseconds, rounded up to those (manual, section 2.4).
+fn parse_time(text: &str) -> Result<Duration, BadTime> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let number: u128 = match &text[..digits] {
         "" => return Err(BadTime::Unexpected(text.chars().next().unwrap_or('\0'))),
@@ -351,6 +262,6 @@ fn parse_time(text: &str) -> Result<Millis, BadTime> {
     match micros.div_ceil(1000) {
         millis if millis > i32::MAX as u128 => Err(BadTime::Overflow),
         _ if micros > 0 && micros < 1000 => Err(BadTime::Underflow),
-        millis => Ok(millis as Millis),
+        millis => Ok(Duration::from_millis(millis as u64)),
     }
 }

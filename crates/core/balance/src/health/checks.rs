@@ -140,7 +140,7 @@ impl Health {
     /// What follows when connections may no longer go to it.
     pub(super) fn leave_service(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::Changed);
-        if self.settings.check.shutdown_sessions {
+        if self.settings.shutdown_sessions {
             effects.push(Effect::ShutdownSessions);
         }
         effects.push(Effect::MoveQueue);
@@ -149,7 +149,7 @@ impl Health {
     /// What follows when it may serve again.
     pub(super) fn enter_service(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::Changed);
-        if self.settings.check.shutdown_backup_sessions && !self.settings.backup && self.effective > 0 {
+        if self.settings.shutdown_backup_sessions && !self.settings.backup && self.effective > 0 {
             effects.push(Effect::ShutdownBackupSessions);
         }
         effects.push(Effect::MoveQueue);

@@ -14,6 +14,7 @@ mod checks;
 mod counter;
 mod effect;
 mod observe;
+mod settings;
 mod shown;
 mod status;
 #[cfg(test)]
@@ -28,16 +29,32 @@ pub use observe::Observed;
 pub use status::{Status, Verdict as CheckVerdict};
 pub use timing::{Noise, first_delay};
 
-use crate::check::ServerCheck;
+use crate::config::model::{Observe, OnError};
 use crate::server::{Admin, Millis, Oper, Verdict, Weight};
 
-/// What the machine is told once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the machine is told once, and again when the configuration changes.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub backend: String,
     pub server: String,
     pub backup: bool,
-    pub check: ServerCheck,
+    /// `check`
+    pub checked: bool,
+    pub inter: Millis,
+    pub fastinter: Option<Millis>,
+    pub downinter: Option<Millis>,
+    pub rise: u32,
+    pub fall: u32,
+    /// `agent-check`
+    pub agent: bool,
+    pub agent_inter: Millis,
+    pub observe: Observe,
+    pub error_limit: u32,
+    pub on_error: OnError,
+    /// `on-marked-down shutdown-sessions`
+    pub shutdown_sessions: bool,
+    /// `on-marked-up shutdown-backup-sessions`
+    pub shutdown_backup_sessions: bool,
     /// `backend/server` it tracks, with the backend's name filled in.
     pub tracks: Option<String>,
     /// Its name in the configuration, where that was not an address: log lines of resolution have it.
@@ -93,10 +110,9 @@ pub struct Counters {
 impl Health {
     /// A server at the start of the process: up, if nobody disabled it, and not warming up.
     pub fn new(settings: Settings, now: Millis) -> Self {
-        let check = &settings.check;
         let mut health = Self {
-            check: Counter::new(check.enabled, check.rise, check.fall),
-            agent: Counter::new(check.agent.enabled, 1, 1),
+            check: Counter::new(settings.checked, settings.rise, settings.fall),
+            agent: Counter::new(settings.agent, 1, 1),
             oper: Oper::Running,
             admin: Admin::READY,
             tracked: None,

@@ -3,7 +3,7 @@
 use super::effect::Effect;
 use super::status::Status;
 use super::{Health, Outcome, Which};
-use crate::check::{Observe, OnError};
+use crate::config::model::{Observe, OnError};
 use crate::server::Millis;
 
 /// Something seen in traffic.
@@ -65,7 +65,7 @@ impl Health {
     /// Takes in what traffic showed. After it, [`Health::next_check`] may be sooner than before.
     pub fn observe(&mut self, now: Millis, seen: Observed) -> Vec<Effect> {
         let mut effects = Vec::new();
-        let config = &self.settings.check;
+        let config = &self.settings;
         match seen.is_good(config.observe) {
             None => return effects,
             Some(true) => {
@@ -81,7 +81,7 @@ impl Health {
         let info = format!("Detected {} consecutive errors, last one was: {}", self.consecutive_errors, seen.line().1);
         let (on_error, fastinter) = (config.on_error, config.fastinter);
         match on_error {
-            OnError::FastInter => {}
+            OnError::Fastinter => {}
             OnError::FailCheck => self.simulate_failure(now, info, &mut effects),
             OnError::SuddenDeath => {
                 if self.check.health > self.check.rise {

@@ -29,9 +29,9 @@ pub fn first_delay(place: usize, count: usize, shortest: Millis, max_spread: Opt
 impl Health {
     /// From the end of one run to the beginning of the next.
     pub fn interval(&self, which: Which) -> Millis {
-        let config = &self.settings.check;
+        let config = &self.settings;
         match which {
-            Which::Agent => config.agent.inter,
+            Which::Agent => config.agent_inter,
             Which::Health if self.check.is_fully_up() => config.inter,
             Which::Health if self.oper == Oper::Stopped && self.check.health == 0 => {
                 config.downinter.unwrap_or(config.inter)
@@ -69,8 +69,8 @@ impl Health {
     /// Passes over a run that may not begin: the next one is due an `inter` later.
     pub fn skip_check(&mut self, now: Millis, which: Which) {
         let step = match which {
-            Which::Health => self.settings.check.inter,
-            Which::Agent => self.settings.check.agent.inter,
+            Which::Health => self.settings.inter,
+            Which::Agent => self.settings.agent_inter,
         };
         let due = self.next_check(which).unwrap_or(now);
         let missed = now.saturating_sub(due) / step.max(1) + 1;

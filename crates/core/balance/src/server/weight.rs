@@ -15,7 +15,7 @@ pub struct Weight {
     pub initial: u32,
     /// The one asked for, 0..=256. 0 drains the server.
     pub user: u32,
-    /// Of [`crate::check::ServerCheck::slowstart`], seconds; 0 is none.
+    /// `slowstart`, seconds, rounded up; 0 is none.
     pub slowstart: u64,
     /// The backend's algorithm takes weights that change (`roundrobin`, `leastconn`, ..., consistent hashes).
     pub dynamic: bool,
