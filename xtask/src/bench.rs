@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: builds the release binary and the load program, and measures.
+//! `cargo xtask bench [balance]`: builds the release binary and the load program, and measures a cluster, or the
+//! balancer beside HAProxy.
 //!
 //! The figures and their method: docs/PERFORMANCE.md.
 
@@ -9,6 +10,9 @@ use std::process::Command;
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// What to measure: a cluster unless it says `balance`
+    #[arg(value_parser = ["balance"])]
+    what: Option<String>,
     /// One JSON object a line (name, value, unit) instead of a table
     #[arg(long)]
     json: bool,
@@ -30,5 +34,6 @@ pub fn run_bench(args: &Args) -> Result<(), Error> {
     if args.json {
         bench.arg("--json");
     }
+    bench.args(&args.what);
     run(&mut bench)
 }

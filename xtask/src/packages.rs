@@ -58,6 +58,8 @@ const PACKAGES: &[(&str, Need, &str, &str)] = &[
     ("conntrack", Test, "conntrack", "looks at tracked connections"),
     ("openssl", Test, "openssl", "certificates of a test registry"),
     ("skopeo", Test, "skopeo", "pushes them into the test registry"),
+    ("haproxy", Test, "haproxy", "what the balancer is compared with"),
+    ("wrk", Test, "wrk", "loads both"),
     ("docker-registry", Test, "docker-registry", "the test registry"),
     ("python3", Test, "python3", "the Python client"),
     ("python3-venv", Test, "/usr/share/doc/python3-venv", "keeps the Python client apart"),

@@ -55,7 +55,10 @@ fn read_balance(proxy: &Proxy) -> Result<(Algorithm, HashType), String> {
     let words =
         |line: &Option<balance::config::model::Line>| line.as_ref().map_or(Vec::new(), |line| line.words[1..].to_vec());
     let algorithm = Algorithm::parse(&words(&proxy.balance))?;
-    let hash = HashType::parse(&words(&proxy.hash_type))?;
+    let hash = match &proxy.hash_type {
+        Some(_) => HashType::parse(&words(&proxy.hash_type))?,
+        None => HashType::default(),
+    };
     Ok((algorithm, hash))
 }
 

@@ -1,8 +1,9 @@
-//! Measures a real cluster of one machine: the figures of docs/PERFORMANCE.md, one command for all of them.
+//! Measures a real cluster of one machine, or the balancer: the figures of docs/PERFORMANCE.md.
 //!
 //! The cluster lives on a host of its own (a network namespace); the load comes from a second process inside it, so
 //! that client and server are separate programs that share the machine's processors, as on a small server.
 
+mod balance;
 mod client;
 mod load;
 mod process;
@@ -30,6 +31,15 @@ enum Command {
     /// One kind of load against the cluster of $KUBECONFIG; prints its figures as JSON lines
     #[command(hide = true)]
     Load { scene: String },
+    /// The balancer beside HAProxy
+    Balance {
+        /// How often each load is repeated
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// A server or a client of that measurement
+    #[command(hide = true, subcommand)]
+    Part(balance::Part),
 }
 
 fn main() {
@@ -39,6 +49,12 @@ fn main() {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             runtime.expect("a runtime").block_on(load::run(&scene));
         }
+        Some(Command::Balance { rounds }) => {
+            let mut report = Report::new(cli.json);
+            balance::run(&cli.only, rounds, &mut report);
+            report.finish();
+        }
+        Some(Command::Part(part)) => balance::run_part(part),
         None => {
             let mut report = Report::new(cli.json);
             scenes::run(&cli.only, &mut report);
