@@ -20,3 +20,4 @@ pub mod sample;
 pub mod server;
 pub mod stats;
 pub mod stick;
+pub mod tls;
