@@ -22,6 +22,7 @@ pub mod session;
 pub mod sockets;
 pub mod stream;
 pub mod text;
+pub mod tls;
 pub mod wheel;
 pub mod worker;
 

@@ -79,7 +79,7 @@ pub struct Tls {
     /// The certificate the other end showed.
     pub peer: Option<Certificate>,
     /// Our own certificate.
-    pub own: Option<Certificate>,
+    pub own: Option<std::sync::Arc<Certificate>>,
     /// Result of the verification in OpenSSL's numbers; 0 is good.
     pub verify: i64,
 }

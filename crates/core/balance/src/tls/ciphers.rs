@@ -17,9 +17,8 @@ pub struct Suite {
 }
 
 /// Words true of all our suites of TLS 1.2.
-const COMMON: &[&str] = &[
-    "ALL", "DEFAULT", "COMPLEMENTOFDEFAULT", "HIGH", "TLSv1.2", "ECDH", "EECDH", "ECDHE", "kEECDH", "kECDHE", "AEAD",
-];
+const COMMON: &[&str] =
+    &["ALL", "DEFAULT", "COMPLEMENTOFDEFAULT", "HIGH", "TLSv1.2", "ECDH", "EECDH", "ECDHE", "kEECDH", "kECDHE", "AEAD"];
 
 /// Best first, which is the order of `ALL` and `DEFAULT`, too.
 pub const SUITES: &[Suite] = &[
@@ -136,9 +135,10 @@ mod tests {
         check("ECDHE-RSA-AES128-GCM-SHA256:AES256-SHA", expect!["ECDHE-RSA-AES128-GCM-SHA256"]);
         check("foo:RC4-MD5", expect![""]);
         check("HIGH:!aNULL:!AES128:!ECDSA", expect!["ECDHE-RSA-AES256-GCM-SHA384 ECDHE-RSA-CHACHA20-POLY1305"]);
-        check("EECDH+aRSA+AES:-AES256:AES256+aRSA", expect![[
-            "ECDHE-RSA-AES128-GCM-SHA256 ECDHE-RSA-AES256-GCM-SHA384"
-        ]]);
+        check(
+            "EECDH+aRSA+AES:-AES256:AES256+aRSA",
+            expect![["ECDHE-RSA-AES128-GCM-SHA256 ECDHE-RSA-AES256-GCM-SHA384"]],
+        );
         check("CHACHA20:+aRSA:@STRENGTH", expect!["ECDHE-ECDSA-CHACHA20-POLY1305 ECDHE-RSA-CHACHA20-POLY1305"]);
     }
 
@@ -146,7 +146,12 @@ mod tests {
     #[test]
     fn a_list_from_the_field() {
         let list = "ECDH+AESGCM:DH+AESGCM:ECDH+AES256:DH+AES256:ECDH+AES128:DH+AES:RSA+AESGCM:RSA+AES:!aNULL:!MD5:!DSS";
-        check(list, expect!["ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-RSA-AES256-GCM-SHA384 ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES128-GCM-SHA256"]);
+        check(
+            list,
+            expect![
+                "ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-RSA-AES256-GCM-SHA384 ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES128-GCM-SHA256"
+            ],
+        );
     }
 
     #[test]

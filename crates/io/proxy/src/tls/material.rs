@@ -1,0 +1,81 @@
+//! All that a configuration needs of TLS, read and checked before any of it is put in force.
+
+use super::acceptor::{Acceptor, Wrong};
+use super::connector::Connector;
+use super::store::Store;
+use balance::config::Files;
+use balance::config::model::{Bind, Capability, Config, Proxy};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+#[derive(Default)]
+pub struct Material {
+    pub store: Arc<Store>,
+    /// By proxy and the place of the `bind` line in it.
+    acceptors: HashMap<(String, usize), Arc<Acceptor>>,
+    /// By backend and server.
+    connectors: HashMap<(String, String), Arc<Connector>>,
+}
+
+impl Material {
+    /// # Errors
+    /// All that is wrong, in HAProxy's words: `config : ...`.
+    pub fn load(config: &Config, store: Store, files: &dyn Files) -> Result<Self, Vec<String>> {
+        let mut material = Self { store: Arc::new(store), ..Self::default() };
+        let mut wrong = vec![];
+        for proxy in &config.proxies {
+            for (place, bind) in proxy.binds.iter().enumerate() {
+                let Some(tls) = &bind.tls else { continue };
+                match Acceptor::build(&material.store, tls, &config.global.ssl_bind, files) {
+                    Ok(acceptor) => {
+                        material.acceptors.insert((proxy.name.clone(), place), Arc::new(acceptor));
+                    }
+                    Err(texts) => wrong.extend(texts.into_iter().map(|text| of_bind(text, proxy, bind))),
+                }
+            }
+            wrong.extend(material.load_servers(config, proxy, files));
+        }
+        if wrong.is_empty() { Ok(material) } else { Err(wrong) }
+    }
+
+    fn load_servers(&mut self, config: &Config, proxy: &Proxy, files: &dyn Files) -> Vec<String> {
+        let global = &config.global;
+        let mut wrong = vec![];
+        for server in proxy.servers.iter().filter(|server| server.ssl || server.check.ssl == Some(true)) {
+            let verify_none = global.ssl_server_verify_none;
+            match Connector::build(&self.store, &server.tls, &global.ssl_server, verify_none, files) {
+                Ok(connector) => {
+                    self.connectors.insert((proxy.name.clone(), server.name.clone()), Arc::new(connector));
+                }
+                Err(texts) => {
+                    let place = format!("config : [{}] : 'server {}/{}' : ", server.place, proxy.name, server.name);
+                    wrong.extend(texts.into_iter().map(|text| format!("{place}{text}")));
+                }
+            }
+        }
+        wrong
+    }
+
+    /// Of the `bind` line at this place of a proxy, if it has `ssl`.
+    pub fn acceptor(&self, proxy: &str, bind: usize) -> Option<Arc<Acceptor>> {
+        self.acceptors.get(&(proxy.to_owned(), bind)).cloned()
+    }
+
+    /// Of a server whose traffic or checks have `ssl`.
+    pub fn connector(&self, backend: &str, server: &str) -> Option<Arc<Connector>> {
+        self.connectors.get(&(backend.to_owned(), server.to_owned())).cloned()
+    }
+}
+
+fn of_bind(wrong: Wrong, proxy: &Proxy, bind: &Bind) -> String {
+    let (place, text, name) = (&bind.place, &bind.text, &proxy.name);
+    let section = if proxy.capability == Capability::Frontend { "frontend" } else { "listen" };
+    match wrong {
+        Wrong::Plain(what) => format!("config : {what}"),
+        Wrong::NoCertificate => {
+            format!("config : Proxy '{name}': no SSL certificate specified for bind '{text}' at [{place}] (use 'crt').")
+        }
+        Wrong::Parsing(what) => format!("config : parsing [{place}] : 'bind {text}' in section '{section}' : {what}"),
+        Wrong::Proxy(what) => format!("config : Proxy '{name}': {what} for bind '{text}' at [{place}]."),
+    }
+}
