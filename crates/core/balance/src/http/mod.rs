@@ -2,9 +2,13 @@
 
 pub mod chunked;
 pub mod connection;
+pub mod errors;
 pub mod framing;
 pub mod head;
 pub mod parse;
+pub mod reply;
 pub mod serialize;
 
+pub use errors::{ERROR_PAGES, ErrorPage};
 pub use head::{Headers, RequestHead, ResponseHead, Span, Version};
+pub use reply::{Answer, Reply};

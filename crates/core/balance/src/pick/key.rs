@@ -50,9 +50,9 @@ fn parameter<'a>(fields: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     fields.split(|byte| *byte == b'&').find_map(|field| field.strip_prefix(name)?.strip_prefix(b"="))
 }
 
-/// The label before the last dot, without those before it.
+/// The label before the last dot, without those before it; all of a name without dots.
 fn domain(host: &[u8]) -> &[u8] {
-    let Some(dot) = host.iter().rposition(|byte| *byte == b'.') else { return b"" };
+    let Some(dot) = host.iter().rposition(|byte| *byte == b'.') else { return host };
     let start = host[..dot].iter().rposition(|byte| *byte == b'.').map_or(0, |dot| dot + 1);
     &host[start..dot]
 }

@@ -1,0 +1,104 @@
+//! `set-method`, `set-path`, `set-pathq`, `set-query`, `set-uri`, `replace-path`, `replace-pathq`, `replace-uri`.
+
+use std::ops::Range;
+
+use super::{
+    Context,
+    action::{Step, text},
+    exchange::Exchange,
+    regex::Regex,
+    words::Words,
+};
+use crate::{http::RequestHead, log::Format};
+
+#[derive(Debug, Clone)]
+pub struct UriAction {
+    part: Part,
+    /// The part must match; the format is then a template with `\1` and its like.
+    matches: Option<Regex>,
+    value: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Method,
+    /// Up to the query.
+    Path,
+    /// With the query.
+    PathQuery,
+    Query,
+    Uri,
+}
+
+impl UriAction {
+    pub fn parse_set(words: &mut Words<'_>, context: &Context<'_>, part: Part) -> Result<Self, String> {
+        const REFUSAL: &str = "expects exactly 1 argument <format>";
+        let value = words.format(REFUSAL, context)?;
+        if !words.at_end() {
+            return Err(REFUSAL.into());
+        }
+        Ok(Self { part, matches: None, value })
+    }
+
+    pub fn parse_replace(words: &mut Words<'_>, context: &Context<'_>, part: Part) -> Result<Self, String> {
+        const REFUSAL: &str = "expects exactly 2 arguments <match-regex> and <replace-format>";
+        let [matches, template] = words.values(REFUSAL)?;
+        if !words.at_end() {
+            return Err(REFUSAL.into());
+        }
+        Ok(Self { part, matches: Some(Regex::new(matches)?), value: Format::parse(template, context.env)? })
+    }
+
+    pub fn apply(&self, exchange: &mut dyn Exchange) -> Step {
+        let value = text(&self.value, exchange);
+        let Some(head) = exchange.request_mut() else { return Step::Next };
+        let value = match &self.matches {
+            None => Some(value),
+            Some(regex) => regex.expand(self.part.of(head), &value),
+        };
+        if let Some(value) = value {
+            self.part.set(head, &value);
+        }
+        Step::Next
+    }
+}
+
+impl Part {
+    fn of(self, head: &RequestHead) -> &[u8] {
+        match self {
+            Self::Method => head.method(),
+            Self::Path => head.path(),
+            Self::PathQuery => head.path_and_query(),
+            Self::Query => head.query(),
+            Self::Uri => head.uri(),
+        }
+    }
+
+    pub fn set(self, head: &mut RequestHead, value: &[u8]) {
+        match self {
+            Self::Method => head.set_method(value),
+            Self::Uri => head.set_uri(value),
+            Self::Path => splice(head, head.path().len(), 0, value),
+            Self::PathQuery => splice(head, head.path_and_query().len(), 0, value),
+            Self::Query => {
+                let whole = head.path_and_query();
+                let path = whole.iter().position(|byte| *byte == b'?').unwrap_or(whole.len());
+                // The mark goes with the query: an empty one leaves neither.
+                let mut value = value.strip_prefix(b"?").unwrap_or(value).to_vec();
+                if !value.is_empty() {
+                    value.insert(0, b'?');
+                }
+                splice(head, whole.len(), path, &value);
+            }
+        }
+    }
+}
+
+/// Replaces bytes `from..len` of path and query, and keeps scheme and authority.
+fn splice(head: &mut RequestHead, len: usize, from: usize, value: &[u8]) {
+    let uri = head.uri();
+    let start = uri.len() - head.path_and_query().len();
+    let Range { start, end } = start + from..start + len;
+    let changed = [&uri[..start], value, &uri[end..]].concat();
+    head.set_uri(&changed);
+}
