@@ -142,6 +142,8 @@ pub struct Counters {
     pub connections: Gauge,
     /// Waiting in the queue (`qcur`, `qmax`).
     pub queued: Gauge,
+    /// Connections to it that wait for a request (`idle_conn_cur`).
+    pub idle: Gauge,
     pub sessions_total: Counter,
     pub connections_total: Counter,
     pub requests_total: Counter,

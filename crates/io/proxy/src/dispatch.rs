@@ -126,7 +126,15 @@ impl<'a> Dispatch<'a> {
     /// # Errors
     /// [`Failure`] of the last attempt.
     pub async fn connect(&mut self, wanted: &Wanted<'_>) -> Result<(Stream, Place), Failure> {
-        let mut place = self.place(wanted, None).await?;
+        let place = self.place(wanted, None).await?;
+        self.connect_from(place, wanted).await
+    }
+
+    /// Gets a connection to the server whose place this is, or to another one if that fails.
+    ///
+    /// # Errors
+    /// [`Failure`] of the last attempt.
+    pub async fn connect_from(&mut self, mut place: Place, wanted: &Wanted<'_>) -> Result<(Stream, Place), Failure> {
         let by_persistence = wanted.server.as_ref().is_some_and(|server| Arc::ptr_eq(server, &place.server));
         loop {
             let failure = match self.attempt(&place, wanted).await {

@@ -9,6 +9,7 @@ pub mod counters;
 pub mod dispatch;
 pub mod engine;
 pub mod frontend;
+pub mod http;
 pub mod l4;
 mod limits;
 pub mod listener;

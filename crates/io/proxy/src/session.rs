@@ -8,6 +8,7 @@ use crate::live::{Live, Registered};
 use crate::sockets;
 use crate::stream::Stream;
 use crate::worker::Worker;
+use balance::config::model::Mode;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -67,5 +68,10 @@ pub fn begin(
 }
 
 async fn serve(live: Registered, admitted: Admitted, stream: Stream) {
+    if admitted.frontend.config.load().mode == Mode::Http {
+        // A task of its own: what this one still holds is more than an idle connection needs.
+        tokio::task::spawn_local(crate::http::run(live, admitted, stream));
+        return;
+    }
     l4::session::run(&live, &admitted, stream).await;
 }

@@ -22,6 +22,8 @@ pub struct Worker {
     pub id: usize,
     pub engine: Arc<Engine>,
     pub pipes: Pipes,
+    /// Idle connections to servers.
+    pub pool: crate::http::pool::Pool,
     /// For reading in one poll; what is left to be sent is copied out of it, so that idle sessions own no buffer.
     pub buffer: RefCell<Box<[u8]>>,
     sessions: RefCell<Slab<Rc<Live>>>,
@@ -59,6 +61,7 @@ impl Worker {
         let worker = Rc::new(Self {
             id,
             pipes: Pipes::new(engine.max_pipes()),
+            pool: Default::default(),
             engine,
             buffer: RefCell::new(vec![0; BUFFER].into_boxed_slice()),
             sessions: RefCell::default(),

@@ -20,7 +20,8 @@ pub enum Mode {
 pub fn wants_more(version: Version, facts: &Facts) -> bool {
     match version {
         Version::Http09 => false,
-        Version::Http10 => facts.keep_alive && !facts.close,
+        // Chunks are not known to 1.0: who sends them so is not to be trusted with the end of the message.
+        Version::Http10 => facts.keep_alive && !facts.close && !facts.chunked,
         Version::Http11 | Version::Http2 => !facts.close,
     }
 }

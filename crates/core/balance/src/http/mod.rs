@@ -1,6 +1,7 @@
 //! HTTP messages: heads, how they are read and written, what ends a body and what ends a connection.
 
 pub mod chunked;
+pub mod compression;
 pub mod connection;
 pub mod errors;
 pub mod framing;

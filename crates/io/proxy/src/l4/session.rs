@@ -78,7 +78,7 @@ async fn relay(
 }
 
 /// `timeout tunnel` replaces both sides' once data goes both ways (manual section 4.2).
-fn timeouts(admitted: &Admitted, backend: &Backend) -> Timeouts {
+pub fn timeouts(admitted: &Admitted, backend: &Backend) -> Timeouts {
     let (front, back) = (admitted.frontend.config.load(), backend.config.load());
     let tunnel = back.timeouts.tunnel.or(front.timeouts.tunnel);
     Timeouts {
@@ -89,7 +89,7 @@ fn timeouts(admitted: &Admitted, backend: &Backend) -> Timeouts {
     }
 }
 
-fn signalled(signal: Signal) -> Cause {
+pub fn signalled(signal: Signal) -> Cause {
     match signal {
         Signal::Killed | Signal::Stopping | Signal::Expired => Cause::Killed,
         Signal::ServerDown => Cause::Down,

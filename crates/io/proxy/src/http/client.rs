@@ -1,0 +1,123 @@
+//! A client's connection in http mode: its requests, one after the other, and the rest between them.
+
+use super::exchange::{self, Client, Exchange, Next};
+use super::pool::Kept;
+use super::record::Times;
+use super::wire::{NoHead, Wire};
+use crate::dispatch::millis;
+use crate::live::{Phase, Registered, Signal};
+use crate::server::Server;
+use crate::session::Admitted;
+use crate::stream::Stream;
+use crate::wheel::Ms;
+use balance::http::RequestHead;
+use balance::http::framing::Facts;
+use balance::http::parse;
+use std::future::poll_fn;
+use std::sync::Arc;
+
+/// Serves the requests of one connection.
+pub struct Connection {
+    pub live: Registered,
+    pub admitted: Admitted,
+    pub wire: Wire,
+    /// Requests it has carried.
+    pub requests: u32,
+    /// Accepted, or done with the request before.
+    pub since: Ms,
+    /// `http-reuse never`: the connection to the server that goes with this one.
+    pub private: Option<Box<(Arc<Server>, Kept)>>,
+}
+
+/// Why no request was read.
+pub enum NoRequest {
+    Head(NoHead),
+    Signal(Signal),
+}
+
+pub async fn run(live: Registered, admitted: Admitted, stream: Stream) {
+    let since = live.accepted;
+    let wire = Wire::new(stream, Vec::new());
+    let mut connection = Connection { live, admitted, wire, requests: 0, since, private: None };
+    // What an idle connection holds is this function's state alone: each request's own is in a box.
+    while connection.stirs().await {
+        if Box::pin(connection.serve()).await == Next::Close {
+            break;
+        }
+        connection.wire.rest();
+        connection.requests += 1;
+        connection.since = connection.live.worker().now();
+    }
+}
+
+impl Connection {
+    /// Waits for the first byte of a request. An idle connection that ends or has waited long enough is just closed.
+    async fn stirs(&mut self) -> bool {
+        if !self.wire.unread().is_empty() {
+            return true;
+        }
+        self.live.phase.set(Phase::Idle);
+        let deadline = self.since.saturating_add(self.patience());
+        let (worker, wire) = (self.live.worker(), &mut self.wire);
+        let stirred = poll_fn(|cx| wire.poll_stirs(cx, &mut worker.buffer.borrow_mut()));
+        let missing = match self.live.until(worker, deadline, stirred).await {
+            Ok(Ok(true)) => return true,
+            Ok(Ok(false)) => NoRequest::Head(NoHead::Closed),
+            Ok(Err(error)) => NoRequest::Head(NoHead::Broken(error)),
+            Err(signal) => NoRequest::Signal(signal),
+        };
+        if self.requests == 0 {
+            // A request that never came is answered and logged.
+            Box::pin(self.refuse(missing, true)).await;
+        }
+        false
+    }
+
+    /// How long a connection may wait for a request's first byte (manual section 4.2, `timeout http-keep-alive`).
+    fn patience(&self) -> Ms {
+        let timeouts = self.admitted.frontend.config.load().timeouts;
+        match self.requests {
+            0 => millis(timeouts.http_request.or(timeouts.client)),
+            _ => millis(timeouts.http_keep_alive.or(timeouts.http_request).or(timeouts.client)),
+        }
+    }
+
+    async fn serve(&mut self) -> Next {
+        self.live.phase.set(Phase::Request);
+        let mut request = RequestHead::default();
+        let first_byte = if self.requests == 0 { self.since } else { self.live.worker().now() };
+        let facts = match self.head(&mut request, first_byte).await {
+            Ok(facts) => facts,
+            Err(missing) => return self.refuse(missing, false).await,
+        };
+        let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
+        let times = Times { accepted: self.since, first_byte, ..Times::default() };
+        Exchange::new(&self.live, &self.admitted, times, self.requests == 0).run(&mut client, request, facts).await
+    }
+
+    /// Reads a request's head. All of it has to come in `timeout http-request`.
+    async fn head(&mut self, request: &mut RequestHead, first_byte: Ms) -> Result<Facts, NoRequest> {
+        let config = self.admitted.frontend.config.load_full();
+        let limits = exchange::limits(self.live.worker(), config.options.accept_invalid_http_request);
+        let deadline = first_byte.saturating_add(millis(config.timeouts.http_request.or(config.timeouts.client)));
+        let (worker, wire) = (self.live.worker(), &mut self.wire);
+        let head = poll_fn(|cx| {
+            wire.poll_head(cx, &mut worker.buffer.borrow_mut(), limits.bytes, |bytes| {
+                Ok(parse::request(bytes, &limits, request)?.map(|parsed| (parsed.used, parsed.facts)))
+            })
+        });
+        match self.live.until(worker, deadline, head).await {
+            Ok(Ok(facts)) => Ok(facts),
+            Ok(Err(error)) => Err(NoRequest::Head(error)),
+            Err(signal) => Err(NoRequest::Signal(signal)),
+        }
+    }
+
+    async fn refuse(&mut self, missing: NoRequest, silent: bool) -> Next {
+        let now = self.live.worker().now();
+        let first_byte = if self.requests == 0 { self.since } else { now };
+        let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
+        let times = Times { accepted: self.since, first_byte, ..Times::default() };
+        Exchange::new(&self.live, &self.admitted, times, self.requests == 0).refuse(&mut client, missing, silent).await
+    }
+}

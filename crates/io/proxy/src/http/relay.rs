@@ -1,0 +1,224 @@
+//! Moves an exchange's bodies, both ways at once, and waits for the answer's head; until it is done, a side breaks off,
+//! or a side is silent for too long.
+
+use super::exchange::{Client, Exchange};
+use super::transfer::{Broken, Transfer};
+use super::upstream::Upstream;
+use super::wire::NoHead;
+use crate::dispatch::millis;
+use crate::live::{Phase, Signal};
+use crate::wheel::{Ms, NEVER};
+use balance::http::framing::Facts;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+/// Why an exchange does not go on.
+#[derive(Debug)]
+pub enum Stop {
+    /// The client's body breaks off, or it takes no more of the answer.
+    ClientGone,
+    /// The client's body is not what its head promises.
+    ClientJunk,
+    ClientTimeout,
+    /// There is no answer.
+    NoHead(NoHead),
+    /// The answer's body breaks off.
+    ServerGone,
+    /// The answer's body is not what its head promises.
+    ServerJunk,
+    ServerTimeout,
+    Signal(Signal),
+}
+
+/// How long each side may be silent, and when it last did something.
+#[derive(Debug)]
+pub struct Patience {
+    client: Ms,
+    server: Ms,
+    client_since: Ms,
+    server_since: Ms,
+    seen: (u64, u64, bool),
+}
+
+/// Which sides are waited for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Waiting {
+    client: bool,
+    server: bool,
+}
+
+impl Patience {
+    pub fn new(exchange: &Exchange<'_>) -> Self {
+        let now = exchange.worker().now();
+        Self {
+            client: millis(exchange.front.timeouts.client),
+            server: millis(exchange.back.timeouts.server),
+            client_since: now,
+            server_since: now,
+            seen: (u64::MAX, u64::MAX, false),
+        }
+    }
+
+    /// After something may have moved: sets the deadline. Which side's time is up, if one's is.
+    fn check(
+        &mut self,
+        exchange: &Exchange<'_>,
+        expired: bool,
+        progress: (u64, u64, bool),
+        waiting: Waiting,
+    ) -> Option<Stop> {
+        if expired && self.seen == progress {
+            let now = exchange.worker().now();
+            let is_late = |is_awaited, since: Ms, limit: Ms| is_awaited && since.saturating_add(limit) <= now;
+            if is_late(waiting.server, self.server_since, self.server) {
+                return Some(Stop::ServerTimeout);
+            }
+            if is_late(waiting.client, self.client_since, self.client) {
+                return Some(Stop::ClientTimeout);
+            }
+        }
+        if expired || self.seen != progress {
+            let now = exchange.worker().now();
+            if self.seen != progress {
+                (self.client_since, self.server_since, self.seen) = (now, now, progress);
+            }
+            let until = |is_awaited, since: Ms, limit: Ms| if is_awaited { since.saturating_add(limit) } else { NEVER };
+            let client = until(waiting.client, self.client_since, self.client);
+            let server = until(waiting.server, self.server_since, self.server);
+            exchange.live.deadline(exchange.worker(), client.min(server));
+        }
+        None
+    }
+}
+
+/// Sends the request's body as it comes and waits for a head from the server. The answer may come before the body is
+/// through; then the rest of it goes on beside the answer's.
+pub async fn await_head(
+    exchange: &mut Exchange<'_>,
+    client: &mut Client<'_>,
+    server: &mut Upstream,
+    up: &mut Transfer,
+) -> Result<Facts, Stop> {
+    exchange.live.phase.set(Phase::Response);
+    let mut patience = Patience::new(exchange);
+    let mut refused = false;
+    poll_fn(|cx| {
+        let signal = exchange.live.poll_signal(cx);
+        if let Some(signal) = signal.filter(|signal| *signal != Signal::Expired) {
+            return Poll::Ready(Err(Stop::Signal(signal)));
+        }
+        if let Some(stop) = poll_up(cx, exchange, client, server, up, &mut refused) {
+            return Poll::Ready(Err(stop));
+        }
+        let limits = exchange.response_limits();
+        match server.poll_response(cx, exchange.live.worker(), &limits, &mut exchange.response) {
+            Poll::Ready(result) => return Poll::Ready(result.map_err(Stop::NoHead)),
+            Poll::Pending => {}
+        }
+        if let Some(wire) = client.wire()
+            && wire.unsent() > 0
+            && matches!(wire.poll_flush(cx), Poll::Ready(Err(_)))
+        {
+            return Poll::Ready(Err(Stop::ClientGone));
+        }
+        if client.poll_gone(cx, exchange.worker(), exchange.back.options.abortonclose && up.is_read()) {
+            return Poll::Ready(Err(Stop::ClientGone));
+        }
+        let waiting = Waiting { client: !up.is_read() && !up.is_blocked(), server: true };
+        let progress = (up.bytes, up.passed, up.is_done());
+        match patience.check(exchange, signal.is_some(), progress, waiting) {
+            Some(stop) => Poll::Ready(Err(stop)),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Sends the answer's body, and what is left of the request's.
+pub async fn relay(
+    exchange: &mut Exchange<'_>,
+    client: &mut Client<'_>,
+    server: &mut Upstream,
+    up: &mut Transfer,
+    down: &mut Transfer,
+) -> Result<(), Stop> {
+    exchange.live.phase.set(Phase::Data);
+    let mut patience = Patience::new(exchange);
+    let mut refused = up.is_done();
+    poll_fn(|cx| {
+        let signal = exchange.live.poll_signal(cx);
+        if let Some(signal) = signal.filter(|signal| *signal != Signal::Expired) {
+            return Poll::Ready(Err(Stop::Signal(signal)));
+        }
+        match down.poll(cx, exchange.worker(), Some(&mut server.line.wire), client.wire()) {
+            // What is left of the request is still taken from the client, so that its next one can be seen.
+            Poll::Ready(Ok(())) if refused || up.is_done() => return Poll::Ready(Ok(())),
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(Broken::Read(_))) => return Poll::Ready(Err(Stop::ServerGone)),
+            Poll::Ready(Err(Broken::Junk)) => return Poll::Ready(Err(Stop::ServerJunk)),
+            Poll::Ready(Err(Broken::Write(_))) => return Poll::Ready(Err(Stop::ClientGone)),
+            Poll::Pending => {}
+        }
+        if let Some(stop) = poll_up(cx, exchange, client, server, up, &mut refused) {
+            return Poll::Ready(Err(stop));
+        }
+        if down.is_done() && (refused || up.is_done()) {
+            return Poll::Ready(Ok(()));
+        }
+        let waiting = Waiting {
+            client: down.is_blocked() || !refused && !up.is_done() && !up.is_blocked(),
+            server: !down.is_blocked() && !down.is_done() || up.is_blocked() && !refused,
+        };
+        let progress = (up.bytes + up.passed, down.bytes + down.passed, down.is_read());
+        match patience.check(exchange, signal.is_some(), progress, waiting) {
+            Some(stop) => Poll::Ready(Err(stop)),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// A server that takes no more of a request may have answered already: that is for whoever reads its answer.
+fn poll_up(
+    cx: &mut Context<'_>,
+    exchange: &Exchange<'_>,
+    client: &mut Client<'_>,
+    server: &mut Upstream,
+    up: &mut Transfer,
+    refused: &mut bool,
+) -> Option<Stop> {
+    if *refused || up.is_done() {
+        return None;
+    }
+    match up.poll(cx, exchange.worker(), client.wire(), Some(&mut server.line.wire)) {
+        Poll::Ready(Err(Broken::Read(_))) => Some(Stop::ClientGone),
+        Poll::Ready(Err(Broken::Junk)) => Some(Stop::ClientJunk),
+        Poll::Ready(Err(Broken::Write(_))) => {
+            *refused = true;
+            None
+        }
+        Poll::Ready(Ok(())) | Poll::Pending => None,
+    }
+}
+
+/// Brings what waits for a client out.
+pub async fn flush(exchange: &Exchange<'_>, client: &mut Client<'_>, body: &mut Transfer) -> Result<(), Stop> {
+    let mut patience = Patience::new(exchange);
+    poll_fn(|cx| {
+        let signal = exchange.live.poll_signal(cx);
+        if let Some(signal) = signal.filter(|signal| *signal != Signal::Expired) {
+            return Poll::Ready(Err(Stop::Signal(signal)));
+        }
+        match body.poll(cx, exchange.worker(), None, client.wire()) {
+            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+            Poll::Ready(Err(_)) => return Poll::Ready(Err(Stop::ClientGone)),
+            Poll::Pending => {}
+        }
+        let waiting = Waiting { client: true, server: false };
+        match patience.check(exchange, signal.is_some(), (body.bytes, body.passed, body.is_read()), waiting) {
+            Some(stop) => Poll::Ready(Err(stop)),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
