@@ -17,6 +17,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("fuzz: spdy", 4096),
     ("fuzz: dns", 1024),
     ("fuzz: proxy_protocol", 1024),
+    ("fuzz: balance_cli", 2048),
 ];
 
 /// How steps of fuzzing begin.
@@ -32,7 +33,7 @@ pub struct Args {
     /// Seconds for each target
     #[arg(long, default_value_t = 60)]
     seconds: u32,
-    /// Only these targets: decode, protobuf, patch, layers, spdy, dns, proxy_protocol
+    /// Only these targets: decode, protobuf, patch, layers, spdy, dns, proxy_protocol, balance_cli
     targets: Vec<String>,
 }
 

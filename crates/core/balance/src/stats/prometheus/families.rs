@@ -88,8 +88,10 @@ fn seconds(value: Option<Value<'_>>) -> String {
     }
 }
 
+type Counter64 = fn(&Row) -> Option<u64>;
+
 /// Classes of responses and where they are counted.
-pub const CLASSES: &[(&str, fn(&Row) -> Option<u64>)] = &[
+pub const CLASSES: &[(&str, Counter64)] = &[
     ("1xx", |row| row.hrsp_1xx),
     ("2xx", |row| row.hrsp_2xx),
     ("3xx", |row| row.hrsp_3xx),

@@ -1,0 +1,54 @@
+//! `show backend`, `add server`, `del server`.
+
+use crate::cli::answer::Answer;
+use crate::cli::call::Call;
+use crate::server::Admin;
+
+pub fn show_backend(call: &mut Call<'_>) -> Answer {
+    let mut out = String::from("# name\n");
+    for proxy in call.subject.proxies().iter().filter(|proxy| proxy.backend) {
+        out += &format!("{}\n", proxy.name);
+    }
+    Answer::data(out)
+}
+
+pub fn add(call: &mut Call<'_>) -> Answer {
+    let Some((backend, name)) = call.server_name() else {
+        return Answer::error("Require 'backend/server'.");
+    };
+    let Some(id) = call.subject.backend(backend) else {
+        return Answer::error("No such backend.");
+    };
+    if call.subject.server(backend, name).is_ok() {
+        return Answer::error("Already exists a server with the same name in backend.\n");
+    }
+    if call.word(1).is_empty() {
+        return Answer::error("'server' expects <name> and <addr>[:<port>] as arguments.\n");
+    }
+    match call.subject.add_server(id, name, &call.words[1..]) {
+        Ok(()) => Answer::notice("New server registered.\n"),
+        refused => refused.into(),
+    }
+}
+
+pub fn delete(call: &mut Call<'_>) -> Answer {
+    let server = match call.server() {
+        Ok(server) => server,
+        Err(answer) => return Answer { text: answer.text.trim_end().to_owned(), ..answer },
+    };
+    if server.referenced {
+        let why = "This server cannot be removed at runtime due to other configuration elements pointing to it.";
+        return Answer::error(why);
+    }
+    if !server.admin.any(Admin::MAINT) {
+        return Answer::error("Only servers in maintenance mode can be deleted.");
+    }
+    let connections = &server.connections;
+    if connections.used > 0 || connections.idle_per_thread.iter().any(|idle| *idle > 0) {
+        return Answer::error("Server still has connections attached to it, cannot remove it.");
+    }
+    match call.subject.delete_server(server.id) {
+        Ok(()) => Answer::notice("Server deleted."),
+        Err(why) => Answer::error(why),
+    }
+}
