@@ -129,8 +129,8 @@ impl Health {
     }
 
     fn enter_maintenance(&mut self, now: Millis, why: Why, effects: &mut Vec<Effect>) {
+        // An agent goes on: it may end what it began.
         self.check.paused = true;
-        self.agent.paused = true;
         let unresolved = if self.admin.any(Admin::RESOLUTION_MAINT) && !self.admin.any(Admin::FORCED_MAINT) {
             " (No IP for server)"
         } else {
@@ -193,10 +193,12 @@ impl Health {
         effects.push(Effect::Log(Level::Notice, line));
     }
 
-    /// A server comes back at once where no check says otherwise; else its checks go on and bring it back.
+    /// A server comes back at once, and goes down again at the first failure of its check.
     fn leave_maintenance(&mut self, now: Millis, flag: Admin, effects: &mut Vec<Effect>) {
         self.check.paused = false;
-        self.agent.paused = false;
+        if self.check.enabled {
+            self.check.health = self.check.rise;
+        }
         if self.tracked != Some(Oper::Stopped) && self.check.agrees() && self.agent.agrees() {
             let oper = if self.tracked == Some(Oper::Stopping) { Oper::Stopping } else { self.rising() };
             self.move_to(now, oper);

@@ -6,17 +6,21 @@ use super::{Health, Outcome, Which};
 use crate::health::admin::Wish;
 use crate::server::{Admin, Millis, Oper};
 
-/// One answer of an agent, taken apart (`check::agent` reads it).
+/// One answer of an agent, taken apart by [`crate::check::agent::read`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Agent {
-    /// `up`, or `down`, `fail`, `stopped` with their description.
-    pub outcome: Outcome,
+    /// `up`, `down`, `fail` or `stopped`, as written, and what it means.
+    pub health: Option<(String, Status)>,
     /// `ready`, `drain` or `maint`.
     pub wish: Option<Wish>,
-    /// `75%`.
+    /// `75%`
     pub weight: Option<String>,
-    /// `maxconn:30`
+    /// Of `maxconn:30` the number.
     pub maxconn: Option<String>,
+    /// A word that means nothing.
+    pub unknown: Option<String>,
+    /// What stands behind `#`.
+    pub description: String,
 }
 
 impl Health {
@@ -35,18 +39,29 @@ impl Health {
     /// An agent's answer: what it wishes first, then its word on health.
     pub fn finish_agent(&mut self, now: Millis, answer: Agent) -> Vec<Effect> {
         let mut effects = Vec::new();
+        if !self.agent.enabled {
+            self.agent.started = None;
+            return effects;
+        }
         if let Some(wish) = answer.wish {
             effects.extend(self.wish(now, wish));
         }
-        if let Some(weight) = answer.weight
-            && let Ok(weight) = crate::server::parse_weight(&weight, &self.weight)
-        {
-            effects.extend(self.set_weight(now, weight));
+        let mut warning = None;
+        match answer.weight.as_ref().map(|weight| crate::server::parse_weight(weight, &self.weight)) {
+            Some(Ok(weight)) => effects.extend(self.set_weight(now, weight)),
+            Some(Err(problem)) => warning = Some(problem),
+            None => {}
         }
-        if let Some(maxconn) = answer.maxconn.and_then(|number| number.parse().ok()) {
-            effects.push(Effect::Maxconn(maxconn));
+        match answer.maxconn.as_ref().map(|maxconn| parse_maxconn(maxconn)) {
+            Some(Ok(maxconn)) => effects.push(Effect::Maxconn(maxconn)),
+            Some(Err(problem)) => warning = warning.or(Some(problem)),
+            None => {}
         }
-        self.take_outcome(now, Which::Agent, answer.outcome, &mut effects);
+        if let Some((_, status)) = &answer.health {
+            // An agent's word counts at once.
+            self.agent.health = if *status == Status::L7Ok { self.agent.top() } else { 0 };
+        }
+        self.take_outcome(now, Which::Agent, agent_outcome(answer, warning), &mut effects);
         effects
     }
 
@@ -168,5 +183,35 @@ impl Health {
             Oper::Starting | Oper::Running => self.run(now, Why::Known, &mut effects),
         }
         effects
+    }
+}
+
+/// A check's end in an agent's words.
+fn agent_outcome(answer: Agent, warning: Option<String>) -> Outcome {
+    let problem = answer.unknown.or_else(|| warning.clone());
+    if let Some((word, status)) = answer.health {
+        // A reason for being down is never hidden by a complaint about the line.
+        let complaint = answer.description.is_empty() || status == Status::L7Ok;
+        let told = if complaint { problem.unwrap_or(answer.description) } else { answer.description };
+        let told = if told.is_empty() { told } else { format!(" ({told})") };
+        return Outcome::new(status).with_info(format!("via agent : {word}{told}"));
+    }
+    match (problem, warning) {
+        (Some(problem), Some(warning)) if problem == warning => {
+            Outcome::new(Status::Checked).with_info(format!("agent warns : {warning}"))
+        }
+        (Some(problem), _) => Outcome::new(Status::Checked).with_info(format!("agent reports an error : {problem}")),
+        _ => Outcome::new(Status::Checked),
+    }
+}
+
+/// Reads a `maxconn` as `set maxconn server` and agents give it. The errors are what the CLI answers.
+pub fn parse_maxconn(text: &str) -> Result<u32, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    match (text, &text[digits..]) {
+        ("", _) => Err("Require <maxconn>.".into()),
+        (_, "") => text.parse().map_err(|_| "Trailing garbage in maxconn string".into()),
+        (_, _) if digits == 0 => Err("maxconn string empty or preceded by garbage".into()),
+        _ => Err("Trailing garbage in maxconn string".into()),
     }
 }

@@ -22,7 +22,7 @@ mod tests;
 mod timing;
 
 pub use admin::{ForcedHealth, Wish};
-pub use checks::Agent;
+pub use checks::{Agent, parse_maxconn};
 pub use counter::{Counter, Outcome};
 pub use effect::{Around, Effect, Level, StateLine, no_server_available};
 pub use observe::Observed;
@@ -131,7 +131,6 @@ impl Health {
             health.oper = Oper::Stopped;
             health.check.health = 0;
             health.check.paused = true;
-            health.agent.paused = true;
         }
         health.recompute_weight(now);
         health
