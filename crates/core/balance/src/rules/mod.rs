@@ -27,7 +27,7 @@ mod switch;
 mod track;
 mod uri;
 mod variables;
-mod words;
+pub(crate) mod words;
 
 pub use action::Rule;
 pub use answer::parse_http_error;
