@@ -56,6 +56,8 @@ const PACKAGES: &[(&str, Need, &str, &str)] = &[
     ("procps", Test, "ps", "looks at processes"),
     ("attr", Test, "getfattr", "looks at overlay's marks"),
     ("conntrack", Test, "conntrack", "looks at tracked connections"),
+    ("haproxy", Test, "haproxy", "what the balancer is compared with"),
+    ("netcat-openbsd", Test, "nc", "a client of the balancer"),
     ("openssl", Test, "openssl", "certificates of a test registry"),
     ("skopeo", Test, "skopeo", "pushes them into the test registry"),
     ("haproxy", Test, "haproxy", "what the balancer is compared with"),

@@ -2,6 +2,7 @@
 //!
 //! Everything a test makes lies below one folder and one namespace, and goes with the test.
 
+pub mod balance;
 pub mod cluster;
 mod flex;
 pub mod folder;
