@@ -96,15 +96,20 @@ impl Health {
     }
 
     /// Goes on with a slow start; to be called once a second while [`Health::warmth`] is there.
-    pub fn warm_up(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+    pub fn warm_up(&mut self, now: Millis) -> Vec<Effect> {
+        let mut effects = Vec::new();
         if self.oper != Oper::Starting {
-            return;
+            return effects;
         }
         let before = self.verdict();
         self.recompute_weight(now);
         if self.verdict() != before {
             effects.extend([Effect::Changed, Effect::MoveQueue]);
         }
+        if self.oper == Oper::Running {
+            effects.push(Effect::Log(Level::Notice, self.report("is UP", Why::Known)));
+        }
+        effects
     }
 
     /// Sets or clears a flag that is not an administrator's own.
@@ -120,7 +125,7 @@ impl Health {
         self.admin |= flag;
         let why = if self.admin.any(Admin::FORCED_MAINT | Admin::FORCED_DRAIN) { Why::Forced } else { Why::Known };
         if !before.maint() && self.admin.maint() {
-            self.enter_maintenance(now, why, effects);
+            self.enter_maintenance(now, before, why, effects);
         } else if !before.drain() && self.admin.drain() && !self.admin.maint() {
             self.last_change = now;
             effects.extend([Effect::Changed, Effect::MoveQueue]);
@@ -128,7 +133,7 @@ impl Health {
         }
     }
 
-    fn enter_maintenance(&mut self, now: Millis, why: Why, effects: &mut Vec<Effect>) {
+    fn enter_maintenance(&mut self, now: Millis, before: Admin, why: Why, effects: &mut Vec<Effect>) {
         // An agent goes on: it may end what it began.
         self.check.paused = true;
         let unresolved = if self.admin.any(Admin::RESOLUTION_MAINT) && !self.admin.any(Admin::FORCED_MAINT) {
@@ -142,7 +147,7 @@ impl Health {
             effects.push(Effect::Log(Level::Notice, line));
             return;
         }
-        let level = if self.oper == Oper::Stopping { Level::Notice } else { Level::Alert };
+        let level = self.loss_level(before);
         self.check.health = 0;
         self.move_to(now, Oper::Stopped);
         self.leave_service(effects);
@@ -157,25 +162,25 @@ impl Health {
         }
         let before = self.admin;
         self.admin = self.admin.without(flag);
-        if flag == Admin::FORCED_MAINT {
-            self.admin = self.admin.without(Admin::CONFIG_MAINT);
-        }
         if before.maint() {
             match self.admin.maint() {
                 true => self.note_remaining_maintenance(flag, effects),
                 false => self.leave_maintenance(now, flag, effects),
             }
         } else if self.admin.drain() {
-            let line = match flag {
-                Admin::FORCED_DRAIN => {
-                    self.note(&format!("is leaving forced drain but remains in drain mode{}", self.via()))
-                }
-                _ => self.note("remains in forced drain mode"),
-            };
-            effects.push(Effect::Log(Level::Notice, line));
+            self.note_remaining_drain(effects);
         } else {
-            self.leave_drain(now, flag, effects);
+            self.leave_drain(now, effects);
         }
+    }
+
+    fn note_remaining_drain(&self, effects: &mut Vec<Effect>) {
+        let line = if self.admin.any(Admin::FORCED_DRAIN) {
+            self.note("remains in forced drain mode")
+        } else {
+            self.note(&format!("is leaving forced drain but remains in drain mode{}", self.via()))
+        };
+        effects.push(Effect::Log(Level::Notice, line));
     }
 
     fn note_remaining_maintenance(&self, flag: Admin, effects: &mut Vec<Effect>) {
@@ -212,14 +217,15 @@ impl Health {
         };
         self.enter_service(effects);
         effects.push(Effect::Log(Level::Notice, line));
+        // Said by HAProxy, too.
+        if self.admin.drain() {
+            self.note_remaining_drain(effects);
+        }
     }
 
-    fn leave_drain(&mut self, now: Millis, flag: Admin, effects: &mut Vec<Effect>) {
+    fn leave_drain(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         let up = if self.oper == Oper::Stopped { "DOWN" } else { "UP" };
-        let line = match flag {
-            Admin::FORCED_DRAIN => self.note(&format!("is {up} (leaving forced drain)")),
-            _ => self.note(&format!("is {up} (leaving drain){}", self.via())),
-        };
+        let line = self.note(&format!("is {up} (leaving forced drain)"));
         self.last_change = now;
         self.recompute_weight(now);
         self.enter_service(effects);

@@ -84,7 +84,7 @@ impl Health {
             Verdict::Passed => self.notify_success(now, which, effects),
             Verdict::Unknown | Verdict::Neutral => {}
         }
-        self.warm_up(now, effects);
+        effects.extend(self.warm_up(now));
     }
 
     /// The end of a run as a reason, unless `option log-health-checks` told it already.
@@ -124,12 +124,16 @@ impl Health {
         if self.admin.maint() || self.oper == Oper::Stopped {
             return;
         }
-        // Nobody is woken for a server that was on its way out.
-        let level = if self.oper == Oper::Stopping { Level::Notice } else { Level::Alert };
+        let level = self.loss_level(self.admin);
         self.move_to(now, Oper::Stopped);
         self.leave_service(effects);
         effects.push(Effect::Log(level, self.report("is DOWN", why)));
         self.counters.down_transitions += 1;
+    }
+
+    /// How loud a loss is: nobody is woken for a server that was on its way out.
+    pub(super) fn loss_level(&self, before: Admin) -> Level {
+        if self.oper == Oper::Stopping || before.drain() { Level::Notice } else { Level::Alert }
     }
 
     /// To `Stopping`, unless it is that already.
@@ -174,8 +178,13 @@ impl Health {
     pub fn follow(&mut self, now: Millis, oper: Oper, admin: Admin) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.tracked = Some(oper);
-        self.inherit(now, Admin::INHERITED_MAINT, admin.maint(), &mut effects);
-        self.inherit(now, Admin::INHERITED_DRAIN, admin.drain(), &mut effects);
+        // What is new first: so it is told once, and not as a state in between.
+        let inherited = [(Admin::INHERITED_MAINT, admin.maint()), (Admin::INHERITED_DRAIN, admin.drain())];
+        for wanted in [true, false] {
+            for (flag, on) in inherited.iter().filter(|(_, on)| *on == wanted) {
+                self.inherit(now, *flag, *on, &mut effects);
+            }
+        }
         match oper {
             _ if admin.maint() => {}
             Oper::Stopped => self.stop(now, Why::Known, &mut effects),
