@@ -4,23 +4,27 @@ use crate::backend::Backend;
 use crate::engine::{Engine, Running, StartError};
 use crate::frontend::{Frontend, FrontendState};
 use crate::listener::{Accepting, Listening};
+use crate::logs::Logger;
 use crate::server::{self, Server};
-use balance::config::model::{Bind, Config, Listen, Proxy};
+use crate::setup::Setup;
+use balance::config::model::{Bind, Listen, Proxy};
 use balance::pick::{Algorithm, HashType};
+use balance::program::Program;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A configuration ready to be put in force.
 pub struct Plan {
-    config: Arc<Config>,
+    setup: Setup,
     /// By frontend and address: sockets that were not open before.
     opened: HashMap<(String, Listen), Arc<Listening>>,
     balance: HashMap<String, (Algorithm, HashType)>,
 }
 
 /// Opens what is new and reads what could be wrong.
-pub fn plan(engine: &Arc<Engine>, config: Arc<Config>) -> Result<Plan, StartError> {
+pub fn plan(engine: &Arc<Engine>, setup: Setup) -> Result<Plan, StartError> {
+    let config = setup.config.clone();
     let mut wrong = Vec::new();
     let mut balance = HashMap::new();
     let mut opened = HashMap::new();
@@ -29,17 +33,22 @@ pub fn plan(engine: &Arc<Engine>, config: Arc<Config>) -> Result<Plan, StartErro
             Ok(read) => _ = balance.insert(proxy.name.clone(), read),
             Err(error) => wrong.push(error),
         }
-        for (bind, listen) in listens(proxy) {
+        for (number, (_, bind, listen)) in listens(proxy).enumerate() {
             if find_listening(engine, &proxy.name, listen).is_some() {
                 continue;
             }
-            match Listening::open(listen.clone(), bind.clone(), proxy.limits.backlog, engine.worker_count()) {
+            match Listening::open(
+                listen.clone(),
+                (bind, number as u32 + 1),
+                proxy.limits.backlog,
+                engine.worker_count(),
+            ) {
                 Ok(listening) => _ = opened.insert((proxy.name.clone(), listen.clone()), Arc::new(listening)),
                 Err(error) => wrong.push(cannot_bind(proxy, listen, &error)),
             }
         }
     }
-    if wrong.is_empty() { Ok(Plan { config, opened, balance }) } else { Err(StartError(wrong)) }
+    if wrong.is_empty() { Ok(Plan { setup, opened, balance }) } else { Err(StartError(wrong)) }
 }
 
 fn cannot_bind(proxy: &Proxy, listen: &Listen, error: &std::io::Error) -> String {
@@ -62,10 +71,11 @@ fn read_balance(proxy: &Proxy) -> Result<(Algorithm, HashType), String> {
     Ok((algorithm, hash))
 }
 
-fn listens(proxy: &Proxy) -> impl Iterator<Item = (Arc<Bind>, &Listen)> {
-    proxy.binds.iter().flat_map(|bind| {
+/// All addresses of a frontend, each with its `bind` line and that line's place among them.
+fn listens(proxy: &Proxy) -> impl Iterator<Item = (usize, Arc<Bind>, &Listen)> {
+    proxy.binds.iter().enumerate().flat_map(|(place, bind)| {
         let shared = Arc::new(bind.clone());
-        bind.listen.iter().map(move |listen| (shared.clone(), listen))
+        bind.listen.iter().map(move |listen| (place, shared.clone(), listen))
     })
 }
 
@@ -79,16 +89,23 @@ impl Plan {
     /// Makes it so. Returns the listeners that workers have to be told of.
     pub fn carry_out(self, engine: &Arc<Engine>) -> Vec<(Arc<Frontend>, Arc<Listening>)> {
         let before = engine.running();
-        let active = || self.config.proxies.iter().filter(|proxy| !proxy.disabled);
+        let active = || self.setup.config.proxies.iter().filter(|proxy| !proxy.disabled);
         let backends: Vec<_> = active()
             .filter(|proxy| proxy.capability.backend())
             .map(|proxy| self.backend(before.backend(&proxy.name), proxy))
             .collect();
         let frontends: Vec<_> = active()
             .filter(|proxy| proxy.capability.frontend())
-            .map(|proxy| frontend(before.frontend(&proxy.name), proxy))
+            .map(|proxy| {
+                frontend(before.frontend(&proxy.name), proxy, (self.setup.logger(proxy), self.setup.program(proxy)))
+            })
             .collect();
-        let running = Running::new(self.config.clone(), frontends, backends);
+        let running = Running::new(
+            self.setup.config.clone(),
+            (self.setup.tls.clone(), self.setup.patterns.clone()),
+            frontends,
+            backends,
+        );
         let mut added = Vec::new();
         for frontend in &running.frontends {
             let config = frontend.config.load_full();
@@ -119,12 +136,18 @@ impl Plan {
             }
         });
         let servers: Vec<_> = servers.collect();
+        for server in &servers {
+            server.connector.store(self.setup.tls.connector(&proxy.name, &server.name));
+        }
+        let log = self.setup.logger(proxy);
         match old {
             Some(backend) => {
+                backend.log.store(Arc::new(log));
+                backend.program.store(self.setup.program(proxy));
                 backend.reconfigure(proxy.clone(), servers, algorithm, &hash);
                 backend.clone()
             }
-            None => Arc::new(Backend::new(proxy.clone(), servers, algorithm, &hash)),
+            None => Arc::new(Backend::new(proxy.clone(), servers, algorithm, &hash, (log, self.setup.program(proxy)))),
         }
     }
 
@@ -133,15 +156,17 @@ impl Plan {
         let mut listeners = frontend.listeners.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut added = Vec::new();
         let mut wanted = Vec::new();
-        for (bind, listen) in listens(config) {
+        for (place, bind, listen) in listens(config) {
             let same = listeners.iter().find(|old| old.listen == *listen && old.accepting() != Accepting::Ended);
-            if let Some(old) = same {
-                old.bind.store(bind);
-                wanted.push(old.clone());
-            } else if let Some(new) = self.opened.get(&(frontend.name.clone(), listen.clone())) {
-                wanted.push(new.clone());
-                added.push(new.clone());
+            let new = || self.opened.get(&(frontend.name.clone(), listen.clone()));
+            let Some(listening) = same.or_else(new) else { continue };
+            listening.acceptor.store(self.setup.tls.acceptor(&config.name, place));
+            if same.is_some() {
+                listening.bind.store(bind);
+            } else {
+                added.push(listening.clone());
             }
+            wanted.push(listening.clone());
         }
         for old in listeners.iter().filter(|old| !wanted.iter().any(|listening| Arc::ptr_eq(old, listening))) {
             old.set_accepting(Accepting::Ended);
@@ -151,14 +176,16 @@ impl Plan {
     }
 }
 
-fn frontend(old: Option<&Arc<Frontend>>, proxy: &Arc<Proxy>) -> Arc<Frontend> {
+fn frontend(old: Option<&Arc<Frontend>>, proxy: &Arc<Proxy>, own: (Logger, Arc<Program>)) -> Arc<Frontend> {
     let Some(frontend) = old.filter(|old| old.state() != FrontendState::Stopped) else {
-        return Arc::new(Frontend::new(proxy.clone()));
+        return Arc::new(Frontend::new(proxy.clone(), own));
     };
     if frontend.config.load().limits.maxconn != proxy.limits.maxconn {
         frontend.maxconn.store(proxy.limits.maxconn.unwrap_or(0), Relaxed);
     }
     frontend.config.store(proxy.clone());
+    frontend.log.store(Arc::new(own.0));
+    frontend.program.store(own.1);
     frontend.clone()
 }
 

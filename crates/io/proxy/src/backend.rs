@@ -1,12 +1,14 @@
 //! A backend at work: its servers, whose turn it is, who waits.
 
 use crate::counters::{Counter, Counters};
+use crate::logs::Logger;
 use crate::queue::{Queue, Waiter};
 use crate::server::Server;
 use crate::wheel::Ms;
 use arc_swap::ArcSwap;
 use balance::config::model;
 use balance::pick::{Algorithm, HashType, Picker, Seed};
+use balance::program::Program;
 use std::sync::atomic::{Ordering::SeqCst, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +21,9 @@ pub struct Backend {
     pub algorithm: ArcSwap<Algorithm>,
     picker: Mutex<Picker>,
     pub(crate) queue: Queue,
+    /// For changes of its servers' state.
+    pub log: ArcSwap<Logger>,
+    pub program: ArcSwap<Program>,
     /// Connections at which servers reach their `maxconn`.
     pub fullconn: Counter,
     /// Engine's time of the last change between having a usable server and not.
@@ -38,7 +43,13 @@ pub enum Choice {
 }
 
 impl Backend {
-    pub fn new(config: Arc<model::Proxy>, servers: Vec<Arc<Server>>, algorithm: Algorithm, hash: &HashType) -> Self {
+    pub fn new(
+        config: Arc<model::Proxy>,
+        servers: Vec<Arc<Server>>,
+        algorithm: Algorithm,
+        hash: &HashType,
+        (log, program): (Logger, Arc<Program>),
+    ) -> Self {
         let picker = Picker::new(&algorithm, hash).with_all_backups(config.options.allbackups);
         let backend = Self {
             id: config.id,
@@ -48,6 +59,8 @@ impl Backend {
             algorithm: ArcSwap::from_pointee(algorithm),
             picker: Mutex::new(picker),
             queue: Queue::default(),
+            log: ArcSwap::from_pointee(log),
+            program: ArcSwap::new(program),
             fullconn: Counter::default(),
             last_change: Counter::default(),
             config: ArcSwap::new(config),
@@ -91,6 +104,21 @@ impl Backend {
         self.picker().rebuild(&candidates);
         self.queue.moved(|server| server.is_usable());
         servers.iter().for_each(|server| self.serve_waiting(server));
+    }
+
+    /// Whether something looks at a tcp session before it gets a server, or tells the server of it.
+    pub fn asks_for_facts(&self) -> bool {
+        let program = self.program.load();
+        let rules = !program.tcp_content.is_empty()
+            || !program.tcp_response.is_empty()
+            || !program.stick.is_empty()
+            || !program.use_server.is_empty()
+            || program.hash.is_some();
+        rules
+            || self.servers.load().iter().any(|server| {
+                let config = server.config.load();
+                config.send_proxy.is_some() || config.sni.is_some()
+            })
     }
 
     /// Servers that a choice can fall on.

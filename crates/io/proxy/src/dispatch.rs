@@ -4,6 +4,8 @@
 //! set; else the same server is tried again after a pause, up to `retries` times.
 
 use crate::backend::{Backend, Choice};
+use crate::flow::Flow;
+use crate::introduction;
 use crate::live::{Live, Phase, Signal};
 use crate::queue::{Outcome, Waiter};
 use crate::server::{Server, Target};
@@ -16,6 +18,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 
 /// Between two attempts at the same server, at most (manual section 4.2, "retries").
 const TURN_AROUND: Ms = 1000;
@@ -31,6 +34,8 @@ pub struct Wanted<'a> {
     pub source: Option<IpAddr>,
     /// The port the client came to.
     pub port: Option<u16>,
+    /// What is known of the stream: for what a server is told of it.
+    pub flow: Option<&'a Flow<'a>>,
 }
 
 /// A place at a server, given back when dropped.
@@ -213,7 +218,7 @@ impl<'a> Dispatch<'a> {
             return Attempt::Failed(Failure::Refused(io::ErrorKind::AddrNotAvailable.into()));
         };
         let limit = self.after(self.backend.config.load().timeouts.connect);
-        match self.live.until(self.worker, limit, self.dial(&place.server, &target)).await {
+        match self.live.until(self.worker, limit, self.dial(&place.server, &target, wanted)).await {
             Ok(Ok(stream)) => {
                 place.server.counters.connects.inc();
                 self.backend.counters.connects.inc();
@@ -225,14 +230,27 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    async fn dial(&self, server: &Server, target: &Target) -> io::Result<Stream> {
+    /// Connects, says who the client is, and encrypts.
+    async fn dial(&self, server: &Server, target: &Target, wanted: &Wanted<'_>) -> io::Result<Stream> {
         let (config, backend) = (server.config.load(), self.backend.config.load());
         let dial = Dial {
             source: config.source.as_ref().or(backend.source.as_ref()),
             keepalive: None,
             user_timeout: config.tcp_user_timeout,
         };
-        sockets::connect(target, &dial).await
+        let mut stream = sockets::connect(target, &dial).await?;
+        if let Some(header) = wanted.flow.and_then(|flow| introduction::header(flow, &config)) {
+            stream.write_all(&header).await?;
+        }
+        match server.connector.load_full().filter(|_| config.ssl) {
+            None => Ok(stream),
+            Some(connector) => {
+                let sni = wanted.flow.and_then(|flow| introduction::sni(flow, &server.name));
+                // Boxed: a handshake is large, and most connections have none.
+                let shaken = Box::pin(connector.connect(stream, sni.as_deref(), None)).await;
+                shaken.map(|(stream, _)| stream).map_err(io::Error::other)
+            }
+        }
     }
 
     /// Whether the next attempt is made at another server (HAProxy's rules of `option redispatch`).

@@ -2,21 +2,29 @@
 
 use crate::backend::Backend;
 use crate::counters::{Counter, Gauge, Rate};
+use crate::flow::Vars;
 use crate::frontend::Frontend;
+use crate::logs::Logs;
 use crate::server::Server;
+use crate::setup::Setup;
+use crate::tls::Material;
 use crate::wheel::Ms;
 use crate::worker::{self, Handle, Worker};
 use arc_swap::ArcSwap;
 use balance::config::model::Config;
+use balance::pattern::Library;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, watch};
 
 /// What the configuration in force made. Replaced as a whole; sessions keep what they began with.
 pub struct Running {
     pub config: Arc<Config>,
+    pub tls: Arc<Material>,
+    /// Lists and maps of patterns, which the statistics socket may change.
+    pub patterns: Arc<Library>,
     /// In the order of the file, as are the backends. A `listen` is in both.
     pub frontends: Vec<Arc<Frontend>>,
     pub backends: Vec<Arc<Backend>>,
@@ -24,9 +32,14 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn new(config: Arc<Config>, frontends: Vec<Arc<Frontend>>, backends: Vec<Arc<Backend>>) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        (tls, patterns): (Arc<Material>, Arc<Library>),
+        frontends: Vec<Arc<Frontend>>,
+        backends: Vec<Arc<Backend>>,
+    ) -> Self {
         let by_name = backends.iter().map(|backend| (backend.name.clone(), backend.clone())).collect();
-        Self { config, frontends, backends, by_name }
+        Self { config, tls, patterns, frontends, backends, by_name }
     }
 
     pub fn backend(&self, name: &str) -> Option<&Arc<Backend>> {
@@ -71,6 +84,11 @@ pub struct Engine {
     /// `set maxconn global` must not go above it: descriptors are limited.
     pub hard_maxconn: u32,
     pub totals: Totals,
+    pub logs: Logs,
+    /// This machine's name.
+    pub hostname: String,
+    /// Variables of the process (`proc.`).
+    vars: Mutex<Vars>,
     /// A session ended, so there may be a place for another.
     pub(crate) room: Notify,
     /// Counts configurations put in force: whoever follows servers looks again.
@@ -88,10 +106,11 @@ impl Engine {
     ///
     /// # Errors
     /// What cannot be listened on; nothing runs then.
-    pub fn start(config: Arc<Config>) -> Result<Arc<Self>, StartError> {
+    pub fn start(setup: Setup, logs: Logs) -> Result<Arc<Self>, StartError> {
+        let config = setup.config.clone();
         let worker_count = config.global.nbthread.map_or_else(cores, |threads| threads as usize).max(1);
         let hard_maxconn = crate::limits::maxconn(&config);
-        let empty = Running::new(Arc::default(), Vec::new(), Vec::new());
+        let empty = Running::new(Arc::default(), Default::default(), Vec::new(), Vec::new());
         let engine = Arc::new(Self {
             started: Instant::now(),
             started_at: SystemTime::now(),
@@ -101,11 +120,14 @@ impl Engine {
             maxconn: AtomicU32::new(config.global.maxconn.map_or(hard_maxconn, |wanted| wanted.min(hard_maxconn))),
             hard_maxconn,
             totals: Totals::default(),
+            logs,
+            hostname: crate::setup::hostname(),
+            vars: Mutex::default(),
             room: Notify::new(),
             generation: watch::Sender::new(0),
             stopping: AtomicBool::new(false),
         });
-        let plan = crate::apply::plan(&engine, config)?;
+        let plan = crate::apply::plan(&engine, setup)?;
         _ = engine.workers.set(engine.start_workers());
         engine.put_in_force(plan);
         Ok(engine)
@@ -116,8 +138,8 @@ impl Engine {
     ///
     /// # Errors
     /// What cannot be listened on; then everything is as before.
-    pub fn apply(self: &Arc<Self>, config: Arc<Config>) -> Result<(), StartError> {
-        let plan = crate::apply::plan(self, config)?;
+    pub fn apply(self: &Arc<Self>, setup: Setup) -> Result<(), StartError> {
+        let plan = crate::apply::plan(self, setup)?;
         self.put_in_force(plan);
         Ok(())
     }
@@ -130,7 +152,8 @@ impl Engine {
                 worker.run(move |worker| {
                     if let Err(error) = listening.serve_on(worker, &frontend) {
                         // The other workers may have got theirs; with none of them the address does not answer.
-                        eprintln!("cannot accept on a listener of {}: {error}", frontend.name);
+                        let text = format!("cannot accept on a listener of {}: {error}", frontend.name);
+                        worker.engine.logs.notice(balance::config::Level::Alert, text);
                     }
                 });
             }
@@ -211,6 +234,10 @@ impl Engine {
             .iter()
             .any(|(limit, rate)| limit.is_some_and(|limit| limit > 0 && rate.get(now) >= u64::from(limit)));
         over.then(|| Duration::from_millis(10))
+    }
+
+    pub(crate) fn vars(&self) -> MutexGuard<'_, Vars> {
+        self.vars.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn is_stopping(&self) -> bool {

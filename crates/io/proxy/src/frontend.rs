@@ -3,8 +3,10 @@
 use crate::backend::Backend;
 use crate::counters::{Counter, Counters};
 use crate::listener::{Accepting, Listening};
+use crate::logs::Logger;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use balance::config::model;
+use balance::program::Program;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
@@ -33,12 +35,14 @@ pub struct Frontend {
     state: AtomicU8,
     /// Sessions end: whoever waits for a place may accept.
     pub(crate) room: Notify,
+    pub log: ArcSwap<Logger>,
+    pub program: ArcSwap<Program>,
     /// Lines logged.
     pub logged: Counter,
 }
 
 impl Frontend {
-    pub fn new(config: Arc<model::Proxy>) -> Self {
+    pub fn new(config: Arc<model::Proxy>, (log, program): (Logger, Arc<Program>)) -> Self {
         Self {
             id: config.id,
             name: config.name.clone(),
@@ -48,6 +52,8 @@ impl Frontend {
             listeners: Mutex::default(),
             state: AtomicU8::new(FrontendState::Open as u8),
             room: Notify::new(),
+            log: ArcSwap::from_pointee(log),
+            program: ArcSwap::new(program),
             logged: Counter::default(),
             config: ArcSwap::new(config),
         }

@@ -5,26 +5,37 @@
 
 mod apply;
 pub mod backend;
+pub mod conversation;
 pub mod counters;
+pub mod disk;
 pub mod dispatch;
 pub mod engine;
+pub mod flow;
 pub mod frontend;
+pub mod handshake;
 pub mod http;
+mod introduction;
+pub mod journal;
 pub mod l4;
 mod limits;
 pub mod listener;
 pub mod live;
 pub mod logs;
+pub mod persistence;
 pub mod pipes;
 pub mod process;
+mod program_of;
 pub mod queue;
 pub mod server;
 pub mod session;
+pub mod setup;
 pub mod sockets;
 pub mod stream;
 pub mod text;
 pub mod tls;
 pub mod wheel;
 pub mod worker;
+mod zone;
 
 pub use engine::{Engine, StartError};
+pub use setup::Setup;

@@ -3,8 +3,10 @@
 use crate::counters::Counters;
 use crate::frontend::Frontend;
 use crate::stream::Stream;
+use crate::tls::Acceptor;
 use crate::worker::Worker;
 use crate::{session, sockets};
+use arc_swap::{ArcSwap, ArcSwapOption};
 use balance::config::model::{Bind, Listen};
 use std::io;
 use std::net::SocketAddr;
@@ -35,10 +37,16 @@ pub enum Accepting {
 /// One address of a `bind` line.
 pub struct Listening {
     pub listen: Listen,
-    pub bind: arc_swap::ArcSwap<Bind>,
+    pub bind: ArcSwap<Bind>,
+    /// As `bind ... name` says, else `sock-` and its number.
+    pub name: String,
+    /// Its number among its frontend's listeners, from 1.
+    pub id: u32,
     /// One for each worker, or one for all. Kept so that a successor of this process can take them over.
     pub sockets: Vec<OwnedFd>,
     pub counters: Counters,
+    /// Of a `bind ... ssl`.
+    pub acceptor: ArcSwapOption<Acceptor>,
     accepting: watch::Sender<Accepting>,
 }
 
@@ -47,15 +55,23 @@ impl Listening {
     ///
     /// # Errors
     /// The system's.
-    pub fn open(listen: Listen, bind: Arc<Bind>, backlog: Option<u32>, workers: usize) -> io::Result<Self> {
+    pub fn open(
+        listen: Listen,
+        (bind, id): (Arc<Bind>, u32),
+        backlog: Option<u32>,
+        workers: usize,
+    ) -> io::Result<Self> {
         let sockets = sockets::listen(&listen, &bind, backlog, workers)?;
-        Ok(Self::with(listen, bind, sockets))
+        Ok(Self::with(listen, (bind, id), sockets))
     }
 
     /// With sockets that another process opened.
-    pub fn with(listen: Listen, bind: Arc<Bind>, sockets: Vec<OwnedFd>) -> Self {
+    pub fn with(listen: Listen, (bind, id): (Arc<Bind>, u32), sockets: Vec<OwnedFd>) -> Self {
         let accepting = watch::Sender::new(Accepting::Yes);
-        Self { listen, bind: arc_swap::ArcSwap::new(bind), sockets, counters: Counters::default(), accepting }
+        let (counters, acceptor) = (Counters::default(), ArcSwapOption::empty());
+        let id = bind.id.unwrap_or(id);
+        let name = bind.name.clone().unwrap_or_else(|| format!("sock-{id}"));
+        Self { listen, bind: ArcSwap::new(bind), name, id, sockets, counters, acceptor, accepting }
     }
 
     pub fn accepting(&self) -> Accepting {

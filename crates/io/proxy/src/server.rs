@@ -1,6 +1,7 @@
 //! A server of a backend: where it is, how it stands, what it does now.
 
 use crate::counters::Counters;
+use crate::tls::Connector;
 use crate::wheel::Ms;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use balance::config::model::{self, Port, ServerHost};
@@ -42,6 +43,8 @@ pub struct Server {
     address: ArcSwapOption<IpAddr>,
     port: ArcSwap<Port>,
     pub counters: Counters,
+    /// Of a `server ... ssl`, or of one whose checks are.
+    pub connector: ArcSwapOption<Connector>,
     pub standing: Standing,
     /// Engine's time of the last change between usable and not.
     pub last_change: crate::counters::Counter,
@@ -57,6 +60,7 @@ impl Server {
             address: ArcSwapOption::new(address.map(Arc::new)),
             port: ArcSwap::from_pointee(config.port),
             counters: Counters::default(),
+            connector: ArcSwapOption::empty(),
             standing: Standing::default(),
             last_change: Default::default(),
             config: ArcSwap::new(config.clone()),

@@ -1,13 +1,14 @@
 //! The beginning of every session: limits, counters, handshakes; then its mode takes over.
 
+use crate::conversation::Conversation;
 use crate::engine::Engine;
 use crate::frontend::Frontend;
 use crate::l4;
 use crate::listener::Listening;
 use crate::live::{Live, Registered};
-use crate::sockets;
 use crate::stream::Stream;
 use crate::worker::Worker;
+use crate::{handshake, journal, sockets};
 use balance::config::model::Mode;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -68,10 +69,24 @@ pub fn begin(
 }
 
 async fn serve(live: Registered, admitted: Admitted, stream: Stream) {
+    let mut conversation = None;
+    let bind = admitted.listening.bind.load();
+    let shakes = bind.accept_proxy || bind.tls.is_some();
+    drop(bind);
+    let stream = if shakes {
+        let facts = conversation.insert(Box::new(Conversation::new(&live)));
+        // Boxed: it is large, and over before the session becomes idle.
+        match Box::pin(handshake::run(&live, &admitted, stream, facts)).await {
+            Ok(stream) => stream,
+            Err(refused) => return journal::refused(&live, &admitted, &refused),
+        }
+    } else {
+        stream
+    };
     if admitted.frontend.config.load().mode == Mode::Http {
         // A task of its own: what this one still holds is more than an idle connection needs.
-        tokio::task::spawn_local(crate::http::run(live, admitted, stream));
+        tokio::task::spawn_local(crate::http::run(live, admitted, stream, conversation));
         return;
     }
-    l4::session::run(&live, &admitted, stream).await;
+    l4::session::run(live, admitted, stream, conversation).await;
 }

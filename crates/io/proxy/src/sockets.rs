@@ -171,3 +171,26 @@ pub fn tune(socket: &impl AsFd, keepalive: Option<&TcpKeepalive>, user_timeout: 
     }
     Ok(())
 }
+
+/// Type of service and firewall mark of packets to the client, as rules asked for.
+pub fn mark(stream: &Stream, tos: Option<u8>, mark: Option<u32>) {
+    let fd = stream.socket();
+    let socket = SockRef::from(&fd);
+    // Refused without CAP_NET_ADMIN, and for sockets that are gone: the traffic matters more.
+    if let Some(tos) = tos {
+        _ = socket.set_tos_v4(u32::from(tos));
+    }
+    if let Some(mark) = mark {
+        _ = socket.set_mark(mark);
+    }
+}
+
+/// Ends a connection so that the client does not notice: the reset that closing sends dies on its first hop.
+pub fn drop_silently(stream: &Stream) {
+    let fd = stream.socket();
+    let socket = SockRef::from(&fd);
+    // A unix socket has no hops: its client sees the end.
+    _ = socket.set_ttl_v4(1);
+    _ = socket.set_unicast_hops_v6(1);
+    stream.reset_on_close();
+}

@@ -30,7 +30,7 @@ mod variables;
 pub(crate) mod words;
 
 pub use action::Rule;
-pub use answer::parse_http_error;
+pub use answer::{Spec as ErrorSpec, parse_http_error};
 pub use evaluate::evaluate;
 pub use exchange::{Effect, Exchange, MapChange, Timer, Verdict};
 pub use parse::{TcpRequest, TcpResponse, http_after_response, http_request, http_response, tcp_request, tcp_response};

@@ -4,6 +4,7 @@ use super::exchange::{self, Client, Exchange, Next};
 use super::pool::Kept;
 use super::record::Times;
 use super::wire::{NoHead, Wire};
+use crate::conversation::Conversation;
 use crate::dispatch::millis;
 use crate::live::{Phase, Registered, Signal};
 use crate::server::Server;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 pub struct Connection {
     pub live: Registered,
     pub admitted: Admitted,
+    pub conversation: Option<Box<Conversation>>,
     pub wire: Wire,
     /// Requests it has carried.
     pub requests: u32,
@@ -35,10 +37,22 @@ pub enum NoRequest {
     Signal(Signal),
 }
 
-pub async fn run(live: Registered, admitted: Admitted, stream: Stream) {
+pub async fn run(live: Registered, admitted: Admitted, stream: Stream, conversation: Option<Box<Conversation>>) {
+    resume(live, admitted, stream, conversation, Vec::new(), false).await;
+}
+
+/// Serves a connection of which `first` has been read already.
+pub async fn resume(
+    live: Registered,
+    admitted: Admitted,
+    stream: Stream,
+    conversation: Option<Box<Conversation>>,
+    first: Vec<u8>,
+    _h2: bool,
+) {
     let since = live.accepted;
-    let wire = Wire::new(stream, Vec::new());
-    let mut connection = Connection { live, admitted, wire, requests: 0, since, private: None };
+    let wire = Wire::new(stream, first);
+    let mut connection = Connection { live, admitted, conversation, wire, requests: 0, since, private: None };
     // What an idle connection holds is this function's state alone: each request's own is in a box.
     while connection.stirs().await {
         if Box::pin(connection.serve()).await == Next::Close {

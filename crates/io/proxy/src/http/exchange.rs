@@ -245,6 +245,7 @@ impl<'a> Exchange<'a> {
             key: None,
             source: self.live.source.get().map(|source| source.ip()),
             port: self.live.destination.get().map(|destination| destination.port()),
+            flow: None,
         };
         let Client::H1 { private, .. } = client;
         let claim = Claim { first: self.first, private };

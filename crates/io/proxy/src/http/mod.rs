@@ -20,4 +20,4 @@ mod transfer;
 mod upstream;
 mod wire;
 
-pub use client::run;
+pub use client::{resume, run};

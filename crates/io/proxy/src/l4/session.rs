@@ -1,45 +1,59 @@
 //! A session of tcp mode, from its backend to its end.
 
 use super::direction::{Direction, Side};
+use super::opening::{self, Opened, Unopened};
 use super::relay::{End, Relay, Timeouts};
 use crate::backend::Backend;
-use crate::dispatch::{Dispatch, Failure, Wanted, millis};
+use crate::conversation::Conversation;
+use crate::counters::Counters;
+use crate::dispatch::{Failure, Place, Tries, millis};
+use crate::flow::{Flow, calendar};
+use crate::journal;
 use crate::live::{Phase, Registered, Signal};
 use crate::session::Admitted;
 use crate::stream::Stream;
 use balance::log::record::{self, Cause};
+use balance::log::{Record, Termination};
 use std::sync::Arc;
 
 /// How a session ended, as logs name it.
 pub type Ended = (Cause, record::Phase);
 
 /// Serves a client that is through with its handshakes.
-pub async fn run(live: &Registered, admitted: &Admitted, mut client: Stream) {
-    let Some(backend) = admitted.frontend.default_backend.load_full() else { return };
-    enter_backend(live, &backend);
-    let mut dispatch = Dispatch::new(live.worker(), live, &backend);
-    let wanted = Wanted {
-        server: None,
-        force: false,
-        key: None,
-        source: live.source.get().map(|source| source.ip()),
-        port: live.destination.get().map(|destination| destination.port()),
+pub async fn run(live: Registered, admitted: Admitted, mut client: Stream, conversation: Option<Box<Conversation>>) {
+    journal::connected(&live, &admitted, "TCP");
+    let conversation = match conversation {
+        None if opening::is_plain(&admitted) => None,
+        None => Some(Box::new(Conversation::new(&live))),
+        some => some,
     };
-    match dispatch.connect(&wanted).await {
-        Ok((mut server, place)) => {
-            live.phase.set(Phase::Data);
-            let ended = relay(live, admitted, &backend, &mut client, &mut server).await;
-            count_bytes(live, admitted, &backend, &place.server.counters);
-            count_abort(ended, &backend, &place.server.counters, admitted);
+    let opened = match conversation.as_deref() {
+        None => opening::plain(&live, &admitted).await,
+        // Boxed: what rules need is large, and over before the session becomes idle.
+        Some(facts) => Box::pin(opening::ruled(&live, &admitted, &mut client, facts)).await,
+    };
+    match opened {
+        Ok(opened) => {
+            let (backend, tries) = (opened.place.backend.clone(), opened.tries);
+            let ended = serve(&live, &admitted, &mut client, opened).await;
+            log(&live, &admitted, conversation, ended, &tries);
+            backend.counters.sessions.leave();
         }
-        Err(failure) => {
-            _ = cause(&failure);
+        Err(Unopened::Ended { ended, tries }) => {
+            log(&live, &admitted, conversation, ended, &tries);
+            if let Some(backend) = live.backend.take() {
+                backend.counters.sessions.leave();
+            }
+        }
+        Err(Unopened::Http { first, h2 }) => {
+            let facts = conversation.or_else(|| Some(Box::new(Conversation::new(&live))));
+            tokio::task::spawn_local(crate::http::resume(live, admitted, client, facts, first, h2));
         }
     }
-    backend.counters.sessions.leave();
 }
 
-fn enter_backend(live: &Registered, backend: &Arc<Backend>) {
+/// Counts a session in its backend.
+pub fn enter_backend(live: &Registered, backend: &Arc<Backend>) {
     let now = live.worker().now();
     *live.backend.borrow_mut() = Some(backend.clone());
     backend.counters.sessions.enter();
@@ -48,20 +62,15 @@ fn enter_backend(live: &Registered, backend: &Arc<Backend>) {
     backend.counters.last_session_ms.set(now.max(1));
 }
 
-async fn relay(
-    live: &Registered,
-    admitted: &Admitted,
-    backend: &Backend,
-    client: &mut Stream,
-    server: &mut Stream,
-) -> Ended {
-    let timeouts = timeouts(admitted, backend);
-    let (up, down) = (Direction::default(), Direction::default());
-    let mut relay = Relay { worker: live.worker(), live, client, server, timeouts, up, down };
+async fn serve(live: &Registered, admitted: &Admitted, client: &mut Stream, opened: Opened) -> Ended {
+    live.phase.set(Phase::Data);
+    let Opened { mut server, place, first, answered, timeouts, .. } = opened;
+    let (up, down) = (Direction::with(first), Direction::with(answered));
+    let mut relay = Relay { worker: live.worker(), live, client, server: &mut server, timeouts, up, down };
     let end = relay.run().await;
     live.bytes_in.set(relay.up.bytes);
     live.bytes_out.set(relay.down.bytes);
-    match end {
+    let ended = match end {
         End::Clean => (Cause::None, record::Phase::None),
         End::Broken(Side::Client, _) => {
             server.reset_on_close();
@@ -74,7 +83,9 @@ async fn relay(
         End::Expired(Side::Client) => (Cause::ClientTimeout, record::Phase::Data),
         End::Expired(Side::Server) => (Cause::ServerTimeout, record::Phase::Data),
         End::Signal(signal) => (signalled(signal), record::Phase::Data),
-    }
+    };
+    count(live, admitted, &place, ended);
+    ended
 }
 
 /// `timeout tunnel` replaces both sides' once data goes both ways (manual section 4.2).
@@ -109,26 +120,86 @@ pub fn cause(failure: &Failure) -> Ended {
     }
 }
 
-fn count_bytes(live: &Registered, admitted: &Admitted, backend: &Backend, server: &crate::counters::Counters) {
-    for counters in [&admitted.frontend.counters, &admitted.listening.counters, &backend.counters, server] {
+fn count(live: &Registered, admitted: &Admitted, place: &Place, ended: Ended) {
+    let (front, back, server) = (&admitted.frontend.counters, &place.backend.counters, &place.server.counters);
+    for counters in [front, &admitted.listening.counters, back, server] {
         counters.bytes_in.add(live.bytes_in.get());
         counters.bytes_out.add(live.bytes_out.get());
     }
-    live.worker().engine.totals.bytes_out.add(live.bytes_out.get());
+    let engine = &live.worker().engine;
+    engine.totals.bytes_out.add(live.bytes_out.get());
+    let aborts: fn(&Counters) -> &crate::counters::Counter = match ended.0 {
+        Cause::ClientAbort => |counters| &counters.client_aborts,
+        Cause::ServerAbort => |counters| &counters.server_aborts,
+        _ => return,
+    };
+    [front, back, server].into_iter().for_each(|counters| aborts(counters).inc());
 }
 
-fn count_abort(ended: Ended, backend: &Backend, server: &crate::counters::Counters, admitted: &Admitted) {
-    match ended.0 {
-        Cause::ClientAbort => {
-            for counters in [&admitted.frontend.counters, &backend.counters, server] {
-                counters.client_aborts.inc();
-            }
+fn log(live: &Registered, admitted: &Admitted, conversation: Option<Box<Conversation>>, ended: Ended, tries: &Tries) {
+    let now = live.worker().now();
+    count_times(live, tries, now);
+    let frontend = &admitted.frontend;
+    let config = frontend.config.load();
+    let is_null = live.bytes_in.get() == 0 && live.bytes_out.get() == 0 && config.options.dontlognull;
+    if frontend.log.load().is_silent() || (is_null && ended.0 == Cause::ClientAbort) {
+        return;
+    }
+    let facts = conversation.unwrap_or_else(|| Box::new(Conversation::new(live)));
+    let mut flow = Flow::new(live, admitted, &facts);
+    if let Some(backend) = live.backend.borrow().as_ref() {
+        flow.enter(backend);
+    }
+    flow.server = live.server.borrow().clone();
+    flow.in_response = true;
+    flow.record = Some(record(live, &flow, ended, tries, now));
+    frontend.logged.inc();
+    journal::stream(&flow);
+}
+
+fn count_times(live: &Registered, tries: &Tries, now: u64) {
+    let Some(backend) = live.backend.borrow().clone() else { return };
+    let server = live.server.borrow().clone();
+    let behind = [Some(&backend.counters), server.as_ref().map(|server| &server.counters)];
+    for counters in behind.into_iter().flatten() {
+        if let Some(assigned) = tries.assigned {
+            counters.queue_time.add(assigned - live.accepted);
         }
-        Cause::ServerAbort => {
-            for counters in [&admitted.frontend.counters, &backend.counters, server] {
-                counters.server_aborts.inc();
-            }
+        if let (Some(assigned), Some(connected)) = (tries.assigned, tries.connected) {
+            counters.connect_time.add(connected - assigned);
         }
-        _ => {}
+        counters.total_time.add(now - live.accepted);
+    }
+}
+
+fn record(live: &Registered, flow: &Flow<'_>, ended: Ended, tries: &Tries, now: u64) -> Record {
+    let engine = &live.worker().engine;
+    let accepted = calendar(engine, live.accepted);
+    let since = |time: Option<u64>, from: u64| time.map_or(-1, |time| time.saturating_sub(from) as i64);
+    let sessions = |counters: Option<&Counters>| counters.map_or(0, |counters| counters.sessions.get() as u32);
+    Record {
+        accepted,
+        requested: accepted,
+        handshake_ms: flow.conversation.handshake_ms,
+        queue_ms: since(tries.assigned, live.accepted),
+        connect_ms: tries.assigned.map_or(-1, |assigned| since(tries.connected, assigned)),
+        total_ms: (now - live.accepted) as i64,
+        active_ms: (now - live.accepted) as i64,
+        bytes_in: live.bytes_in.get(),
+        bytes_out: live.bytes_out.get(),
+        termination: Termination { cause: ended.0, phase: ended.1, ..Termination::default() },
+        active_connections: engine.totals.sessions.get() as u32,
+        frontend_connections: sessions(Some(&flow.admitted.frontend.counters)),
+        backend_connections: sessions(flow.backend.as_ref().map(|backend| &backend.counters)),
+        server_connections: sessions(flow.server.as_ref().map(|server| &server.counters)),
+        retries: tries.retries,
+        redispatched: tries.redispatched,
+        server_queue: tries.server_queue,
+        backend_queue: tries.backend_queue,
+        log_count: flow.admitted.frontend.logged.get(),
+        request_count: live.id,
+        pid: std::process::id(),
+        tls: flow.conversation.tls.is_some(),
+        ..Record::default()
     }
 }

@@ -1,0 +1,71 @@
+//! What a server is told of the stream before its first byte: a PROXY header, the name in the TLS handshake.
+
+use crate::flow::Flow;
+use balance::config::model::{ProxyHeader, Server};
+use balance::proxy_protocol::{Endpoints, SendProxy, Ssl, Tlvs, V2Options};
+use balance::sample::context::{Connection, Endpoint, Tls};
+use balance::sample::{Context, Side};
+use std::net::SocketAddr;
+
+/// The PROXY header that a server wants.
+pub fn header(flow: &Flow<'_>, server: &Server) -> Option<Vec<u8>> {
+    let wanted = settings(server.send_proxy?);
+    let connection = flow.connection(Side::Client)?;
+    let tlvs = tlvs(connection, flow.tls(Side::Client), flow.unique_id().map(|id| id.into_owned()));
+    Some(wanted.header(endpoints(connection), tlvs))
+}
+
+/// The name that a server's `sni` finds in the stream.
+pub fn sni(flow: &Flow<'_>, server: &str) -> Option<String> {
+    let expression = flow.programs.inner().sni.get(server)?;
+    let value = expression.get(flow)?;
+    Some(String::from_utf8_lossy(&value.into_bytes()).into_owned())
+}
+
+fn settings(header: ProxyHeader) -> SendProxy {
+    let options = V2Options {
+        ssl: header.ssl || header.ssl_cn || header.cert_key || header.cert_sig || header.ssl_cipher,
+        cert_cn: header.ssl_cn,
+        ssl_cipher: header.ssl_cipher,
+        cert_sig: header.cert_sig,
+        cert_key: header.cert_key,
+        authority: header.authority,
+        crc32c: header.crc32c,
+        unique_id: header.unique_id,
+    };
+    SendProxy { v1: header.version < 2, v2: header.version >= 2, options }
+}
+
+fn endpoints(connection: &Connection) -> Option<Endpoints> {
+    let address = |end: Option<Endpoint>| -> Option<SocketAddr> {
+        match end {
+            Some(Endpoint::Ip(address)) => Some(address),
+            _ => None,
+        }
+    };
+    Some(Endpoints { source: address(connection.source)?, destination: address(connection.destination)? })
+}
+
+fn tlvs(connection: &Connection, tls: Option<&Tls>, unique_id: Option<Vec<u8>>) -> Tlvs {
+    let ssl = tls.map(|tls| {
+        let peer = tls.peer.as_ref();
+        let cn = peer.and_then(|peer| peer.subject.iter().find(|(name, _)| name == "CN"));
+        Box::new(Ssl {
+            client: SSL | if peer.is_some() { CERT_CONN | CERT_SESS } else { 0 },
+            verify: tls.verify as u32,
+            version: Some(tls.version.as_bytes().to_vec()),
+            cn: cn.map(|(_, value)| value.as_bytes().to_vec()),
+            cipher: Some(tls.cipher.as_bytes().to_vec()),
+            sig_alg: tls.own.as_ref().map(|own| own.signature.as_bytes().to_vec()),
+            key_alg: tls.own.as_ref().map(|own| own.key.as_bytes().to_vec()),
+        })
+    });
+    let authority =
+        connection.authority.clone().or_else(|| tls.and_then(|tls| tls.sni.clone()).map(String::into_bytes));
+    Tlvs { alpn: tls.and_then(|tls| tls.alpn.clone()).map(String::into_bytes), authority, unique_id, ssl, netns: None }
+}
+
+/// Bits of PP2_TYPE_SSL: the client spoke TLS; it showed a certificate on this connection, in this session.
+const SSL: u8 = 0x01;
+const CERT_CONN: u8 = 0x02;
+const CERT_SESS: u8 = 0x04;
