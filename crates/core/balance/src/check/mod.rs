@@ -11,7 +11,6 @@ mod kinds;
 mod parse;
 mod pattern;
 mod rule;
-mod server;
 mod state_header;
 #[cfg(test)]
 mod tests;
@@ -21,7 +20,6 @@ mod view;
 pub use dialogue::{Dialogue, Failure, Layer, Step};
 pub use parse::{parse_http_check, parse_option, parse_tcp_check};
 pub use rule::Connect;
-pub use server::{parse_server, server_problem};
 pub use state_header::{Numbers, state_header};
 pub use view::About;
 

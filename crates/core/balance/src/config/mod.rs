@@ -2,12 +2,31 @@
 //!
 //! Reads nothing itself: sources come as text, files named in them through [`Files`], variables through [`Env`].
 
+mod address;
+mod bind;
+pub mod conditions;
+mod crt_list;
+mod finish;
+mod global;
+mod keyword;
+mod line;
 pub mod model;
+mod params;
+mod parser;
 pub mod problem;
+mod proxy;
+mod report;
+mod sections;
+mod server;
+pub mod suggest;
+mod tls_params;
+pub mod values;
+mod words;
 
-pub use model::{Bind, Config, Global, Proxy, Server};
+pub use model::{Bind, Config, Global, LogTarget, Proxy, Server};
 pub use problem::{Level, Problem, Problems};
 
+use parser::Parser;
 use std::path::{Path, PathBuf};
 
 /// A file of configuration, already read.
@@ -25,9 +44,34 @@ pub trait Files {
     /// Paths of the files in a folder, sorted by name as the C locale sorts.
     fn list(&self, path: &Path) -> Result<Vec<PathBuf>, String>;
     fn is_folder(&self, path: &Path) -> bool;
+    /// Whether the system knows a user of this name. Without an answer it is taken to.
+    fn has_user(&self, _name: &str) -> bool {
+        true
+    }
+    fn has_group(&self, _name: &str) -> bool {
+        true
+    }
     /// A host's addresses. At start only: HAProxy asks libc then (`init-addr libc`).
     fn resolve(&self, _host: &str) -> Option<std::net::IpAddr> {
         None
+    }
+}
+
+/// No file at all: for texts that need none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
+        Err("No such file or directory".into())
+    }
+
+    fn list(&self, _: &Path) -> Result<Vec<PathBuf>, String> {
+        Err("No such file or directory".into())
+    }
+
+    fn is_folder(&self, _: &Path) -> bool {
+        false
     }
 }
 
@@ -46,7 +90,27 @@ pub struct Parsed {
 ///
 /// # Errors
 /// All that is wrong, with file and line, warnings among them.
-pub fn parse(sources: &[Source], _env: &Env, _files: &dyn Files) -> Result<Parsed, Problems> {
-    let name = sources.first().map_or("", |source| source.name.as_str());
-    Err(Problems(vec![Problem::alert(format!("config : no configuration in '{name}'."))]))
+pub fn parse(sources: &[Source], env: &Env, files: &dyn Files) -> Result<Parsed, Problems> {
+    let patterns = crate::pattern::Library::default();
+    let mut parser = Parser::new(files, env.clone(), &patterns);
+    if !parser.read(sources) {
+        return Err(Problems(parser.report.problems));
+    }
+    let Parser { mut report, config, proxies, .. } = parser;
+    let config = finish::finish(&mut report, config, proxies, files);
+    if report.fatal() {
+        report.push(Level::Alert, "Fatal errors found in configuration.");
+        return Err(Problems(report.problems));
+    }
+    for (name, place, reason) in std::mem::take(&mut report.ignored) {
+        report.push(Level::Notice, format!("[{place}] : '{name}' is accepted without effect: {reason}."));
+    }
+    Ok(Parsed { config, warnings: report.problems })
+}
+
+impl Config {
+    /// Whether anything would accept connections; HAProxy refuses to start otherwise, with exit code 2.
+    pub fn listens(&self) -> bool {
+        finish::listens(self)
+    }
 }

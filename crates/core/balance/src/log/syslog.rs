@@ -4,7 +4,7 @@ use crate::sample::Now;
 
 /// RFC 5424 section 6.2.1, in order of their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facility(pub(crate) u8);
+pub struct Facility(pub u8);
 
 impl Facility {
     const NAMES: [&str; 24] = [

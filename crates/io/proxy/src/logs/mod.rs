@@ -199,7 +199,7 @@ fn send(entry: &Entry, message: &[u8], structured: &[u8], line: &mut Vec<u8>) ->
         let Some(level) = target.severity(level) else { continue };
         line.clear();
         let header = Header {
-            facility: target.config.facility(),
+            facility: target.config.facility,
             level,
             now,
             hostname: route.hostname.as_deref(),
@@ -207,7 +207,7 @@ fn send(entry: &Entry, message: &[u8], structured: &[u8], line: &mut Vec<u8>) ->
             pid: std::process::id(),
             structured,
         };
-        header.frame(target.config.framing(), message, target.config.len, line);
+        header.frame(target.config.format, message, target.config.len, line);
         lost += u64::from(!target.outlet.send(line));
     }
     lost

@@ -1,5 +1,5 @@
 use super::*;
-use balance::config::model::{Facility, LogFormat, LogLevel};
+use balance::log::{Facility, Framing, Level};
 use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
 
@@ -63,11 +63,11 @@ fn target(address: LogAddress, sample: &str) -> LogTarget {
     LogTarget {
         address,
         len: 1024,
-        format: LogFormat::Raw,
+        format: Framing::Raw,
         sample: Some((vec![(range, range)], size.parse().unwrap())),
         facility: Facility(16),
-        level: LogLevel::Info,
-        minlevel: LogLevel::Emerg,
+        level: Level::Info,
+        minlevel: Level::Emerg,
     }
 }
 

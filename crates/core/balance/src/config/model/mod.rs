@@ -12,13 +12,13 @@ mod server;
 
 pub use bind::{Alpn, Bind, CrtListLine, Level, Listen, MuxProto, TlsSettings, TlsVersion, UnixOwner, Verify};
 pub use global::{Global, SslDefaults, StatsSocket, Tune};
-pub use log::{Facility, LogAddress, LogFormat, LogLevel, LogTarget};
+pub use log::{LogAddress, LogTarget};
 pub use options::{Forwarded, HttpClose, HttpReuse, Options, RetryOn};
 pub use proxy::{
     Capability, Capture, Compression, Error, Limits, LogFormats, Mode, Monitor, Proxy, Source, SourceAddress,
     StatsPage, Timeouts, UniqueId,
 };
-pub use sections::{Group, HttpErrors, Peer, Peers, ResolveHold, Resolvers, User, Userlist};
+pub use sections::{Group, HttpErrors, Nameserver, Peer, Peers, ResolveHold, Resolvers, User, Userlist};
 pub use server::{
     Agent, InitAddr, MarkedDown, MarkedUp, Observe, OnError, Port, ProxyHeader, Resolve, Server, ServerCheck,
     ServerHost, Socks,

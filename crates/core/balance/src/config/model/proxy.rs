@@ -29,6 +29,8 @@ pub struct Proxy {
     /// `balance` and `hash-type`, as written.
     pub balance: Option<Line>,
     pub hash_type: Option<Line>,
+    /// Per cent of the average load a server may have; 0 is no limit.
+    pub hash_balance_factor: u32,
     /// `option httpchk`, `tcp-check`, ... and the `http-check`, `tcp-check` lines, in order.
     pub check: Vec<Line>,
     pub acls: Vec<Line>,

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub struct Resolvers {
     pub name: String,
     pub place: Place,
-    pub nameservers: Vec<(String, SocketAddr)>,
+    pub nameservers: Vec<Nameserver>,
     pub parse_resolv_conf: bool,
     pub hold: ResolveHold,
     /// Default 3.
@@ -22,6 +22,13 @@ pub struct Resolvers {
     pub timeout_retry: Duration,
     /// Bytes, 512..=65535. Default 512.
     pub accepted_payload_size: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nameserver {
+    pub name: String,
+    pub place: Place,
+    pub address: SocketAddr,
 }
 
 /// For how long the last state is kept when answers are of this kind.

@@ -1,6 +1,7 @@
 //! `server` lines (manual, section 5.2), with `default-server` merged and `server-template` expanded.
 
-use super::{Line, LogFormat, MuxProto, Place, Source, TlsSettings};
+use super::{MuxProto, Place, Placed, Source, TlsSettings};
+use crate::sample;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,8 @@ pub struct Server {
     /// The `sid` of the statistics: by order from 1, unless `id` says otherwise.
     pub id: u32,
     pub host: ServerHost,
+    /// What the host's name meant at start (`init-addr`); absent: not known yet, and the server is down.
+    pub address: Option<IpAddr>,
     pub port: Port,
     /// 0..=256, default 1. Of a server without a share only when everything else is 0.
     pub weight: u32,
@@ -43,7 +46,7 @@ pub struct Server {
     /// `ssl`: traffic is encrypted.
     pub ssl: bool,
     /// Expression of the name sent.
-    pub sni: Option<Line>,
+    pub sni: Option<Placed<sample::Expr>>,
     pub proto: Option<MuxProto>,
     /// `ws h1|h2|auto`.
     pub websocket: Option<String>,
@@ -68,7 +71,6 @@ pub struct Server {
     pub pool_max_conn: i32,
     /// Default 5 s.
     pub pool_purge_delay: Option<Duration>,
-    pub log_proto: Option<LogFormat>,
 }
 
 /// The host before it is asked for.
@@ -208,6 +210,7 @@ impl Default for Server {
             name: String::new(),
             id: 0,
             host: ServerHost::default(),
+            address: None,
             port: Port::default(),
             weight: 1,
             backup: false,
@@ -246,7 +249,6 @@ impl Default for Server {
             pool_low_conn: 0,
             pool_max_conn: -1,
             pool_purge_delay: None,
-            log_proto: None,
         }
     }
 }

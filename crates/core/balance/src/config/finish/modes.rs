@@ -1,0 +1,66 @@
+//! What needs `mode http` and stands where it is not: said, and left out.
+
+use crate::config::model::{Mode, Proxy};
+use crate::config::problem::Level;
+use crate::config::proxy::kind;
+use crate::config::report::Report;
+use crate::pick::Algorithm;
+
+pub(super) fn before_timeouts(report: &mut Report, proxy: &mut Proxy) {
+    let named = format!("{} '{}'", kind(proxy.capability), proxy.name);
+    if proxy.mode == Mode::Tcp {
+        if proxy.cookie.take().is_some() {
+            report.push(Level::Warning, format!("cookie will be ignored for {named} (needs 'mode http')."));
+        }
+        if layer_7(proxy) {
+            proxy.balance = None;
+            let text =
+                format!("Layer 7 hash not possible for {named} (needs 'mode http'). Falling back to round robin.");
+            report.push(Level::Warning, text);
+        }
+        let options = &mut proxy.options;
+        if options.httplog || options.httpslog {
+            let option = if options.httpslog { "httpslog" } else { "httplog" };
+            (options.httplog, options.httpslog, options.httplog_clf, options.tcplog) = (false, false, false, true);
+            report.push(
+                Level::Warning,
+                format!(
+                    "'option {option}' not usable with {named} (needs 'mode http'). Falling back to 'option tcplog'."
+                ),
+            );
+        }
+    }
+}
+
+fn layer_7(proxy: &Proxy) -> bool {
+    let words = proxy.balance.as_ref().map(|line| &line.words[1..]);
+    words.is_some_and(|words| Algorithm::parse(words).is_ok_and(|algorithm| algorithm.needs_http()))
+}
+
+pub(super) fn after_timeouts(report: &mut Report, proxy: &Proxy) {
+    let named = format!("{} '{}'", kind(proxy.capability), proxy.name);
+    let mut warn = |text: String| report.push(Level::Warning, text);
+    let options = &proxy.options;
+    let formats = options.tcplog || options.httplog || options.httpslog || proxy.log_formats.main.is_some();
+    if proxy.capability.frontend() && proxy.logs.is_empty() && formats {
+        warn(format!("log format ignored for {named} since it has no log address."));
+    }
+    if proxy.mode == Mode::Http {
+        return;
+    }
+    if proxy.stats.is_some() {
+        warn(format!("'stats' statement ignored for {named} as it requires HTTP mode."));
+    }
+    let rules = [
+        ("http-request", !proxy.http_request.is_empty()),
+        ("http-response", !proxy.http_response.is_empty()),
+        ("http-after-response", !proxy.http_after_response.is_empty()),
+    ];
+    for (name, _) in rules.iter().filter(|(_, used)| *used) {
+        warn(format!("'{name}' rules ignored for {named} as they require HTTP mode."));
+    }
+    let options = [("forwardfor", options.forwardfor.is_some()), ("originalto", options.originalto.is_some())];
+    for (name, _) in options.iter().filter(|(_, used)| *used) {
+        warn(format!("'option {name}' ignored for {named} as it requires HTTP mode."));
+    }
+}

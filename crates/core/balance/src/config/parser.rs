@@ -1,0 +1,424 @@
+//! Reads sources line by line: words, conditional blocks, sections; hands each line to its section.
+
+use super::conditions;
+use super::global;
+use super::line::{Ctx, Modifier};
+use super::model::{Capability, Config, HttpErrors, Peers, Place, Resolvers};
+use super::problem::Level;
+use super::proxy::{self, Draft, Opened};
+use super::report::Report;
+use super::sections::{http_errors, peers, resolvers, userlist};
+use super::words::{self, Scope};
+use super::{Env, Files, Source};
+use crate::pattern::Library;
+use std::sync::Arc;
+
+/// All that is known while reading.
+pub(super) struct Parser<'a> {
+    pub files: &'a dyn Files,
+    /// The environment, with what `setenv` and its like made of it.
+    pub env: Env,
+    pub patterns: &'a Library,
+    pub report: Report,
+    pub config: Config,
+    pub proxies: Vec<Draft>,
+    defaults: Vec<Draft>,
+    section: Section,
+    /// The current section's name or kind, for `${.SECTION}`.
+    section_name: String,
+    blocks: Vec<Block>,
+}
+
+/// Which section the line belongs to.
+enum Section {
+    /// Before the first one.
+    None,
+    Global,
+    /// A proxy's whose first line was wrong.
+    BrokenProxy,
+    Proxy(Box<Draft>),
+    Resolvers(Resolvers),
+    Userlist(userlist::Draft),
+    Peers(Peers),
+    HttpErrors(HttpErrors),
+    /// One whose lines are passed over.
+    Skipped,
+}
+
+/// A nested `.if`.
+struct Block {
+    /// Lines are read.
+    active: bool,
+    /// A branch was taken, or the whole block is passed over: no further one will be.
+    settled: bool,
+    in_else: bool,
+}
+
+/// Blocks within each other at most: HAProxy's limit.
+const MAX_BLOCKS: usize = 1024;
+
+/// Reading cannot go on.
+struct Abort;
+
+/// Sections that are passed over, with the reason.
+pub(super) const SKIPPED: [(&str, &str); 5] = [
+    ("cache", "nothing is cached"),
+    ("fcgi-app", "FastCGI is not spoken"),
+    ("mailers", "no mail is sent"),
+    ("program", "no other programs are started"),
+    ("ring", "log lines are sent at once"),
+];
+
+impl<'a> Parser<'a> {
+    pub fn new(files: &'a dyn Files, env: Env, patterns: &'a Library) -> Self {
+        Self {
+            files,
+            env,
+            patterns,
+            report: Report::default(),
+            config: Config::default(),
+            proxies: vec![],
+            defaults: vec![],
+            section: Section::None,
+            section_name: String::new(),
+            blocks: vec![],
+        }
+    }
+
+    /// Reads all sources. Whether it makes sense to look at the whole.
+    pub fn read(&mut self, sources: &[Source]) -> bool {
+        for source in sources {
+            let before = self.report.alerts();
+            let read = self.source(source);
+            self.close_section();
+            if self.report.alerts() > before || read.is_err() {
+                self.report.push(Level::Alert, format!("Error(s) found in configuration file : {}", source.name));
+            }
+            if read.is_err() {
+                return false;
+            }
+        }
+        let fatal = self.report.fatal();
+        if fatal {
+            self.report.push(Level::Alert, "Fatal errors found in configuration.");
+        }
+        !fatal
+    }
+
+    fn source(&mut self, source: &Source) -> Result<(), Abort> {
+        let file: Arc<str> = source.name.as_str().into();
+        self.blocks.clear();
+        self.section = Section::None;
+        let mut last = 0;
+        for (index, line) in source.text.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            last = index + 1;
+            self.report.place = Place { file: file.clone(), line: last };
+            let nul = line.iter().position(|byte| *byte == 0);
+            self.line(&line[..nul.unwrap_or(line.len())])?;
+            if let Some(at) = nul {
+                self.report.alert_tight(format!("Stray NUL character at position {}.", at + 1));
+                return Ok(());
+            }
+            if !line.ends_with(b"\n") {
+                self.report.alert_tight(format!(
+                    "Missing LF on last line, file might have been truncated at position {}.",
+                    line.len() + 1
+                ));
+            }
+        }
+        if !self.blocks.is_empty() {
+            self.report.place = Place { file, line: last };
+            self.report.alert_tight("non-terminated '.if' block.");
+            return Err(Abort);
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), Abort> {
+        let bare = line.trim_ascii_start();
+        let indent = line.len() - bare.len();
+        let bare = bare.strip_suffix(b"\n").unwrap_or(bare);
+        let place = self.report.place.clone();
+        let scope = Scope { env: &self.env, file: &place.file, line: place.line, section: &self.section_name };
+        let words = match words::split(bare, scope) {
+            Ok(words) => words,
+            Err(broken) => {
+                self.report.alert_tight(broken.message(bare, indent));
+                return Ok(());
+            }
+        };
+        let Some(first) = words.first() else { return Ok(()) };
+        if self.block(&words)? || !self.blocks.iter().all(|block| block.active) {
+            return Ok(());
+        }
+        if first.starts_with('.') {
+            return self.message(&words);
+        }
+        self.directive(&words)
+    }
+
+    /// `.if` and what belongs to it. Whether the line was that.
+    fn block(&mut self, words: &[String]) -> Result<bool, Abort> {
+        let name = words[0].as_str();
+        let lone = self.blocks.is_empty();
+        match name {
+            ".if" => {
+                if self.blocks.len() + 1 >= MAX_BLOCKS {
+                    return self.stop(format!("too many nested '.if', max is {MAX_BLOCKS}."));
+                }
+                let outer = self.blocks.iter().all(|block| block.active);
+                let active = outer && self.condition(words)?;
+                self.blocks.push(Block { active, settled: active || !outer, in_else: false });
+            }
+            ".elif" | ".else" | ".endif" if lone => return self.stop(format!("lone '{name}' with no matching '.if'.")),
+            ".elif" => {
+                if self.blocks.last().is_some_and(|block| block.in_else) {
+                    return self.stop("'.elif' after '.else' is not permitted.".into());
+                }
+                let settled = self.blocks.last().is_some_and(|block| block.settled);
+                let active = !settled && self.condition(words)?;
+                if let Some(block) = self.blocks.last_mut() {
+                    block.active = active;
+                    block.settled |= active;
+                }
+            }
+            ".else" => {
+                self.no_arguments(words);
+                match self.blocks.last_mut() {
+                    Some(block) if block.in_else => {
+                        return self.stop("'.else' after '.else' is not permitted.".into());
+                    }
+                    Some(block) => {
+                        block.active = !block.settled;
+                        block.in_else = true;
+                    }
+                    None => {}
+                }
+            }
+            ".endif" => {
+                self.no_arguments(words);
+                self.blocks.pop();
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn no_arguments(&mut self, words: &[String]) {
+        if let Some(extra) = words.get(1) {
+            self.report.alert_tight(format!("Unexpected argument '{extra}' for '{}'.", words[0]));
+        }
+    }
+
+    fn stop<T>(&mut self, text: String) -> Result<T, Abort> {
+        self.report.alert_tight(text);
+        Err(Abort)
+    }
+
+    fn condition(&mut self, words: &[String]) -> Result<bool, Abort> {
+        let text = words[1..].join(" ");
+        match conditions::holds(&text, &self.env) {
+            Ok(value) => Ok(value),
+            Err(wrong) => {
+                let (name, at) = (&words[0], wrong.at);
+                let (shown, mark) = words::printable(text.as_bytes(), at, CONDITION_SHOWN);
+                let mark = format!("{:>1$}", "^", mark + name.len() + 2);
+                self.stop(format!("{} in '{name}' at position {}:\n  {name} {shown}\n  {mark}", wrong.text, at + 1))
+            }
+        }
+    }
+
+    /// `.alert` and its like.
+    fn message(&mut self, words: &[String]) -> Result<(), Abort> {
+        let (name, text) = (words[0].as_str(), words.get(1).map_or("", String::as_str));
+        let level = match name {
+            ".alert" => Level::Alert,
+            ".warning" => Level::Warning,
+            ".notice" => Level::Notice,
+            ".diag" => Level::Diag,
+            _ => {
+                self.report.alert_tight(format!("unknown directive '{name}'."));
+                return Ok(());
+            }
+        };
+        if let Some(extra) = words.get(2) {
+            self.report.alert_tight(format!(
+                "Unexpected argument '{extra}' for '{name}'. Use quotes if the message should contain spaces."
+            ));
+            return Ok(());
+        }
+        let text = format!("parsing [{}]: '{text}'.", self.report.place);
+        self.report.push(level, text);
+        if level == Level::Alert { Err(Abort) } else { Ok(()) }
+    }
+
+    fn directive(&mut self, words: &[String]) -> Result<(), Abort> {
+        let (modifier, words) = match words[0].as_str() {
+            "no" => (Modifier::No, &words[1..]),
+            "default" => (Modifier::Default, &words[1..]),
+            _ => (Modifier::None, words),
+        };
+        let first = words.first().map_or("", String::as_str);
+        if modifier != Modifier::None && !NEGATABLE.contains(&first) {
+            self.report.alert_tight(
+                "negation/default currently supported only for options, log, busy-polling, set-dumpable, strict-limits, \
+                 insecure-fork-wanted and numa-cpu-mapping.",
+            );
+            return Ok(());
+        }
+        if self.open_section(words)? {
+            return Ok(());
+        }
+        if matches!(self.section, Section::Global) && self.environment(words) {
+            return Ok(());
+        }
+        let mut ctx = Ctx {
+            words,
+            modifier,
+            report: &mut self.report,
+            env: &self.env,
+            files: self.files,
+            patterns: self.patterns,
+        };
+        match &mut self.section {
+            Section::None => ctx.report.alert_tight(format!("unknown keyword '{first}' out of section.")),
+            Section::Global => global::line(&mut ctx, &mut self.config.global),
+            Section::BrokenProxy => ctx.alert("'listen' or 'defaults' expected."),
+            Section::Proxy(draft) => proxy::line(&mut ctx, draft, &self.config.global),
+            Section::Resolvers(resolvers) => resolvers::line(&mut ctx, resolvers),
+            Section::Userlist(list) => userlist::line(&mut ctx, list),
+            Section::Peers(peers) => peers::line(&mut ctx, peers),
+            Section::HttpErrors(errors) => http_errors::line(&mut ctx, errors),
+            Section::Skipped => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the line begins a section.
+    fn open_section(&mut self, words: &[String]) -> Result<bool, Abort> {
+        let first = words.first().map_or("", String::as_str);
+        let known = SECTIONS.contains(&first) || SKIPPED.iter().any(|(name, _)| *name == first);
+        if !known {
+            return Ok(false);
+        }
+        self.close_section();
+        self.section_name = words.get(1).map_or(first, String::as_str).to_owned();
+        let mut ctx = Ctx {
+            words,
+            modifier: Modifier::None,
+            report: &mut self.report,
+            env: &self.env,
+            files: self.files,
+            patterns: self.patterns,
+        };
+        let capability = match first {
+            "global" => {
+                ctx.at_most(1, 0);
+                self.section = Section::Global;
+                return Ok(true);
+            }
+            "defaults" => Capability::Defaults,
+            "frontend" => Capability::Frontend,
+            "backend" => Capability::Backend,
+            "listen" => Capability::Listen,
+            _ => {
+                self.section = small_section(&mut ctx, &self.config).ok_or(Abort)?;
+                return Ok(true);
+            }
+        };
+        self.section = match proxy::open(&mut ctx, capability, &self.proxies, &self.defaults) {
+            Opened::Draft(draft) => Section::Proxy(draft),
+            Opened::Nothing => Section::BrokenProxy,
+            Opened::Abort => return Err(Abort),
+        };
+        Ok(true)
+    }
+
+    fn close_section(&mut self) {
+        match std::mem::replace(&mut self.section, Section::None) {
+            Section::Proxy(draft) if draft.proxy.capability == Capability::Defaults => self.defaults.push(*draft),
+            Section::Proxy(draft) => self.proxies.push(*draft),
+            Section::Resolvers(resolvers) => self.config.resolvers.push(resolvers),
+            Section::Userlist(draft) => {
+                let list = userlist::close(&mut self.report, draft);
+                self.config.userlists.push(Arc::new(list));
+            }
+            Section::Peers(peers) => self.config.peers.push(peers),
+            Section::HttpErrors(errors) => self.config.http_errors.push(errors),
+            Section::None | Section::Global | Section::BrokenProxy | Section::Skipped => {}
+        }
+    }
+
+    /// `setenv` and its like: lines that follow see what they did.
+    fn environment(&mut self, words: &[String]) -> bool {
+        let (name, names) = (words[0].as_str(), &words[1..]);
+        match name {
+            "setenv" | "presetenv" => match names {
+                [variable, value] => {
+                    let value = value.clone();
+                    match name {
+                        "setenv" => _ = self.env.insert(variable.clone(), value),
+                        _ => _ = self.env.entry(variable.clone()).or_insert(value),
+                    }
+                }
+                _ => self.report.alert_tight(format!("'{name}' expects a name and a value.")),
+            },
+            "unsetenv" if names.is_empty() => {
+                self.report.alert_tight("'unsetenv' expects at least one variable name.");
+            }
+            "unsetenv" => self.env.retain(|variable, _| !names.contains(variable)),
+            "resetenv" => self.env.retain(|variable, _| names.contains(variable)),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// Columns of a condition shown in a message.
+const CONDITION_SHOWN: usize = 76;
+
+/// What `no` and `default` may stand before.
+const NEGATABLE: [&str; 7] =
+    ["option", "log", "busy-polling", "set-dumpable", "strict-limits", "insecure-fork-wanted", "numa-cpu-mapping"];
+
+/// Words that begin a section, wherever they stand. [`SKIPPED`] has the others.
+const SECTIONS: [&str; 10] = [
+    "global",
+    "defaults",
+    "frontend",
+    "backend",
+    "listen",
+    "resolvers",
+    "userlist",
+    "peers",
+    "http-errors",
+    "log-forward",
+];
+
+/// `None` where reading cannot go on.
+fn small_section(ctx: &mut Ctx, config: &Config) -> Option<Section> {
+    let (first, name) = (ctx.word(0), ctx.word(1));
+    if let Some((name, reason)) = SKIPPED.iter().find(|(name, _)| *name == first) {
+        ctx.report.ignore(&format!("section '{name}'"), reason);
+        return Some(Section::Skipped);
+    }
+    match first {
+        "resolvers" => {
+            if let Some(twin) = config.resolvers.iter().find(|other| other.name == name) {
+                let text = format!(
+                    "Parsing [{}]: resolvers '{name}' has same name as another resolvers (declared at {}).",
+                    ctx.report.place, twin.place
+                );
+                ctx.report.push(Level::Alert, text);
+            }
+            resolvers::open(ctx).map(Section::Resolvers)
+        }
+        "userlist" => Some(userlist::open(ctx).map_or(Section::Skipped, Section::Userlist)),
+        "peers" => peers::open(ctx).map(Section::Peers),
+        "http-errors" => http_errors::open(ctx).map(Section::HttpErrors),
+        _ => {
+            ctx.refuse("log-forward", "log lines of others are not taken", "use a syslog server");
+            Some(Section::Skipped)
+        }
+    }
+}

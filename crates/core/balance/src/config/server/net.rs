@@ -1,0 +1,229 @@
+//! How connections to a server are made: TLS, the PROXY protocol, sources, names.
+
+use crate::config::address::{self, Address, Allowed, Ports};
+use crate::config::keyword::{ANY, Keyword, done, ignored, refused};
+use crate::config::model::{ProxyHeader, Server, Socks, TlsVersion};
+use crate::config::params::{Params, Read};
+use crate::config::tls_params as tls;
+use crate::sample;
+use std::net::{IpAddr, SocketAddr};
+
+macro_rules! set {
+    ($($field:ident).+, $value:expr) => {
+        |_, server| {
+            server.$($field).+ = $value;
+            Ok(())
+        }
+    };
+}
+
+/// A row of a switch that changes the range of versions.
+macro_rules! versions {
+    ($name:literal, $how:ident, $version:ident) => {
+        done($name, ANY, |_, server| {
+            tls::$how(&mut server.tls, TlsVersion::$version);
+            Ok(())
+        })
+    };
+}
+
+pub(super) const KEYWORDS: &[Keyword<Read<Server>>] = &[
+    done("ssl", ANY, set!(ssl, true)),
+    done("no-ssl", ANY, set!(ssl, false)),
+    done("allow-0rtt", ANY, set!(tls.allow_0rtt, true)),
+    done("alpn", ANY, |params, server| {
+        server.tls.alpn = Some(tls::protocols(params, "ALPN")?);
+        Ok(())
+    }),
+    done("npn", ANY, |params, server| {
+        server.tls.npn = Some(tls::protocols(params, "NPN")?);
+        Ok(())
+    }),
+    done("ca-file", ANY, |params, server| tls::ca_file(params, &mut server.tls)),
+    done("crl-file", ANY, |params, server| tls::crl_file(params, &mut server.tls)),
+    done("crt", ANY, |params, server| {
+        server.tls.crt.clear();
+        tls::crt(params, &mut server.tls, "certificate file path")
+    }),
+    done("ciphers", ANY, |params, server| tls::ciphers(params, &mut server.tls)),
+    done("ciphersuites", ANY, |params, server| tls::ciphersuites(params, &mut server.tls)),
+    versions!("force-sslv3", only, Sslv3),
+    versions!("force-tlsv10", only, Tls10),
+    versions!("force-tlsv11", only, Tls11),
+    versions!("force-tlsv12", only, Tls12),
+    versions!("force-tlsv13", only, Tls13),
+    versions!("no-sslv3", without, Sslv3),
+    versions!("no-tlsv10", without, Tls10),
+    versions!("no-tlsv11", without, Tls11),
+    versions!("no-tlsv12", without, Tls12),
+    versions!("no-tlsv13", without, Tls13),
+    done("ssl-min-ver", ANY, |params, server| tls::min_version(params, &mut server.tls)),
+    done("ssl-max-ver", ANY, |params, server| tls::max_version(params, &mut server.tls)),
+    done("ssl-reuse", ANY, set!(tls.no_ssl_reuse, false)),
+    done("no-ssl-reuse", ANY, set!(tls.no_ssl_reuse, true)),
+    done("tls-tickets", ANY, set!(tls.no_tls_tickets, false)),
+    done("no-tls-tickets", ANY, set!(tls.no_tls_tickets, true)),
+    done("verify", ANY, |params, server| tls::verify(params, &mut server.tls, false)),
+    done("verifyhost", ANY, |params, server| {
+        server.tls.verifyhost = Some(params.required("hostname to verify against")?.to_owned());
+        Ok(())
+    }),
+    done("no-verifyhost", ANY, set!(tls.verifyhost, None)),
+    done("sni", ANY, sni),
+    done("send-proxy", ANY, set!(send_proxy, Some(ProxyHeader { version: 1, ..NO_TLVS }))),
+    done("no-send-proxy", ANY, set!(send_proxy, None)),
+    done("send-proxy-v2", ANY, |_, server| version_2(server, |_| ())),
+    done("no-send-proxy-v2", ANY, set!(send_proxy, None)),
+    done("send-proxy-v2-ssl", ANY, |_, server| version_2(server, |header| header.ssl = true)),
+    done("no-send-proxy-v2-ssl", ANY, set!(send_proxy, None)),
+    done("send-proxy-v2-ssl-cn", ANY, |_, server| {
+        version_2(server, |header| (header.ssl, header.ssl_cn) = (true, true))
+    }),
+    done("no-send-proxy-v2-ssl-cn", ANY, set!(send_proxy, None)),
+    done("proxy-v2-options", ANY, proxy_v2_options),
+    done("source", ANY, |params, server| {
+        server.source = Some(super::source::of_server(params)?);
+        Ok(())
+    }),
+    done("usesrc", ANY, |_, _| Err("'usesrc' only allowed after a 'source' statement.".into())),
+    done("resolvers", ANY, |params, server| {
+        server.resolvers = Some(params.required("<id> of a resolvers section")?.to_owned());
+        Ok(())
+    }),
+    done("resolve-prefer", ANY, |params, server| match params.value() {
+        word @ ("ipv4" | "ipv6") => {
+            server.resolve.prefer_ipv4 = word == "ipv4";
+            Ok(())
+        }
+        _ => Err("'resolve-prefer' expects either ipv4 or ipv6 as argument.".into()),
+    }),
+    done("resolve-opts", ANY, resolve_opts),
+    done("resolve-net", ANY, resolve_net),
+    done("socks4", ANY, socks4),
+    done("tcp-ut", ANY, tcp_user_timeout),
+    done("tfo", ANY, set!(tfo, true)),
+    done("no-tfo", ANY, set!(tfo, false)),
+    refused("namespace", ANY, "connections start in the process's own namespace", "start it in that namespace"),
+    ignored("log-proto", ANY, "only servers of rings take log lines"),
+];
+
+const NO_TLVS: ProxyHeader = ProxyHeader {
+    version: 2,
+    ssl: false,
+    ssl_cn: false,
+    cert_key: false,
+    cert_sig: false,
+    ssl_cipher: false,
+    authority: false,
+    crc32c: false,
+    unique_id: false,
+};
+
+fn version_2(server: &mut Server, set: impl FnOnce(&mut ProxyHeader)) -> Result<(), String> {
+    let header = server.send_proxy.get_or_insert(NO_TLVS);
+    header.version = 2;
+    set(header);
+    Ok(())
+}
+
+fn proxy_v2_options(params: &mut Params, server: &mut Server) -> Result<(), String> {
+    let header = server.send_proxy.get_or_insert(NO_TLVS);
+    for option in params.value().split(',') {
+        match option {
+            "ssl" => header.ssl = true,
+            "cert-cn" => (header.ssl, header.ssl_cn) = (true, true),
+            "cert-key" => (header.ssl, header.cert_key) = (true, true),
+            "cert-sig" => (header.ssl, header.cert_sig) = (true, true),
+            "ssl-cipher" => (header.ssl, header.ssl_cipher) = (true, true),
+            "authority" => header.authority = true,
+            "crc32c" => header.crc32c = true,
+            "unique-id" => header.unique_id = true,
+            _ => return Err(format!("'{option}' : proxy v2 option not implemented")),
+        }
+    }
+    Ok(())
+}
+
+fn sni(params: &mut Params, server: &mut Server) -> Result<(), String> {
+    let word = params.required("sni expression")?.to_owned();
+    let words = [word];
+    let (expression, _) = sample::Expr::parse(&words, params.sample_env())
+        .map_err(|error| format!("error detected while parsing sni expression : {error}"))?;
+    server.sni = Some(params.placed(words.into(), expression));
+    Ok(())
+}
+
+fn resolve_opts(params: &mut Params, server: &mut Server) -> Result<(), String> {
+    for option in params.value().split(',') {
+        match option {
+            "allow-dup-ip" => (server.resolve.allow_dup_ip, server.resolve.prevent_dup_ip) = (true, false),
+            "prevent-dup-ip" => (server.resolve.allow_dup_ip, server.resolve.prevent_dup_ip) = (false, true),
+            "ignore-weight" => server.resolve.ignore_weight = true,
+            _ => {
+                let known = "'allow-dup-ip', 'ignore-weight', and 'prevent-dup-ip'";
+                return Err(format!(
+                    "'resolve-opts' : unknown resolve-opts option '{option}', supported methods are {known}."
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn resolve_net(params: &mut Params, server: &mut Server) -> Result<(), String> {
+    for word in params.value().split(',') {
+        let wrong = || format!("'resolve-net' invalid network '{word}'.");
+        server.resolve.networks.push(network(word).ok_or_else(wrong)?);
+    }
+    Ok(())
+}
+
+/// `address/bits`, or an address alone.
+pub(in crate::config) fn network(word: &str) -> Option<(IpAddr, u8)> {
+    let (address, mask) = match word.split_once('/') {
+        Some((address, mask)) => (address, Some(mask)),
+        None => (word, None),
+    };
+    let address: IpAddr = address.parse().ok()?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let bits = match mask {
+        None => most,
+        Some(mask) => match mask.parse::<std::net::Ipv4Addr>() {
+            // 255.255.0.0
+            Ok(mask) if address.is_ipv4() => {
+                let mask = u32::from(mask);
+                (mask.leading_ones() + mask.trailing_zeros() == 32 || mask == u32::MAX)
+                    .then(|| mask.leading_ones() as u8)?
+            }
+            _ => mask.parse().ok()?,
+        },
+    };
+    (bits <= most).then_some((address, bits))
+}
+
+fn socks4(params: &mut Params, server: &mut Server) -> Result<(), String> {
+    let word = params.value();
+    if word.is_empty() {
+        return Err("'socks4' expects <addr>:<port> as argument.".into());
+    }
+    let allowed = Allowed { port: true, port_required: true, resolve: true, ..Allowed::default() };
+    match address::parse(word, allowed, params.env, params.files) {
+        Ok(Address::Ip { host, port: Ports::Fixed(port, _) }) => {
+            server.socks4 = Some(Socks(SocketAddr::new(host, port)));
+            Ok(())
+        }
+        Ok(_) => Err("'socks4' expects <addr>:<port> as argument.".into()),
+        Err(error) => Err(format!("'socks4 {word}' : {error}")),
+    }
+}
+
+fn tcp_user_timeout(params: &mut Params, server: &mut Server) -> Result<(), String> {
+    if params.peek().is_empty() {
+        return params.required("TCP User Timeout value").map(|_| ());
+    }
+    match params.time() {
+        Ok(time) if !time.is_zero() => server.tcp_user_timeout = Some(time),
+        _ => return Err("'tcp-ut' : expects a positive delay in milliseconds".into()),
+    }
+    Ok(())
+}
