@@ -7,14 +7,16 @@ use super::*;
 use crate::health::{ForcedHealth, Wish};
 use crate::server::{Admin, Oper, Weight};
 use crate::stats::{Filter, Info, Kind, Row};
+use crate::stick::{Table, TableConfig};
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 pub struct World {
     servers: RefCell<Vec<ServerFacts>>,
     frontends: RefCell<Vec<(u32, &'static str, FrontendState)>>,
     lists: RefCell<Vec<List>>,
-    table: RefCell<Vec<Entry>>,
+    table: RefCell<Table>,
     variables: RefCell<Vec<(String, String)>>,
     next: Cell<u64>,
 }
@@ -41,7 +43,7 @@ impl Default for World {
             servers: RefCell::new(servers()),
             frontends: RefCell::new(frontends.map(|(id, name)| (id, name, FrontendState::Listening)).to_vec()),
             lists: RefCell::new(lists()),
-            table: RefCell::default(),
+            table: RefCell::new(table()),
             variables: RefCell::default(),
             next: Cell::new(0x1000),
         }
@@ -146,6 +148,13 @@ fn lists() -> Vec<List> {
             &[("/a", Some("be1")), ("/b", Some("be2"))],
         ),
     ]
+}
+
+fn table() -> Table {
+    let line = "type ip size 1k expire 10m store conn_cnt,http_req_rate(10s),gpc0";
+    let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    let config = TableConfig::parse(&words, &mut Vec::new()).expect("the line above is right");
+    Table::new("be1", Arc::new(config))
 }
 
 impl World {
@@ -390,48 +399,16 @@ impl Sessions for World {
 }
 
 impl Tables for World {
-    fn tables(&self) -> Vec<TableFacts> {
-        let stored = |name: &str, period| Stored { name: name.into(), period };
-        vec![TableFacts {
-            name: "be1".into(),
-            kind: "ip".into(),
-            size: 1024,
-            used: self.table.borrow().len() as u64,
-            stored: vec![stored("gpc0", None), stored("conn_cnt", None), stored("http_req_rate", Some(10000))],
-        }]
+    fn table_names(&self) -> Vec<String> {
+        vec!["be1".into()]
     }
 
-    fn entries(&self, _table: &str) -> Vec<Entry> {
-        self.table.borrow().clone()
-    }
-
-    fn entry(&self, _table: &str, key: &str) -> Option<Entry> {
-        self.table.borrow().iter().find(|entry| entry.key == key).cloned()
-    }
-
-    fn set_entry(&self, table: &str, key: &str, values: &[(String, u64)]) -> Result<(), String> {
-        if key.parse::<IpAddr>().is_err() {
-            return Ok(());
+    fn with_table(&self, name: &str, run: &mut dyn FnMut(&mut Table, u64)) -> bool {
+        let found = name == "be1";
+        if found {
+            run(&mut self.table.borrow_mut(), 1000);
         }
-        let mut entry = self.entry(table, key).unwrap_or_else(|| Entry {
-            id: self.next(),
-            key: key.into(),
-            used: 0,
-            expires: 600_000,
-            values: vec![0; 3],
-        });
-        for (name, value) in values {
-            let at = self.tables()[0].stored.iter().position(|stored| stored.name == *name);
-            entry.values[at.ok_or("not stored")?] = *value;
-        }
-        self.remove_entry(table, key);
-        self.table.borrow_mut().push(entry);
-        Ok(())
-    }
-
-    fn remove_entry(&self, _table: &str, key: &str) -> bool {
-        self.table.borrow_mut().retain(|entry| entry.key != key);
-        true
+        found
     }
 }
 

@@ -16,7 +16,7 @@ pub use pattern::{Found, ListFacts, ListKind, PatternEntry, Patterns, Pick, Unkn
 pub use process::{Captured, Limit, Process, ProxyFacts, Report, ResolverFacts, SocketFacts};
 pub use server::{CheckFacts, Connections, Missing, ServerChange, ServerFacts, ServerId, Servers, WhichAddress};
 pub use session::{SessionFacts, Sessions};
-pub use table::{Entry, Stored, TableFacts, Tables};
+pub use table::Tables;
 
 /// All of it.
 pub trait Subject: Process + Servers + Frontends + Sessions + Tables + Patterns + Certificates {}

@@ -180,7 +180,7 @@ fn state_files() {
 fn stick_tables() {
     check(
         "set table be1 key 10.0.0.1 data.gpc0 5;show table be1;show table be1 data.gpc0 gt 5;clear table be1;show table\n",
-        "\n# table: be1, type: ip, size:1024, used:1\n0x1010: key=10.0.0.1 use=0 exp=600000 gpc0=5 conn_cnt=0 http_req_rate(10000)=0\n\n# table: be1, type: ip, size:1024, used:1\n\n\n# table: be1, type: ip, size:1024, used:0\n\n",
+        "\n# table: be1, type: ip, size:1024, used:1\n0x560000000000: key=10.0.0.1 use=0 exp=600000 gpc0=5 conn_cnt=0 http_req_rate(10000)=0\n\n# table: be1, type: ip, size:1024, used:1\n\n\n# table: be1, type: ip, size:1024, used:0\n\n",
     );
 }
 
