@@ -17,7 +17,7 @@ mod roundrobin;
 use std::net::IpAddr;
 
 pub use algorithm::{Algorithm, UriHash};
-pub use hash::{HashFunction, HashMethod, HashType};
+pub use hash::{HashFunction, HashMethod, HashType, avalanche};
 
 /// What an algorithm must know of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 //! text forbids (leading zeros, 256, port 70000) are refused, where HAProxy takes them modulo something; what follows
 //! `UNKNOWN` is ignored as the text demands, where HAProxy refuses it.
 
-mod crc32c;
+pub(crate) mod crc32c;
 mod send;
 mod tlv;
 mod v1;

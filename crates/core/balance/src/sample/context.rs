@@ -211,6 +211,17 @@ pub enum ProcessNumber {
     Pid,
 }
 
+/// What rules set for one stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamNumber {
+    /// `set-timeout server` and `set-timeout tunnel`: milliseconds. Not set, the backend's count.
+    ServerTimeout,
+    TunnelTimeout,
+    /// `set-priority-class` and `set-priority-offset`; default 0.
+    PriorityClass,
+    PriorityOffset,
+}
+
 /// Live numbers of a stick table itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableNumber {
@@ -312,6 +323,8 @@ pub trait Context {
         address.is_loopback()
     }
 
+    /// The request's head, once it is complete. A TCP proxy that inspects contents gives it when the bytes that have
+    /// come are the head of an HTTP/1 request.
     fn request(&self) -> Option<&RequestHead> {
         None
     }
@@ -353,6 +366,11 @@ pub trait Context {
         None
     }
 
+    /// What the frontend's `default_backend` names.
+    fn default_backend(&self) -> Option<&str> {
+        None
+    }
+
     /// The backend, once chosen; before that the frontend's own name where it is one.
     fn backend(&self) -> Option<Named<'_>> {
         None
@@ -390,6 +408,10 @@ pub trait Context {
         None
     }
 
+    fn stream_number(&self, what: StreamNumber) -> Option<i64> {
+        None
+    }
+
     /// Of the named stick table, or of the current proxy's.
     fn table_number(&self, what: TableNumber, table: Option<&str>) -> Option<i64> {
         None
@@ -412,6 +434,16 @@ pub trait Context {
         false
     }
 
+    /// The algorithm that compresses the response, if one does.
+    fn compression(&self) -> Option<&str> {
+        None
+    }
+
+    /// File and line of the rule that ended the evaluation of its rule set.
+    fn last_rule(&self) -> Option<(&str, u32)> {
+        None
+    }
+
     fn unique_id(&self) -> Option<Cow<'_, [u8]>> {
         None
     }
@@ -420,6 +452,9 @@ pub trait Context {
     fn capture(&self, side: Side, slot: usize) -> Option<&[u8]> {
         None
     }
+
+    /// Keeps a text in a slot, cut to the slot's length.
+    fn set_capture(&self, side: Side, slot: usize, value: &[u8]) {}
 
     /// Number of slots.
     fn captures(&self, side: Side) -> usize {

@@ -1,52 +1,149 @@
 //! An expression: a fetch and the converters behind it.
 
-use super::{Context, Env, Fetched, Type, Value};
+use super::args::{self, Arg, Kind};
+use super::keyword::{Call, Convert, Converter, Fetch, Prefer, Run};
+use super::{Context, Entry, Env, Fetched, Place, Source, Type, Value, converter, fetch};
 
 /// `hdr(host),lower,field(1,:)`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Expr {
     text: String,
+    fetch: Fetch,
+    args: Vec<Arg>,
+    steps: Vec<Step>,
 }
+
+#[derive(Clone)]
+struct Step {
+    converter: Converter,
+    args: Vec<Arg>,
+}
+
+impl std::fmt::Debug for Expr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expr").field(&self.text).finish()
+    }
+}
+
+/// Equal when written the same: what a changed configuration compares.
+impl PartialEq for Expr {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Expr {}
 
 /// Something an expression names that must exist: the configuration checks it when all of it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reference {
-    Frontend(String),
-    Backend(String),
-    /// Of the named backend, or of the one the expression stands in.
-    Server(Option<String>, String),
-    /// `None` is the table of the proxy the expression stands in.
-    Table(Option<String>),
-    Userlist(String),
-}
-
-/// What must have come in before a fetch can say something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Layer {
-    /// Anywhere, also without a stream.
-    Internal,
-    /// A client's connection.
-    Session,
-    /// Bytes of the request.
-    RequestBuffer,
-    /// The request's head.
-    Request,
-    /// The connection to a server.
-    Server,
-    /// Bytes of the response.
-    ResponseBuffer,
-    /// The response's head.
-    Response,
-    /// The end of the session: logs only.
-    Log,
+pub struct Reference {
+    pub kind: Kind,
+    /// Empty for the proxy the expression stands in; of a server `backend/server` or `server`.
+    pub name: String,
+    /// From 1.
+    pub position: usize,
+    /// The keyword whose argument it is; for a converter with the fetch it follows.
+    pub keyword: &'static str,
+    pub converter_of: Option<&'static str>,
 }
 
 impl Expr {
-    /// Reads one expression from the first words; with how many of them it took.
+    /// Reads one expression from the first words; with how many of them it took. Converters may stand in words of
+    /// their own; the first word that is none ends it.
     pub fn parse(words: &[String], env: Env<'_>) -> Result<(Self, usize), String> {
-        let _ = env;
-        let first = words.first().ok_or("missing fetch method")?;
-        Ok((Self { text: first.clone() }, 1))
+        let (mut expr, rest) = Self::parse_fetch(words.first().map_or("", String::as_str), env)?;
+        let used = 1 + expr.parse_steps(rest, words.get(1..).unwrap_or_default(), env)?;
+        expr.text = words[..used].join(",");
+        Ok((expr, used))
+    }
+
+    /// Reads one expression at the beginning of a text, as after `%[`; with what follows it.
+    pub fn parse_text<'t>(text: &'t str, env: Env<'_>) -> Result<(Self, &'t str), String> {
+        let (mut expr, mut rest) = Self::parse_fetch(text, env)?;
+        while rest.starts_with(',') {
+            rest = expr.parse_step(rest.trim_start_matches(','), env)?;
+        }
+        expr.text = text[..text.len() - rest.len()].to_owned();
+        Ok((expr, rest))
+    }
+
+    fn parse_fetch<'t>(text: &'t str, env: Env<'_>) -> Result<(Self, &'t str), String> {
+        let name = identifier(text);
+        if name.is_empty() {
+            return Err("missing fetch method".into());
+        }
+        let fetch = fetch::find(name).ok_or_else(|| format!("unknown fetch method '{name}'"))?;
+        Self::with_fetch(fetch, name, text, env, "fetch method")
+    }
+
+    /// Reads the arguments of a fetch that is known already; `what` is how messages call it.
+    pub(crate) fn with_fetch<'t>(
+        fetch: Fetch,
+        name: &str,
+        text: &'t str,
+        env: Env<'_>,
+        what: &str,
+    ) -> Result<(Self, &'t str), String> {
+        if let Run::Refused(why) = fetch.run {
+            return Err(format!("{what} '{name}' is not supported: {why}"));
+        }
+        let (mut args, rest) = args::parse(&text[name.len()..], fetch.args)
+            .map_err(|problem| format!("{what} '{name}' : {}", problem.text))?;
+        (fetch.check)(&mut args, env).map_err(|text| format!("invalid args in {what} '{name}' : {text}"))?;
+        let used = text.len() - rest.len();
+        Ok((Self { text: text[..used].to_owned(), fetch, args, steps: Vec::new() }, rest))
+    }
+
+    /// Reads the converters in the rest of a word and in the words that follow, up to the first word that is none.
+    /// With the number of words taken.
+    pub(crate) fn parse_steps(&mut self, rest: &str, more: &[String], env: Env<'_>) -> Result<usize, String> {
+        let (mut rest, mut taken) = (rest, 0);
+        loop {
+            let text = rest.trim_start_matches(',');
+            if !text.is_empty() {
+                if text.len() == rest.len() {
+                    return Err(self.missing_comma());
+                }
+                rest = self.parse_step(text, env)?;
+                continue;
+            }
+            match more.get(taken) {
+                Some(word) if converter::find(identifier(word)).is_some() => rest = self.parse_step(word, env)?,
+                _ => return Ok(taken),
+            }
+            taken += 1;
+        }
+    }
+
+    fn parse_step<'t>(&mut self, text: &'t str, env: Env<'_>) -> Result<&'t str, String> {
+        let name = identifier(text);
+        let converter = converter::find(name).ok_or_else(|| format!("unknown converter '{name}'"))?;
+        if let Convert::Refused(why) = converter.run {
+            return Err(format!("converter '{name}' is not supported: {why}"));
+        }
+        if !self.output().casts_to(converter.input) {
+            return Err(format!("converter '{name}' cannot be applied"));
+        }
+        let (mut args, rest) = args::parse(&text[name.len()..], converter.args)
+            .map_err(|problem| format!("invalid arg {} in converter '{name}' : {}", problem.position, problem.text))?;
+        (converter.check)(&mut args, env).map_err(|text| format!("invalid args in converter '{name}' : {text}"))?;
+        self.steps.push(Step { converter, args });
+        Ok(rest)
+    }
+
+    fn missing_comma(&self) -> String {
+        match self.steps.last() {
+            None => "missing comma after fetch keyword".into(),
+            Some(_) => "missing comma after conv keyword".into(),
+        }
+    }
+
+    pub(crate) fn args(&self) -> &[Arg] {
+        &self.args
+    }
+
+    pub(crate) fn set_text(&mut self, text: String) {
+        self.text = text;
     }
 
     /// As written.
@@ -54,28 +151,139 @@ impl Expr {
         &self.text
     }
 
-    /// The type that comes out.
-    pub fn output(&self) -> Type {
-        Type::Str
+    /// The fetch's name.
+    pub fn keyword(&self) -> &'static str {
+        self.fetch.name
     }
 
-    pub fn layer(&self) -> Layer {
-        Layer::Internal
+    pub fn has_converters(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
+    /// The type that comes out.
+    pub fn output(&self) -> Type {
+        match self.steps.last() {
+            None => self.fetch.output,
+            // `debug`, `set-var` and their like pass on what they get.
+            Some(step) if step.converter.output == Type::Any && step.converter.input == Type::Any => {
+                let before = self.steps.iter().rev().find(|step| step.converter.output != Type::Any);
+                before.map_or(self.fetch.output, |step| step.converter.output)
+            }
+            Some(step) => step.converter.output,
+        }
+    }
+
+    /// Where it comes from, and so where it can be had.
+    pub fn source(&self) -> Source {
+        self.fetch.source
+    }
+
+    /// Whether it can be evaluated there; what HAProxy says otherwise.
+    pub fn check_place(&self, place: Place) -> Result<(), String> {
+        if self.source().reaches(place) {
+            return Ok(());
+        }
+        Err(format!(
+            "sample fetch <{}]> may not be reliably used here because it needs '{}' which is not available here.",
+            self.text,
+            self.source().name()
+        ))
     }
 
     /// What it names.
     pub fn references(&self) -> Vec<Reference> {
-        Vec::new()
+        let mut found = Vec::new();
+        let mut look = |kinds: &[Kind], args: &[Arg], keyword, converter_of| {
+            for (place, kind) in kinds.iter().enumerate() {
+                if matches!(kind, Kind::Frontend | Kind::Backend | Kind::Table | Kind::Server | Kind::Userlist) {
+                    let name = match args.get(place) {
+                        Some(Arg::Name(name)) => name.to_string(),
+                        _ => String::new(),
+                    };
+                    found.push(Reference { kind: *kind, name, position: place + 1, keyword, converter_of });
+                }
+            }
+        };
+        look(self.fetch.args.kinds, &self.args, self.fetch.name, None);
+        for step in &self.steps {
+            look(step.converter.args.kinds, &step.args, step.converter.name, Some(self.fetch.name));
+        }
+        found
     }
 
     /// The value: of several occurrences the one the fetch prefers.
     pub fn find<'a>(&'a self, context: &'a dyn Context) -> Fetched<'a> {
-        let _ = context;
-        Fetched::Missing
+        match self.fetch_one(context) {
+            Fetched::Found(value) => self.convert(value, context).into(),
+            Fetched::Changing(value) => self.convert(value, context).map_or(Fetched::NotYet, Fetched::Changing),
+            other => other,
+        }
     }
 
     /// As [`Expr::find`], without the question whether it may change.
     pub fn get<'a>(&'a self, context: &'a dyn Context) -> Option<Value<'a>> {
         self.find(context).value()
     }
+
+    /// Shows all occurrences until `visit` has seen enough (`false`). Whether more bytes may change what was seen.
+    pub fn each<'a>(&'a self, context: &'a dyn Context, visit: &mut dyn FnMut(Value<'a>) -> bool) -> bool {
+        let call = Call { args: &self.args, context, every: true };
+        let mut show = |value| self.convert(value, context).is_none_or(&mut *visit);
+        if let Run::All(_, run) = self.fetch.run {
+            return !run(call, &mut show);
+        }
+        match self.fetch_one(context) {
+            Fetched::Found(value) => {
+                show(value);
+                false
+            }
+            Fetched::Changing(value) => {
+                show(value);
+                true
+            }
+            Fetched::Missing => false,
+            Fetched::NotYet => true,
+        }
+    }
+
+    fn fetch_one<'a>(&'a self, context: &'a dyn Context) -> Fetched<'a> {
+        let call = Call { args: &self.args, context, every: false };
+        match self.fetch.run {
+            Run::One(run) => run(call),
+            Run::All(prefer, run) => {
+                let mut found = None;
+                let ready = run(call, &mut |value| {
+                    found = Some(value);
+                    prefer == Prefer::Last
+                });
+                if ready { found.into() } else { Fetched::NotYet }
+            }
+            Run::Counter(row) => row.fetch(call).into(),
+            // Refused when read.
+            Run::Refused(_) => Fetched::Missing,
+        }
+    }
+
+    fn convert<'a>(&'a self, value: Value<'a>, context: &'a dyn Context) -> Option<Value<'a>> {
+        let mut value = value;
+        for step in &self.steps {
+            let call = Call { args: &step.args, context, every: false };
+            value = match step.converter.run {
+                Convert::Change(run) => run(value.cast(step.converter.input)?, call)?,
+                Convert::Counter(row) => row.read(call, Entry::Key(&value))?,
+                Convert::Refused(_) => return None,
+            };
+        }
+        Some(value)
+    }
+}
+
+/// The keyword that a text begins with.
+pub(crate) fn identifier(text: &str) -> &str {
+    let end = text.find(|letter: char| !id_char(letter)).unwrap_or(text.len());
+    &text[..end]
+}
+
+fn id_char(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-' | '+')
 }

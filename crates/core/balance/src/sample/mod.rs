@@ -1,14 +1,24 @@
 //! Samples: fetches that look at a stream, converters that change what they found.
 
+pub mod args;
 pub mod context;
+pub mod converter;
 pub mod expr;
+pub mod fetch;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod keyword;
+pub mod place;
+#[cfg(test)]
+mod tests;
 pub mod value;
 
 pub use context::{
     BackendNumber, Body, Buffer, Certificate, Connection, Context, Counter, Endpoint, Entry, FrontendNumber, Named,
-    Nothing, Now, ProcessNumber, Scope, ServerNumber, Side, TableNumber, Tls, Touch, Var,
+    Nothing, Now, ProcessNumber, Scope, ServerNumber, Side, StreamNumber, TableNumber, Tls, Touch, Var,
 };
-pub use expr::Expr;
+pub use expr::{Expr, Reference};
+pub use place::{Place, Source};
 pub use value::{Fetched, Type, Value};
 
 /// What parsing an expression, an ACL or a format may need from outside.

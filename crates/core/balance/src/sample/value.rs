@@ -18,6 +18,36 @@ pub enum Type {
     Method,
 }
 
+impl Type {
+    /// HAProxy's name, as in its messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Bool => "bool",
+            Self::Int => "sint",
+            Self::Addr => "addr",
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+            Self::Str => "str",
+            Self::Bin => "bin",
+            Self::Method => "meth",
+        }
+    }
+
+    /// Whether a sample of this type can be made one of the other; single values may still fail.
+    pub fn casts_to(self, to: Self) -> bool {
+        use Type::{Addr, Any, Bin, Bool, Int, Ipv4, Ipv6, Method, Str};
+        matches!(
+            (self, to),
+            (Any | Str, _)
+                | (_, Any | Str | Bin)
+                | (Bool | Int | Addr | Ipv4, Bool | Int)
+                | (Int | Addr | Ipv4 | Ipv6, Addr | Ipv4 | Ipv6)
+                | (Bin | Method, Method)
+        )
+    }
+}
+
 /// A sample. Text and bytes are borrowed from the stream where nothing changed them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -106,6 +136,45 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// As raw bytes: numbers in 8 bytes, addresses in 4 or 16, all in network order.
+    pub fn into_raw(self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Bool(value) => Cow::Owned(i64::from(value).to_be_bytes().to_vec()),
+            Self::Int(value) => Cow::Owned(value.to_be_bytes().to_vec()),
+            Self::Ip(IpAddr::V4(address)) => Cow::Owned(address.octets().to_vec()),
+            Self::Ip(IpAddr::V6(address)) => Cow::Owned(address.octets().to_vec()),
+            Self::Str(bytes) | Self::Bin(bytes) | Self::Method(bytes) => bytes,
+        }
+    }
+
+    /// As another type, where there is a way. `Any` and `Addr` leave what fits as it is.
+    pub fn cast(self, to: Type) -> Option<Self> {
+        if !self.kind().casts_to(to) {
+            return None;
+        }
+        Some(match to {
+            Type::Any => self,
+            Type::Bool => Self::Bool(self.as_bool()?),
+            Type::Int => Self::Int(self.as_int()?),
+            Type::Addr => Self::Ip(self.as_ip()?),
+            Type::Ipv4 => Self::Ip(IpAddr::V4(match self.as_ip()? {
+                IpAddr::V4(address) => address,
+                IpAddr::V6(address) => address.to_ipv4()?,
+            })),
+            Type::Ipv6 => Self::Ip(IpAddr::V6(match self.as_ip()? {
+                IpAddr::V4(address) => address.to_ipv6_mapped(),
+                IpAddr::V6(address) => address,
+            })),
+            Type::Str => match self {
+                // A string ends at the first zero byte.
+                Self::Bin(bytes) => Self::Str(until_zero(bytes)),
+                other => Self::Str(other.into_bytes()),
+            },
+            Type::Bin => Self::Bin(self.into_raw()),
+            Type::Method => Self::Method(self.into_bytes()),
+        })
+    }
+
     /// Nothing borrowed: what a variable keeps.
     pub fn into_owned(self) -> Value<'static> {
         match self {
@@ -116,6 +185,20 @@ impl<'a> Value<'a> {
             Self::Bin(bytes) => Value::Bin(Cow::Owned(bytes.into_owned())),
             Self::Method(bytes) => Value::Method(Cow::Owned(bytes.into_owned())),
         }
+    }
+}
+
+/// What stands before the first zero byte.
+fn until_zero(bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    match memchr::memchr(0, &bytes) {
+        None => bytes,
+        Some(end) => match bytes {
+            Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[..end]),
+            Cow::Owned(mut bytes) => {
+                bytes.truncate(end);
+                Cow::Owned(bytes)
+            }
+        },
     }
 }
 

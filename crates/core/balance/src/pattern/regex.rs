@@ -1,0 +1,116 @@
+//! Regular expressions: linear-time ones first; with look-around and back references by backtracking with a limit.
+
+use std::ops::Range;
+
+/// Steps a backtracking expression may take on one text: enough for sane ones, and a stop for a malicious request.
+const BACKTRACK_LIMIT: usize = 10_000;
+
+#[derive(Debug, Clone)]
+pub struct Regex(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Linear(regex::bytes::Regex),
+    Backtracking(Box<fancy_regex::Regex>),
+}
+
+/// Where the whole match and its groups are.
+pub type Groups = Vec<Option<Range<usize>>>;
+
+impl Regex {
+    /// Bytes, not characters, as PCRE without its UTF mode.
+    pub fn new(pattern: &str, ignore_case: bool) -> Result<Self, String> {
+        for unicode in [false, true] {
+            let linear =
+                regex::bytes::RegexBuilder::new(pattern).unicode(unicode).case_insensitive(ignore_case).build();
+            if let Ok(regex) = linear {
+                return Ok(Self(Kind::Linear(regex)));
+            }
+        }
+        let backtracking = fancy_regex::RegexBuilder::new(pattern)
+            .case_insensitive(ignore_case)
+            .backtrack_limit(BACKTRACK_LIMIT)
+            .build();
+        match backtracking {
+            Ok(regex) => Ok(Self(Kind::Backtracking(Box::new(regex)))),
+            Err(error) => {
+                let why = error.to_string();
+                let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                Err(format!("regex '{pattern}' is invalid (error={why})"))
+            }
+        }
+    }
+
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        match &self.0 {
+            Kind::Linear(regex) => regex.is_match(text),
+            // A text that would take too many steps does not match.
+            Kind::Backtracking(regex) => regex.is_match(&*String::from_utf8_lossy(text)).unwrap_or(false),
+        }
+    }
+
+    /// The first match at or behind `start`.
+    pub fn groups(&self, text: &[u8], start: usize) -> Option<Groups> {
+        match &self.0 {
+            Kind::Linear(regex) => {
+                let found = regex.captures_at(text, start)?;
+                Some(found.iter().map(|group| group.map(|group| group.range())).collect())
+            }
+            Kind::Backtracking(regex) => {
+                let text = std::str::from_utf8(text).ok().filter(|text| text.is_char_boundary(start))?;
+                let found = regex.captures_from_pos(text, start).ok()??;
+                Some(found.iter().map(|group| group.map(|group| group.range())).collect())
+            }
+        }
+    }
+
+    /// The text with the first match, or all, replaced; `None` where nothing matches.
+    pub fn replace(&self, text: &[u8], template: &[u8], all: bool) -> Option<Vec<u8>> {
+        let mut out = Vec::with_capacity(text.len());
+        let (mut from, mut copied) = (0, 0);
+        let mut any = false;
+        while from <= text.len() {
+            let Some(groups) = self.groups(text, from) else { break };
+            let Some(Some(whole)) = groups.first().cloned() else { break };
+            any = true;
+            out.extend_from_slice(&text[copied..whole.start]);
+            expand(template, text, &groups, &mut out);
+            copied = whole.end;
+            // An empty match must not be found again.
+            from = if whole.is_empty() { whole.end + 1 } else { whole.end };
+            if !all {
+                break;
+            }
+        }
+        any.then(|| {
+            out.extend_from_slice(&text[copied.min(text.len())..]);
+            out
+        })
+    }
+}
+
+/// Appends a template: `\0` to `\9` are groups, `\xHH` a byte, other escaped bytes themselves.
+pub fn expand(template: &[u8], text: &[u8], groups: &[Option<Range<usize>>], out: &mut Vec<u8>) {
+    let mut rest = template;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        let escaped = if *byte == b'\\' { after.first() } else { None };
+        let Some(escaped) = escaped else {
+            out.push(*byte);
+            continue;
+        };
+        rest = &after[1..];
+        let digit = |place: usize| rest.get(place).and_then(|byte| (*byte as char).to_digit(16));
+        match (escaped, digit(0), digit(1)) {
+            (b'0'..=b'9', ..) => {
+                let group = groups.get(usize::from(escaped - b'0')).cloned().flatten();
+                out.extend_from_slice(group.map_or(&b""[..], |group| &text[group]));
+            }
+            (b'x', Some(high), Some(low)) => {
+                out.push((high << 4 | low) as u8);
+                rest = &rest[2..];
+            }
+            _ => out.push(*escaped),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! All converter keywords (manual section 7.3.1).
+
+mod arithmetic;
+mod bytes;
+mod digest;
+mod encoding;
+mod hash;
+mod json;
+mod jwt;
+mod language;
+mod map;
+mod net;
+mod refused;
+mod text;
+mod time;
+mod variable;
+
+use super::fetch::counters;
+use super::keyword::Converter;
+
+const TABLES: [&[Converter]; 13] = [
+    arithmetic::CONVERTERS,
+    bytes::CONVERTERS,
+    digest::CONVERTERS,
+    encoding::CONVERTERS,
+    hash::CONVERTERS,
+    json::CONVERTERS,
+    jwt::CONVERTERS,
+    language::CONVERTERS,
+    net::CONVERTERS,
+    refused::CONVERTERS,
+    text::CONVERTERS,
+    time::CONVERTERS,
+    variable::CONVERTERS,
+];
+
+/// The converter of this name.
+pub fn find(name: &str) -> Option<Converter> {
+    let listed = names().find(|converter| converter.name == name).copied();
+    listed.or_else(|| counters::find_converter(name))
+}
+
+fn names() -> impl Iterator<Item = &'static Converter> {
+    TABLES.iter().flat_map(|table| table.iter()).chain(map::converters())
+}
