@@ -10,6 +10,7 @@ use crate::pick::Algorithm;
 use crate::rules::cookie::Cookie;
 use crate::rules::{self, Context, PersistRule, Rule, ServerSwitch, StickRule, Switch, TcpRequest, TcpResponse};
 use crate::sample::{Env, Expr};
+use crate::stick::TableConfig;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -35,6 +36,7 @@ pub struct Program {
     pub stats_admin: Vec<Condition>,
     pub stats_http_request: Vec<Rule>,
     pub cookie: Option<Cookie>,
+    pub table: Option<TableConfig>,
     /// `balance hash`, and hashes of what else only a sample can tell.
     pub hash: Option<Expr>,
     /// `sni` of servers, by name.
@@ -167,6 +169,10 @@ impl<'a> Reader<'a> {
         program.monitor_fail = self.all(&proxy.monitor.fail, rules::monitor_fail);
         if let Some(line) = &proxy.cookie {
             program.cookie = self.read(line, |words, context| Cookie::parse(words, &mut context.warnings.borrow_mut()));
+        }
+        if let Some(line) = &proxy.stick_table {
+            program.table =
+                self.read(line, |words, context| TableConfig::parse(words, &mut context.warnings.borrow_mut()));
         }
         if let Some(stats) = &proxy.stats {
             program.stats_admin = stats.admin.iter().filter_map(|line| self.read(line, admin)).collect();

@@ -2,6 +2,7 @@
 
 use crate::backend::Backend;
 use crate::engine::{Engine, Running, StartError};
+use crate::flow::{SharedTable, lock};
 use crate::frontend::{Frontend, FrontendState};
 use crate::listener::{Accepting, Listening};
 use crate::logs::Logger;
@@ -10,9 +11,10 @@ use crate::setup::Setup;
 use balance::config::model::{Bind, Listen, Proxy};
 use balance::pick::{Algorithm, HashType};
 use balance::program::Program;
+use balance::stick::{Table, TableConfig};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 
 /// A configuration ready to be put in force.
 pub struct Plan {
@@ -102,7 +104,7 @@ impl Plan {
             .collect();
         let running = Running::new(
             self.setup.config.clone(),
-            (self.setup.tls.clone(), self.setup.patterns.clone()),
+            (self.setup.tls.clone(), self.setup.patterns.clone(), self.tables(&before)),
             frontends,
             backends,
         );
@@ -121,6 +123,17 @@ impl Plan {
             gone.stop();
         }
         added
+    }
+
+    /// Tables whose lines did not change keep their entries.
+    fn tables(&self, before: &Running) -> HashMap<String, SharedTable> {
+        let configs = self.setup.tables();
+        let make = |(name, config): (String, Arc<TableConfig>)| {
+            let old = before.tables.get(&name).filter(|old| *lock(old).config() == *config);
+            let table = old.cloned().unwrap_or_else(|| Arc::new(Mutex::new(Table::new(&name, config))));
+            (name, table)
+        };
+        configs.into_iter().map(make).collect()
     }
 
     fn backend(&self, old: Option<&Arc<Backend>>, proxy: &Arc<Proxy>) -> Arc<Backend> {

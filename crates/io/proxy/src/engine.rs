@@ -2,7 +2,7 @@
 
 use crate::backend::Backend;
 use crate::counters::{Counter, Gauge, Rate};
-use crate::flow::Vars;
+use crate::flow::{SharedTable, Vars};
 use crate::frontend::Frontend;
 use crate::logs::Logs;
 use crate::server::Server;
@@ -25,6 +25,8 @@ pub struct Running {
     pub tls: Arc<Material>,
     /// Lists and maps of patterns, which the statistics socket may change.
     pub patterns: Arc<Library>,
+    /// Stick tables, by the section's name.
+    pub tables: HashMap<String, SharedTable>,
     /// In the order of the file, as are the backends. A `listen` is in both.
     pub frontends: Vec<Arc<Frontend>>,
     pub backends: Vec<Arc<Backend>>,
@@ -34,12 +36,12 @@ pub struct Running {
 impl Running {
     pub fn new(
         config: Arc<Config>,
-        (tls, patterns): (Arc<Material>, Arc<Library>),
+        (tls, patterns, tables): (Arc<Material>, Arc<Library>, HashMap<String, SharedTable>),
         frontends: Vec<Arc<Frontend>>,
         backends: Vec<Arc<Backend>>,
     ) -> Self {
         let by_name = backends.iter().map(|backend| (backend.name.clone(), backend.clone())).collect();
-        Self { config, tls, patterns, frontends, backends, by_name }
+        Self { config, tls, patterns, tables, frontends, backends, by_name }
     }
 
     pub fn backend(&self, name: &str) -> Option<&Arc<Backend>> {

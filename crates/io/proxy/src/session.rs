@@ -1,15 +1,19 @@
 //! The beginning of every session: limits, counters, handshakes; then its mode takes over.
 
 use crate::conversation::Conversation;
+use crate::dispatch::millis;
 use crate::engine::Engine;
+use crate::flow::Flow;
 use crate::frontend::Frontend;
+use crate::handshake::{self, Refused};
 use crate::l4;
 use crate::listener::Listening;
 use crate::live::{Live, Registered};
 use crate::stream::Stream;
 use crate::worker::Worker;
-use crate::{handshake, journal, sockets};
+use crate::{journal, sockets};
 use balance::config::model::Mode;
+use balance::rules::{Rule, Verdict};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -70,18 +74,15 @@ pub fn begin(
 
 async fn serve(live: Registered, admitted: Admitted, stream: Stream) {
     let mut conversation = None;
-    let bind = admitted.listening.bind.load();
-    let shakes = bind.accept_proxy || bind.tls.is_some();
-    drop(bind);
-    let stream = if shakes {
+    let stream = if is_direct(&admitted) {
+        stream
+    } else {
         let facts = conversation.insert(Box::new(Conversation::new(&live)));
         // Boxed: it is large, and over before the session becomes idle.
-        match Box::pin(handshake::run(&live, &admitted, stream, facts)).await {
-            Ok(stream) => stream,
-            Err(refused) => return journal::refused(&live, &admitted, &refused),
+        match Box::pin(prelude(&live, &admitted, stream, facts)).await {
+            Some(stream) => stream,
+            None => return,
         }
-    } else {
-        stream
     };
     if admitted.frontend.config.load().mode == Mode::Http {
         // A task of its own: what this one still holds is more than an idle connection needs.
@@ -89,4 +90,86 @@ async fn serve(live: Registered, admitted: Admitted, stream: Stream) {
         return;
     }
     l4::session::run(live, admitted, stream, conversation).await;
+}
+
+/// Whether nothing is to be done before the traffic.
+fn is_direct(admitted: &Admitted) -> bool {
+    let (bind, program) = (admitted.listening.bind.load(), admitted.frontend.program.load());
+    !bind.accept_proxy && bind.tls.is_none() && program.tcp_connection.is_empty() && program.tcp_session.is_empty()
+}
+
+/// Rules of the connection, handshakes, rules of the session. None: the connection was refused.
+async fn prelude(
+    live: &Registered,
+    admitted: &Admitted,
+    mut stream: Stream,
+    conversation: &mut Conversation,
+) -> Option<Stream> {
+    let program = admitted.frontend.program.load_full();
+    let counters = &admitted.frontend.counters;
+    let mut next = 0;
+    loop {
+        match run_rules(live, admitted, conversation, &program.tcp_connection, &mut next) {
+            Verdict::Continue | Verdict::Accept | Verdict::Wait => break,
+            Verdict::ExpectProxy => {
+                let limit = live.worker().now().saturating_add(millis(admitted.frontend.config.load().timeouts.client));
+                if let Err(reason) = handshake::read_proxy(live, limit, &mut stream, conversation).await {
+                    journal::refused(live, admitted, &Refused::Proxy(reason));
+                    return None;
+                }
+            }
+            verdict => {
+                counters.denied_connections.inc();
+                admitted.listening.counters.denied_connections.inc();
+                return drop_connection(&stream, &verdict);
+            }
+        }
+    }
+    let stream = match handshake::run(live, admitted, stream, conversation).await {
+        Ok(stream) => stream,
+        Err(refused) => {
+            journal::refused(live, admitted, &refused);
+            return None;
+        }
+    };
+    match run_rules(live, admitted, conversation, &program.tcp_session, &mut 0) {
+        Verdict::Continue | Verdict::Accept | Verdict::Wait => {}
+        verdict => {
+            counters.denied_sessions.inc();
+            admitted.listening.counters.denied_sessions.inc();
+            return drop_connection(&stream, &verdict);
+        }
+    }
+    let now = live.worker().now();
+    conversation.tracked.borrow().each(now, |table, id| table.count_session(id, now));
+    Some(stream)
+}
+
+/// Runs rules of the connection; what they change of its addresses stays.
+fn run_rules(
+    live: &Registered,
+    admitted: &Admitted,
+    conversation: &mut Conversation,
+    rules: &[Rule],
+    next: &mut usize,
+) -> Verdict {
+    if rules.is_empty() {
+        return Verdict::Continue;
+    }
+    let mut flow = Flow::new(live, admitted, conversation);
+    flow.of_connection = true;
+    let verdict = balance::rules::evaluate(rules, next, &mut flow);
+    if let Some(moved) = flow.moved.take() {
+        conversation.connection = *moved;
+    }
+    verdict
+}
+
+fn drop_connection(stream: &Stream, verdict: &Verdict) -> Option<Stream> {
+    match verdict {
+        Verdict::SilentDrop => sockets::drop_silently(stream),
+        // As HAProxy: a refused connection leaves nothing behind, not even TIME_WAIT.
+        _ => stream.reset_on_close(),
+    }
+    None
 }

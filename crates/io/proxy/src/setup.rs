@@ -7,6 +7,7 @@ use balance::config::model::{Config, Proxy};
 use balance::pattern::Library;
 use balance::program::Program;
 use balance::sample::Env;
+use balance::stick::TableConfig;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -67,6 +68,21 @@ impl Setup {
 
     pub fn program(&self, proxy: &Proxy) -> Arc<Program> {
         self.programs.get(&proxy.id).cloned().unwrap_or_default()
+    }
+
+    /// The stick tables, by their section's name, with what the rules that use them need to store.
+    pub fn tables(&self) -> HashMap<String, Arc<TableConfig>> {
+        let proxies = || self.config.proxies.iter().filter(|proxy| !proxy.disabled);
+        let own = |proxy: &Arc<Proxy>| Some((proxy.name.clone(), self.program(proxy).table.clone()?));
+        let mut tables: HashMap<_, _> = proxies().filter_map(own).collect();
+        for proxy in proxies() {
+            for rule in &self.program(proxy).stick {
+                if let Some(table) = tables.get_mut(rule.table.as_ref().unwrap_or(&proxy.name)) {
+                    table.store_servers();
+                }
+            }
+        }
+        tables.into_iter().map(|(name, table)| (name, Arc::new(table))).collect()
     }
 
     pub fn logger(&self, proxy: &Proxy) -> Logger {

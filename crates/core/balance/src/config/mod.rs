@@ -26,6 +26,8 @@ mod words;
 pub use model::{Bind, Config, Global, LogTarget, Proxy, Server};
 pub use problem::{Level, Problem, Problems};
 
+use crate::program::Program;
+use crate::sample;
 use parser::Parser;
 use std::path::{Path, PathBuf};
 
@@ -98,6 +100,10 @@ pub fn parse(sources: &[Source], env: &Env, files: &dyn Files) -> Result<Parsed,
     }
     let Parser { mut report, config, proxies, .. } = parser;
     let config = finish::finish(&mut report, config, proxies, files);
+    for proxy in &config.proxies {
+        let read = Program::read(proxy, sample::Env { files, patterns: &patterns }, false);
+        report.problems.extend(read.map_or_else(|problems| problems.0, |(_, warnings)| warnings));
+    }
     if report.fatal() {
         report.push(Level::Alert, "Fatal errors found in configuration.");
         return Err(Problems(report.problems));

@@ -80,6 +80,11 @@ impl Table {
         Some(EntryId(self.entries.insert(entry)))
     }
 
+    /// The key of an entry.
+    pub fn key(&self, id: EntryId) -> &Key {
+        &self.entries.get(id.0).key
+    }
+
     /// Starts to track: the entry stays until released. Counts the connection, and with `request` the request.
     pub fn track(&mut self, key: Key, now: u64, request: bool) -> Option<EntryId> {
         let id = self.find_or_add(key, now)?;

@@ -24,7 +24,7 @@ use balance::sample::context::{Connection, Tls};
 use std::cell::RefCell;
 use std::sync::Arc;
 
-pub use tables::Tracked;
+pub use tables::{SharedTable, Tracked, lock};
 pub use vars::Vars;
 
 /// Bytes of one side that have been read and not yet forwarded.
@@ -93,6 +93,8 @@ pub struct Flow<'a> {
     pub vars: RefCell<Vars>,
     /// Entries tracked by rules of contents and requests; those of connections are the conversation's.
     pub tracked: RefCell<Tracked>,
+    /// Rules of the connection run: what they track is the connection's.
+    pub of_connection: bool,
 }
 
 impl<'a> Flow<'a> {
@@ -125,6 +127,7 @@ impl<'a> Flow<'a> {
             compression: None,
             vars: RefCell::default(),
             tracked: RefCell::default(),
+            of_connection: false,
         }
     }
 

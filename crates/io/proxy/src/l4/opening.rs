@@ -5,13 +5,13 @@ use super::session::{self, Ended, enter_backend};
 use crate::backend::Backend;
 use crate::conversation::Conversation;
 use crate::dispatch::{Dispatch, Failure, Place, Tries, Wanted};
-use crate::flow::{Flow, Peeked};
+use crate::flow::{Flow, Peeked, Tracked};
 use crate::live::{Phase, Registered, Signal};
 use crate::session::Admitted;
 use crate::stream::Stream;
 use balance::log::record::{self, Cause};
 use balance::rules::{self, Rule, Verdict};
-use balance::sample::{Context, Side};
+use balance::sample::Side;
 use std::future::pending;
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
@@ -25,6 +25,8 @@ pub struct Opened {
     pub first: Vec<u8>,
     pub answered: Vec<u8>,
     pub timeouts: Timeouts,
+    /// Entries of stick tables that count the session.
+    pub tracked: Option<Box<Tracked>>,
 }
 
 /// A session that gets none.
@@ -102,6 +104,8 @@ pub async fn ruled(
     }
     opened.first = flow.request_bytes.take().unwrap_or_default().bytes;
     apply_asked(&flow, client, &mut opened.timeouts);
+    let tracked = flow.tracked.take();
+    opened.tracked = (!tracked.is_empty()).then(|| Box::new(tracked));
     Ok(opened)
 }
 
@@ -135,7 +139,7 @@ async fn connect(
         Ok((server, place)) => {
             let timeouts = session::timeouts(admitted, backend);
             let tries = dispatch.tries;
-            Ok(Opened { server, place, tries, first: Vec::new(), answered: Vec::new(), timeouts })
+            Ok(Opened { server, place, tries, first: Vec::new(), answered: Vec::new(), timeouts, tracked: None })
         }
         Err(failure) => {
             count_failure(&failure, admitted);
@@ -244,6 +248,4 @@ fn apply_asked(flow: &Flow<'_>, client: &Stream, timeouts: &mut Timeouts) {
     } else if let Some(server) = flow.asked.server_timeout {
         timeouts.server = server;
     }
-    // What a log needs is taken anew from the session at its end.
-    _ = flow.now();
 }

@@ -7,7 +7,7 @@ use crate::backend::Backend;
 use crate::conversation::Conversation;
 use crate::counters::Counters;
 use crate::dispatch::{Failure, Place, Tries, millis};
-use crate::flow::{Flow, calendar};
+use crate::flow::{Flow, Tracked, calendar};
 use crate::journal;
 use crate::live::{Phase, Registered, Signal};
 use crate::session::Admitted;
@@ -35,7 +35,10 @@ pub async fn run(live: Registered, admitted: Admitted, mut client: Stream, conve
     match opened {
         Ok(opened) => {
             let (backend, tries) = (opened.place.backend.clone(), opened.tries);
+            let mut opened = opened;
+            let tracked = opened.tracked.take();
             let ended = serve(&live, &admitted, &mut client, opened).await;
+            count_tracked(&live, tracked.as_deref(), conversation.as_deref());
             log(&live, &admitted, conversation, ended, &tries);
             backend.counters.sessions.leave();
         }
@@ -118,6 +121,15 @@ pub fn cause(failure: &Failure) -> Ended {
         Failure::ConnectTimeout => (Cause::ServerTimeout, record::Phase::Connect),
         Failure::Signal(signal) => (signalled(*signal), record::Phase::Connect),
     }
+}
+
+/// Counts the bytes of the session in the entries that it tracks.
+fn count_tracked(live: &Registered, own: Option<&Tracked>, conversation: Option<&Conversation>) {
+    let now = live.worker().now();
+    let bytes = (live.bytes_in.get(), live.bytes_out.get());
+    let count = |tracked: &Tracked| tracked.each(now, |table, id| table.count_bytes(id, bytes.0, bytes.1, now));
+    own.into_iter().for_each(count);
+    conversation.into_iter().for_each(|conversation| count(&conversation.tracked.borrow()));
 }
 
 fn count(live: &Registered, admitted: &Admitted, place: &Place, ended: Ended) {
