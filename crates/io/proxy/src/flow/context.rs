@@ -5,7 +5,7 @@ use balance::http::{RequestHead, ResponseHead};
 use balance::log::Record;
 use balance::sample::context::{
     BackendNumber, Body, Buffer, Connection, Counter, Entry, FrontendNumber, Named, ProcessNumber, Scope, ServerNumber,
-    TableNumber, Tls, Touch, Var,
+    StreamNumber, TableNumber, Tls, Touch, Var,
 };
 use balance::sample::{Context, Now, Side, Value};
 use std::borrow::Cow;
@@ -128,6 +128,10 @@ impl Context for Flow<'_> {
         Some(self.number_of_process(what))
     }
 
+    fn stream_number(&self, what: StreamNumber) -> Option<i64> {
+        self.number_of_stream(what)
+    }
+
     fn table_number(&self, what: TableNumber, table: Option<&str>) -> Option<i64> {
         self.number_of_table(what, table)
     }
@@ -162,11 +166,25 @@ impl Context for Flow<'_> {
     }
 
     fn capture(&self, side: Side, slot: usize) -> Option<&[u8]> {
-        self.captures[usize::from(side == Side::Server)].get(slot)?.as_deref()
+        self.captures[usize::from(side == Side::Server)].get(slot)?.get().map(Vec::as_slice)
+    }
+
+    fn set_capture(&self, side: Side, slot: usize, value: &[u8]) {
+        let lengths = &self.programs.front.captures[usize::from(side == Side::Server)];
+        let longest = lengths.get(slot).copied().unwrap_or(0);
+        self.keep(side, slot, &value[..value.len().min(longest)]);
     }
 
     fn captures(&self, side: Side) -> usize {
-        self.programs.front.captures[usize::from(side == Side::Server)].len()
+        self.captures[usize::from(side == Side::Server)].len()
+    }
+
+    fn default_backend(&self) -> Option<&str> {
+        self.default_backend.as_ref().map(|backend| backend.name.as_str())
+    }
+
+    fn compression(&self) -> Option<&str> {
+        self.compression
     }
 
     fn record(&self) -> Record {

@@ -2,7 +2,8 @@
 
 use super::Flow;
 use balance::http::{RequestHead, ResponseHead};
-use balance::rules::{Effect, Exchange, Timer};
+use balance::pattern::Key;
+use balance::rules::{Effect, Exchange, MapChange, Timer};
 use balance::sample::Side;
 use balance::sample::context::Endpoint;
 use std::net::{IpAddr, SocketAddr};
@@ -33,24 +34,44 @@ impl Exchange for Flow<'_> {
             Effect::SourcePort(port) => self.relocate(Side::Client, None, Some(port)),
             Effect::Destination(address) => self.relocate(Side::Server, Some(address), None),
             Effect::DestinationPort(port) => self.relocate(Side::Server, None, Some(port)),
-            Effect::Capture { side, slot, len, text } => {
-                let kept = text[..text.len().min(len)].to_vec();
-                let texts = &mut self.captures[usize::from(side == Side::Server)];
-                if texts.len() <= slot {
-                    texts.resize(slot + 1, None);
-                }
-                texts[slot] = Some(kept);
-            }
+            Effect::Capture { side, slot, len, text } => self.keep(side, slot, &text[..text.len().min(len)]),
             Effect::Tos(tos) => self.asked.tos = Some(tos),
             Effect::Mark(mark) => self.asked.mark = Some(mark),
             // Our scheduler has no priorities among sessions.
             Effect::Nice(_) => {}
-            Effect::Map { .. } => {}
+            Effect::Map { file, change } => self.change_map(file, &change),
         }
     }
 }
 
 impl Flow<'_> {
+    /// Keeps a captured text; the first one of a slot stays.
+    pub(super) fn keep(&self, side: Side, slot: usize, text: &[u8]) {
+        if let Some(place) = self.captures[usize::from(side == Side::Server)].get(slot) {
+            // Taken already: nothing is overwritten.
+            _ = place.set(text.to_vec());
+        }
+    }
+
+    /// `add-acl`, `set-map` and their like. The configuration has seen to it that the list is there.
+    fn change_map(&self, file: &str, change: &MapChange<'_>) {
+        let running = self.live.worker().engine.running();
+        let is_map = matches!(change, MapChange::SetMap { .. } | MapChange::DelMap { .. });
+        let Some(list) = running.patterns.find(file, is_map) else { return };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        // What cannot be a pattern of the list's kind is not added: rules have nobody to tell.
+        match change {
+            MapChange::AddAcl { key } => _ = list.add(&text(key), None),
+            MapChange::DelAcl { key } | MapChange::DelMap { key } => _ = list.remove(Key::Pattern(&text(key))),
+            MapChange::SetMap { key, value } => {
+                let (key, value) = (text(key), text(value));
+                if list.set(Key::Pattern(&key), &value) == Ok(false) {
+                    _ = list.add(&key, Some(&value));
+                }
+            }
+        }
+    }
+
     /// `set-src` and its like. An address without one before has port 0; a port needs an address.
     fn relocate(&mut self, side: Side, address: Option<IpAddr>, port: Option<u16>) {
         let connection = self.moved.get_or_insert_with(|| Box::new(self.conversation.connection.clone()));

@@ -21,7 +21,7 @@ use balance::http::{RequestHead, ResponseHead};
 use balance::log::{Level, Record};
 use balance::sample::Now;
 use balance::sample::context::{Connection, Tls};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
 pub use tables::{SharedTable, Tracked, lock};
@@ -63,6 +63,7 @@ pub struct Flow<'a> {
     pub conversation: &'a Conversation,
     /// Of the frontend, and of the backend once it is chosen.
     pub programs: Programs,
+    pub default_backend: Option<Arc<Backend>>,
     pub backend: Option<Arc<Backend>>,
     pub server: Option<Arc<Server>>,
     /// The client's connection as `set-src` and `set-dst` changed it.
@@ -85,7 +86,7 @@ pub struct Flow<'a> {
     /// For log lines.
     pub record: Option<Record>,
     /// Texts kept by captures: of requests, of responses.
-    pub captures: [Vec<Option<Vec<u8>>>; 2],
+    pub captures: [Vec<OnceCell<Vec<u8>>>; 2],
     pub asked: Asked,
     pub unique_id: Option<Vec<u8>>,
     pub compression: Option<&'static str>,
@@ -99,11 +100,14 @@ pub struct Flow<'a> {
 
 impl<'a> Flow<'a> {
     pub fn new(live: &'a Registered, admitted: &'a Admitted, conversation: &'a Conversation) -> Self {
+        let programs = Programs::of(&admitted.frontend);
+        let captures = std::array::from_fn(|side| vec![OnceCell::new(); programs.front.captures[side].len()]);
         Self {
             live,
             admitted,
             conversation,
-            programs: Programs::of(&admitted.frontend),
+            programs,
+            default_backend: admitted.frontend.default_backend.load_full(),
             backend: None,
             server: None,
             moved: None,
@@ -121,7 +125,7 @@ impl<'a> Flow<'a> {
             body_length: None,
             is_final: true,
             record: None,
-            captures: Default::default(),
+            captures,
             asked: Asked::default(),
             unique_id: None,
             compression: None,

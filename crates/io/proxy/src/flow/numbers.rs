@@ -4,7 +4,7 @@ use super::Flow;
 use crate::backend::Backend;
 use crate::frontend::Frontend;
 use crate::server::Server;
-use balance::sample::context::{BackendNumber, FrontendNumber, ProcessNumber, ServerNumber};
+use balance::sample::context::{BackendNumber, FrontendNumber, ProcessNumber, ServerNumber, StreamNumber};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +65,15 @@ impl Flow<'_> {
             ServerNumber::Weight => i64::from(server.eweight().div_ceil(16)),
             ServerNumber::Iweight => i64::from(server.config.load().weight),
         })
+    }
+
+    pub(super) fn number_of_stream(&self, what: StreamNumber) -> Option<i64> {
+        match what {
+            StreamNumber::ServerTimeout => self.asked.server_timeout.map(|time| time as i64),
+            StreamNumber::TunnelTimeout => self.asked.tunnel_timeout.map(|time| time as i64),
+            StreamNumber::PriorityClass => Some(i64::from(self.asked.priority_class)),
+            StreamNumber::PriorityOffset => Some(i64::from(self.asked.priority_offset)),
+        }
     }
 
     pub(super) fn number_of_process(&self, what: ProcessNumber) -> i64 {
