@@ -77,10 +77,18 @@ impl Cookie {
                 }
             }
         }
+        if cookie.mode == Some(CookieMode::Rewrite) && cookie.indirect {
+            return Err("cookie 'rewrite' and 'indirect' modes are incompatible.".into());
+        }
         if cookie.preserve && cookie.mode != Some(CookieMode::Insert) && !cookie.indirect {
             return Err("cookie 'preserve' requires at least 'insert' or 'indirect'.".into());
         }
         Ok(cookie)
+    }
+
+    /// Whether it does anything: a name alone neither keeps clients to servers nor shows in logs.
+    pub fn is_active(&self) -> bool {
+        self.mode.is_some() || self.indirect
     }
 
     fn set_mode(&mut self, mode: CookieMode) -> Result<(), String> {

@@ -9,6 +9,6 @@ pub fn dynamic_value(key: &str, server: SocketAddr) -> String {
         IpAddr::V4(address) => text.extend(address.octets()),
         IpAddr::V6(address) => text.extend(address.octets()),
     }
-    text.extend(u32::from(server.port()).to_le_bytes());
+    text.extend(u32::from(server.port()).to_be_bytes());
     format!("{:016x}", xxhash_rust::xxh64::xxh64(&text, 0))
 }

@@ -13,3 +13,6 @@ pub use config::{Cookie, CookieMode};
 pub use dynamic::dynamic_value;
 pub use request::{Persistence, RequestCookie, ServerCookie};
 pub use response::Answered;
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The request's side: which server the cookie names.
 
+use std::borrow::Cow;
+
 use super::{Cookie, CookieMode, dates};
 use crate::{
     http::{Headers, RequestHead},
@@ -50,6 +52,9 @@ impl Cookie {
         servers: impl Iterator<Item = ServerCookie<'s>> + Clone,
         persistence: Persistence,
     ) -> RequestCookie {
+        if !self.is_active() {
+            return RequestCookie::default();
+        }
         let mut found = RequestCookie { state: CookieRequest::None, ..RequestCookie::default() };
         for place in 0..head.headers.len() {
             self.field(&mut head.headers, place, servers.clone(), persistence, &mut found);
@@ -73,7 +78,10 @@ impl Cookie {
         let mut kept: Vec<Vec<u8>> = Vec::new();
         let mut changed = false;
         for pair in pairs(text) {
-            let Some(value) = value_of(pair, self.name.as_bytes()) else {
+            let tidied = tidy(pair);
+            changed |= tidied.len() != pair.len();
+            let pair = &tidied[..];
+            let Some(value) = value_of(pair.trim_ascii(), self.name.as_bytes()) else {
                 kept.push(pair.to_vec());
                 continue;
             };
@@ -82,14 +90,15 @@ impl Cookie {
                 Some(CookieMode::Insert) if self.indirect => changed = true,
                 Some(CookieMode::Prefix) if value.contains(&b'~') => {
                     let own = value.iter().position(|byte| *byte == b'~').map_or(value, |mark| &value[mark + 1..]);
-                    kept.push([self.name.as_bytes(), b"=", own].concat());
+                    let blanks = &pair[pair.trim_ascii_end().len()..];
+                    kept.push([self.name.as_bytes(), b"=", own, blanks].concat());
                     changed = true;
                 }
                 _ => kept.push(pair.to_vec()),
             }
         }
         if changed {
-            headers.replace_value(place, &kept.join(&b"; "[..]));
+            headers.replace_value(place, kept.join(&b';').trim_ascii());
         }
     }
 
@@ -101,6 +110,9 @@ impl Cookie {
         persistence: Persistence,
         found: &mut RequestCookie,
     ) {
+        if found.server.is_some() {
+            return;
+        }
         let delimiter = if self.mode == Some(CookieMode::Prefix) { b'~' } else { b'|' };
         let mut parts = value.splitn(3, |byte| *byte == delimiter);
         let mut name = parts.next().unwrap_or_default();
@@ -112,8 +124,7 @@ impl Cookie {
                 name = b"";
             }
         }
-        let ignore = persistence.ignore || found.server.is_some();
-        if !ignore && !name.is_empty() {
+        if !persistence.ignore && !name.is_empty() {
             for server in servers.filter(|server| server.value.as_bytes() == name) {
                 found.state = if server.running { CookieRequest::Valid } else { CookieRequest::Down };
                 if server.running || persistence.force {
@@ -124,7 +135,7 @@ impl Cookie {
         }
         match found.state {
             CookieRequest::Down | CookieRequest::Expired | CookieRequest::Old => {}
-            _ if ignore => found.state = CookieRequest::Unset,
+            _ if persistence.ignore => found.state = CookieRequest::Unset,
             _ => found.state = CookieRequest::Invalid,
         }
     }
@@ -139,22 +150,31 @@ impl Cookie {
     }
 }
 
-/// The cookies of a field, without the blanks around them. A `;` between quotes parts nothing.
+/// The cookies of a field, with the blanks around them. A `;` between quotes parts nothing.
 fn pairs(field: &[u8]) -> Vec<&[u8]> {
     let (mut found, mut start, mut quoted) = (Vec::new(), 0, false);
     for (at, byte) in field.iter().enumerate() {
         match byte {
             b'"' => quoted = !quoted,
             b';' if !quoted => {
-                found.push(field[start..at].trim_ascii());
+                found.push(&field[start..at]);
                 start = at + 1;
             }
             _ => {}
         }
     }
-    found.push(field[start..].trim_ascii());
-    found.retain(|pair| !pair.is_empty());
+    found.push(&field[start..]);
     found
+}
+
+/// A cookie without blanks around its `=`: servers and we must read the same name and value.
+fn tidy(pair: &[u8]) -> Cow<'_, [u8]> {
+    let Some(equals) = pair.iter().position(|byte| *byte == b'=') else { return Cow::Borrowed(pair) };
+    let (name, value) = (pair[..equals].trim_ascii_end(), pair[equals + 1..].trim_ascii_start());
+    if name.len() + 1 + value.len() == pair.len() {
+        return Cow::Borrowed(pair);
+    }
+    Cow::Owned([name, b"=", value].concat())
 }
 
 /// The value of a cookie, if it has this name; names count case.

@@ -13,8 +13,8 @@ pub struct Answered<'a> {
     pub server: Option<&'a str>,
     /// The request's cookie led to this server: no redispatch in between.
     pub direct: bool,
-    /// The request's method was POST.
-    pub post: bool,
+    /// The request's method.
+    pub method: &'a [u8],
     /// An `ignore-persist` rule held.
     pub ignored: bool,
     /// Seconds since 1970.
@@ -24,6 +24,9 @@ pub struct Answered<'a> {
 impl Cookie {
     /// Changes the response's head. What became of the cookie is for the log.
     pub fn response(&self, head: &mut ResponseHead, request: &RequestCookie, answered: Answered<'_>) -> CookieResponse {
+        if !self.is_active() {
+            return CookieResponse::Unused;
+        }
         let mut state = CookieResponse::None;
         let mut removed = Vec::new();
         for place in 0..head.headers.len() {
@@ -69,12 +72,13 @@ impl Cookie {
     fn inserts(&self, state: CookieResponse, request: &RequestCookie, answered: Answered<'_>) -> bool {
         let passed = state == CookieResponse::Passed && self.preserve;
         let (first, last) = (request.first_date, request.last_date);
-        let stale = (self.max_idle > 0 || last > 0) && last < answered.now;
+        // HAProxy's dates end in January 2038: later ones are long ago.
+        let stale = (self.max_idle > 0 || last > 0) && (last < answered.now || last > i64::from(i32::MAX));
         let renew = stale || (self.max_life > 0) != (first > 0);
         self.mode == Some(CookieMode::Insert)
             && !passed
             && (!answered.direct || renew)
-            && (!self.postonly || answered.post)
+            && (!self.postonly || answered.method == b"POST")
             && !answered.ignored
     }
 
@@ -107,7 +111,8 @@ impl Cookie {
         for attribute in &self.attributes {
             text.extend(format!("; {attribute}").as_bytes());
         }
-        let private = self.nocache && is_cacheable(head);
+        let read = matches!(answered.method, b"GET" | b"HEAD");
+        let private = self.nocache && read && is_cacheable(head);
         head.headers.add(b"set-cookie", &text);
         if private {
             head.headers.add(b"cache-control", b"private");
@@ -119,11 +124,19 @@ impl Cookie {
     }
 }
 
-/// Whether a cache may keep this response (RFC 9110 section 15.1, RFC 9111 section 5.2.2).
+/// Whether a cache is likely to keep this response (RFC 9110 section 15.1, RFC 9111 sections 4.2 and 5.2.2): it says how
+/// long, or has something to ask with whether it changed.
 fn is_cacheable(head: &ResponseHead) -> bool {
     const STATUSES: [u16; 11] = [200, 203, 204, 206, 300, 301, 404, 405, 410, 414, 501];
     const FORBIDDEN: [&[u8]; 5] = [b"no-cache", b"no-store", b"private", b"max-age=0", b"s-maxage=0"];
+    let headers = &head.headers;
+    let lasts = ["etag", "last-modified", "expires"].into_iter().any(|name| headers.contains(name.as_bytes()));
+    let limits = |value: &[u8]| {
+        let mut items = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        items.any(|item| item.starts_with(b"max-age=") || item.starts_with(b"s-maxage="))
+    };
     STATUSES.contains(&head.status)
-        && !head.headers.has_token(b"pragma", b"no-cache")
-        && !FORBIDDEN.iter().any(|word| head.headers.has_token(b"cache-control", word))
+        && (lasts || headers.get_all(b"cache-control").any(limits))
+        && !headers.has_token(b"pragma", b"no-cache")
+        && !FORBIDDEN.iter().any(|word| headers.has_token(b"cache-control", word))
 }
