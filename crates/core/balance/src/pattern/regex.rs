@@ -64,6 +64,14 @@ impl Regex {
         }
     }
 
+    /// A template with the groups of the first match in it, in place of the whole text; `None` where nothing matches.
+    pub fn expand(&self, text: &[u8], template: &[u8]) -> Option<Vec<u8>> {
+        let groups = self.groups(text, 0)?;
+        let mut out = Vec::with_capacity(template.len());
+        expand(template, text, &groups, &mut out);
+        Some(out)
+    }
+
     /// The text with the first match, or all, replaced; `None` where nothing matches.
     pub fn replace(&self, text: &[u8], template: &[u8], all: bool) -> Option<Vec<u8>> {
         let mut out = Vec::with_capacity(text.len());

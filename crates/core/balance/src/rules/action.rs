@@ -20,7 +20,8 @@ use crate::{acl::Condition, log::Format, sample::Side};
 /// An action and the condition under which it applies.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    pub(super) action: Action,
+    /// Boxed, since actions differ much in size and lists of rules are walked for each request.
+    pub(super) action: Box<Action>,
     pub(super) condition: Option<Condition>,
     /// Whose message the rule changes: requests come from the client, responses from the server.
     pub(super) side: Side,
@@ -69,7 +70,7 @@ impl Rule {
 
     /// The table that `track-sc` names; `Some(None)` is the section's own.
     pub fn tracked_table(&self) -> Option<Option<&str>> {
-        match &self.action {
+        match &*self.action {
             Action::Track(track) => Some(track.table.as_deref()),
             _ => None,
         }
@@ -77,7 +78,7 @@ impl Rule {
 
     /// The `http-errors` section that the rule names.
     pub fn errors_section(&self) -> Option<&str> {
-        match &self.action {
+        match &*self.action {
             Action::Answer(answering) => answering.section(),
             _ => None,
         }
@@ -85,7 +86,7 @@ impl Rule {
 
     /// The slot of `capture ... id`, with its side: it must have been declared.
     pub fn capture_slot(&self) -> Option<(Side, usize)> {
-        match &self.action {
+        match &*self.action {
             Action::Capture(capture) => Some((capture.side, capture.slot)),
             _ => None,
         }

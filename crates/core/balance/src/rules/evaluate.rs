@@ -13,14 +13,14 @@ pub fn evaluate(rules: &[Rule], next: &mut usize, exchange: &mut dyn Exchange) -
     let mut hinted = false;
     let verdict = loop {
         let Some(rule) = rules.get(*next) else { break Verdict::Continue };
-        if hinted && !matches!(rule.action, Action::EarlyHint(_)) {
+        if hinted && !matches!(*rule.action, Action::EarlyHint(_)) {
             exchange.effect(Effect::EndEarlyHints);
             hinted = false;
         }
         let applies = rule.condition.as_ref().map_or(acl::Verdict::Pass, |condition| condition.test(exchange));
         match applies {
             acl::Verdict::Pass => match rule.action.apply(exchange, rule.side) {
-                Step::Next => hinted |= matches!(rule.action, Action::EarlyHint(_)),
+                Step::Next => hinted |= matches!(*rule.action, Action::EarlyHint(_)),
                 Step::Wait => break Verdict::Wait,
                 Step::End(verdict) => {
                     *next += 1;

@@ -4,10 +4,9 @@ use super::{
     Context,
     action::{Step, text},
     exchange::Exchange,
-    regex::Regex,
     words::Words,
 };
-use crate::{http::Headers, log::Format, sample::Side};
+use crate::{http::Headers, log::Format, pattern::Regex, sample::Side};
 
 #[derive(Debug, Clone)]
 pub enum HeaderAction {
@@ -62,7 +61,7 @@ impl HeaderAction {
             "beg" => NameMatch::Beg(bytes),
             "end" => NameMatch::End(bytes),
             "sub" => NameMatch::Sub(bytes),
-            "reg" => NameMatch::Reg(Regex::new(name)?),
+            "reg" => NameMatch::Reg(Regex::new(name, false)?),
             other => return Err(format!("-m with unsupported matching method '{other}'")),
         }))
     }
@@ -70,7 +69,7 @@ impl HeaderAction {
     pub fn parse_replace(words: &mut Words<'_>, context: &Context<'_>, each_value: bool) -> Result<Self, String> {
         let [name, matches, template] = words.values("expects exactly 3 arguments")?;
         let template = Format::parse(template, context.env)?;
-        Ok(Self::Replace { name: name.into(), matches: Regex::new(matches)?, template, each_value })
+        Ok(Self::Replace { name: name.into(), matches: Regex::new(matches, false)?, template, each_value })
     }
 
     pub fn apply(&self, exchange: &mut dyn Exchange, side: Side) -> Step {

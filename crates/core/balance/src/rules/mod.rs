@@ -19,7 +19,6 @@ mod normalize;
 mod parse;
 mod persist;
 mod redirect;
-mod regex;
 mod sets;
 mod stick_rule;
 mod stream;

@@ -3,9 +3,9 @@
 use super::{
     Context, Rule,
     sets::{self, Set},
-    words::{Words, millis, nearest},
+    words::{Words, millis},
 };
-use crate::acl::Condition;
+use crate::{acl::Condition, config::suggest};
 
 /// `tcp-request`.
 #[derive(Debug, Clone)]
@@ -101,7 +101,7 @@ fn http_rule(set: Set, args: &[String], context: &Context<'_>) -> Result<Rule, S
     }
     let condition = condition(words.rest(), context)
         .map_err(|error| format!("error detected while parsing an '{directive} {name}' condition : {error}."))?;
-    Ok(Rule { action, condition, side: set.side() })
+    Ok(Rule { action: action.into(), condition, side: set.side() })
 }
 
 fn tcp_rule(set: Set, args: &[String], context: &Context<'_>) -> Result<Rule, String> {
@@ -132,11 +132,11 @@ fn tcp_rule(set: Set, args: &[String], context: &Context<'_>) -> Result<Rule, St
         let word = words.peek().unwrap_or_default();
         format!("'{directive} {name}' : error detected in proxy '{proxy}' while parsing '{word}' condition : {error}")
     })?;
-    Ok(Rule { action, condition, side: set.side() })
+    Ok(Rule { action: action.into(), condition, side: set.side() })
 }
 
 fn with_nearest(refusal: String, name: &str, set: Set) -> String {
-    match nearest(name, sets::all_names(set)) {
+    match suggest::best(name, sets::all_names(set)) {
         Some(known) => format!("{refusal} Did you mean '{known}' maybe ?"),
         None => refusal,
     }

@@ -56,7 +56,7 @@ pub fn redirect(args: &[String], context: &Context<'_>) -> Result<Rule, String> 
     let redirect = Redirect::parse(&mut words, context, true).map_err(wrap)?;
     let condition = parse::condition(words.rest(), context);
     let condition = condition.map_err(|error| wrap(format!("error in condition: {error}")))?;
-    Ok(Rule { action: Action::Redirect(redirect), condition, side: Side::Client })
+    Ok(Rule { action: Action::Redirect(redirect).into(), condition, side: Side::Client })
 }
 
 impl Redirect {

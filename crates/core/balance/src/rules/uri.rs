@@ -6,10 +6,9 @@ use super::{
     Context,
     action::{Step, text},
     exchange::Exchange,
-    regex::Regex,
     words::Words,
 };
-use crate::{http::RequestHead, log::Format};
+use crate::{http::RequestHead, log::Format, pattern::Regex};
 
 #[derive(Debug, Clone)]
 pub struct UriAction {
@@ -46,7 +45,7 @@ impl UriAction {
         if !words.at_end() {
             return Err(REFUSAL.into());
         }
-        Ok(Self { part, matches: Some(Regex::new(matches)?), value: Format::parse(template, context.env)? })
+        Ok(Self { part, matches: Some(Regex::new(matches, false)?), value: Format::parse(template, context.env)? })
     }
 
     pub fn apply(&self, exchange: &mut dyn Exchange) -> Step {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     log::Format,
-    sample::{Expr, Fetched, Scope, Value, Var},
+    sample::{Expr, Fetched, Value, Var},
 };
 
 #[derive(Debug, Clone)]
@@ -109,31 +109,10 @@ fn variable(words: &Words<'_>) -> Result<(Var, Vec<Only>), String> {
         )
     })?;
     let mut parts = argument.split(',');
-    let var = parse_variable(parts.next().unwrap_or_default())?;
+    let var = Var::parse(parts.next().unwrap_or_default())?;
     let only = parts.map(|word| {
         let known = ONLY.iter().find(|(name, _)| *name == word);
         known.map(|(_, only)| *only).ok_or_else(|| format!("unknown condition \"{word}\""))
     });
     Ok((var, only.collect::<Result<_, _>>()?))
-}
-
-fn parse_variable(text: &str) -> Result<Var, String> {
-    const SCOPES: [(&str, Scope); 6] = [
-        ("proc", Scope::Proc),
-        ("sess", Scope::Sess),
-        ("txn", Scope::Txn),
-        ("req", Scope::Req),
-        ("res", Scope::Res),
-        ("check", Scope::Check),
-    ];
-    let parsed = text.split_once('.').and_then(|(scope, name)| {
-        let (_, scope) = SCOPES.iter().find(|(known, _)| *known == scope)?;
-        (!name.is_empty()).then(|| Var { scope: *scope, name: name.into() })
-    });
-    parsed.ok_or_else(|| {
-        format!(
-            "invalid variable name '{text}'. A variable name must be start by its scope. The scope can be 'proc', \
-             'sess', 'txn', 'req', 'res' or 'check'"
-        )
-    })
 }

@@ -1,6 +1,9 @@
 //! The words of a rule, taken one after the other.
 
-use crate::log::Format;
+use crate::{
+    config::values::{self, Wrong},
+    log::Format,
+};
 
 use super::Context;
 
@@ -79,66 +82,24 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The known word that was probably meant, if one is near.
-pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // A third of the letters may differ: more is another word.
-    let limit = word.len().div_ceil(3).max(1);
-    known.map(|name| (distance(word, name), name)).filter(|(far, _)| *far <= limit).min().map(|(_, name)| name)
-}
-
-/// Letters to insert, delete or replace between two words.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
-/// A time in milliseconds (manual section 2.4).
+/// A time in milliseconds.
 pub fn millis(word: &str) -> Result<u64, String> {
-    let (number, unit) = digits(word)?;
-    let micros = match unit {
-        "us" => number,
-        "" | "ms" => number.saturating_mul(1_000),
-        "s" => number.saturating_mul(1_000_000),
-        "m" => number.saturating_mul(60_000_000),
-        "h" => number.saturating_mul(3_600_000_000),
-        "d" => number.saturating_mul(86_400_000_000),
-        _ => return Err(unexpected(unit)),
-    };
-    // Rounded up, so that no time becomes none.
-    let millis = micros.div_ceil(1_000);
-    if millis > i32::MAX as u64 { Err("timer overflow".into()) } else { Ok(millis) }
-}
-
-/// A size in bytes (manual section 2.4).
-pub fn bytes(word: &str) -> Result<u64, String> {
-    let (number, unit) = digits(word)?;
-    let factor = match unit {
-        "" => 1,
-        "k" | "K" => 1 << 10,
-        "m" | "M" => 1 << 20,
-        "g" | "G" => 1 << 30,
-        _ => return Err(unexpected(unit)),
-    };
-    number.checked_mul(factor).filter(|bytes| *bytes <= u64::from(u32::MAX)).ok_or_else(|| "size overflow".to_owned())
-}
-
-fn digits(word: &str) -> Result<(u64, &str), String> {
-    let end = word.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(word.len());
-    word[..end].parse().map(|number| (number, &word[end..])).map_err(|_| unexpected(word))
-}
-
-fn unexpected(rest: &str) -> String {
-    match rest.chars().next() {
-        Some(stranger) => format!("unexpected character '{stranger}'"),
-        None => "missing value".into(),
+    match values::time(word) {
+        Ok(time) => Ok(time.as_millis() as u64),
+        Err(Wrong::Overflow) => Err(format!("timer overflow ({})", values::TIME_MAX_TEXT)),
+        Err(Wrong::Character(stranger)) => Err(unexpected(stranger)),
     }
+}
+
+/// A size in bytes.
+pub fn bytes(word: &str) -> Result<u64, String> {
+    match values::size(word) {
+        Ok(size) => Ok(size),
+        Err(Wrong::Overflow) => Err("size overflow".into()),
+        Err(Wrong::Character(stranger)) => Err(unexpected(stranger)),
+    }
+}
+
+fn unexpected(stranger: Option<char>) -> String {
+    stranger.map_or_else(|| "missing value".to_owned(), |stranger| format!("unexpected character '{stranger}'"))
 }
