@@ -3,6 +3,7 @@
 //! [`crate::config`] keeps such lines as words, so that two configurations can be compared; this is what they mean.
 
 use crate::acl::{Acls, Condition};
+use crate::check::Check;
 use crate::config::model::{Error, Line, Mode, Placed, Proxy};
 use crate::config::{Problem, Problems};
 use crate::log::{self, Format};
@@ -49,6 +50,8 @@ pub struct Program {
     pub unique_id: Option<Format>,
     /// `http-error status ...`: answers to be made, by status.
     pub errors: BTreeMap<u16, rules::ErrorSpec>,
+    /// What health checks of its servers do.
+    pub check: std::sync::Arc<Check>,
     /// Longest texts of captures: of requests, of responses.
     pub captures: [Vec<usize>; 2],
 }
@@ -64,6 +67,7 @@ impl Program {
         reader.rules(&mut program);
         reader.switches(&mut program);
         reader.formats(&mut program);
+        reader.checks(&mut program);
         let captures = reader.captures.into_inner();
         program.captures = captures;
         let is_wrong = reader.problems.iter().any(|problem| problem.level == crate::config::Level::Alert);
@@ -199,6 +203,20 @@ impl<'a> Reader<'a> {
                 Ok(Expr::parse(words, context.env)?.0)
             });
             program.sni.extend(sni.map(|sni| (server.name.clone(), sni)));
+        }
+    }
+
+    fn checks(&mut self, program: &mut Program) {
+        match Check::read(self.proxy, self.env) {
+            Ok(check) => {
+                let ignored = check.ignored(&self.proxy.name);
+                self.problems.extend(ignored.into_iter().map(|text| Problem::warning(format!("config : {text}"))));
+                program.check = std::sync::Arc::new(check);
+            }
+            Err(problems) => {
+                let alert = |(place, text)| Problem::alert(format!("config : parsing [{place}] : {text}"));
+                self.problems.extend(problems.into_iter().map(alert));
+            }
         }
     }
 

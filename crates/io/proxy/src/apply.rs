@@ -6,9 +6,11 @@ use crate::flow::{SharedTable, lock};
 use crate::frontend::{Frontend, FrontendState};
 use crate::listener::{Accepting, Listening};
 use crate::logs::Logger;
-use crate::server::{self, Server};
+use crate::server::Server;
 use crate::setup::Setup;
+use crate::wheel::Ms;
 use balance::config::model::{Bind, Listen, Proxy};
+use balance::health::Effect;
 use balance::pick::{Algorithm, HashType};
 use balance::program::Program;
 use balance::stick::{Table, TableConfig};
@@ -91,10 +93,11 @@ impl Plan {
     /// Makes it so. Returns the listeners that workers have to be told of.
     pub fn carry_out(self, engine: &Arc<Engine>) -> Vec<(Arc<Frontend>, Arc<Listening>)> {
         let before = engine.running();
+        let mut changes = Vec::new();
         let active = || self.setup.config.proxies.iter().filter(|proxy| !proxy.disabled);
         let backends: Vec<_> = active()
             .filter(|proxy| proxy.capability.backend())
-            .map(|proxy| self.backend(before.backend(&proxy.name), proxy))
+            .map(|proxy| self.backend(before.backend(&proxy.name), proxy, engine.now(), &mut changes))
             .collect();
         let frontends: Vec<_> = active()
             .filter(|proxy| proxy.capability.frontend())
@@ -119,6 +122,11 @@ impl Plan {
         set_fullconn(&running, engine.maxconn.load(Relaxed));
         engine.replace(running);
         let kept = engine.running();
+        for (server, effects) in changes {
+            if let Some(backend) = kept.backend(&server.backend) {
+                crate::checks::carry_out(engine, backend, &server, effects);
+            }
+        }
         for gone in before.frontends.iter().filter(|old| kept.frontend(&old.name).is_none()) {
             gone.stop();
         }
@@ -136,16 +144,23 @@ impl Plan {
         configs.into_iter().map(make).collect()
     }
 
-    fn backend(&self, old: Option<&Arc<Backend>>, proxy: &Arc<Proxy>) -> Arc<Backend> {
+    fn backend(
+        &self,
+        old: Option<&Arc<Backend>>,
+        proxy: &Arc<Proxy>,
+        now: Ms,
+        changes: &mut Vec<(Arc<Server>, Vec<Effect>)>,
+    ) -> Arc<Backend> {
         let (algorithm, hash) = self.balance.get(&proxy.name).cloned().unwrap_or_default();
+        let dynamic = algorithm.is_dynamic(&hash);
         let servers = proxy.servers.iter().enumerate().map(|(index, config)| {
             let same = old.and_then(|old| old.server(&config.name));
             match same {
                 Some(server) => {
-                    server.reconfigure(config.clone());
+                    changes.push((server.clone(), server.reconfigure(proxy, config.clone(), dynamic, now)));
                     server
                 }
-                None => Arc::new(Server::new(&proxy.name, index, config.clone(), server::resolve(&config.host))),
+                None => Arc::new(Server::new(proxy, index, config.clone(), dynamic, now)),
             }
         });
         let servers: Vec<_> = servers.collect();

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use balance::config::model;
 use balance::pick::{Algorithm, HashType, Picker, Seed};
 use balance::program::Program;
+use balance::server::Limits;
 use std::sync::atomic::{Ordering::SeqCst, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,6 +29,10 @@ pub struct Backend {
     pub fullconn: Counter,
     /// Engine's time of the last change between having a usable server and not.
     pub last_change: Counter,
+    /// Times it lost its last usable server (`chkdown`).
+    pub downs: Counter,
+    /// Milliseconds it had none, up to the last change.
+    pub down_millis: Counter,
 }
 
 /// What a choice led to.
@@ -63,6 +68,8 @@ impl Backend {
             program: ArcSwap::new(program),
             fullconn: Counter::default(),
             last_change: Counter::default(),
+            downs: Counter::default(),
+            down_millis: Counter::default(),
             config: ArcSwap::new(config),
         };
         backend.refresh();
@@ -97,13 +104,13 @@ impl Backend {
         self.refresh();
     }
 
-    /// Takes in how its servers stand now: after any of them changed. Wakes who waits for them.
-    pub fn refresh(&self) {
+    /// Takes in how its servers stand now: after any of them changed. Wakes who waits for them; returns how many.
+    pub fn refresh(&self) -> u32 {
         let servers = self.servers.load_full();
         let candidates: Vec<_> = servers.iter().map(|server| server.candidate()).collect();
         self.picker().rebuild(&candidates);
-        self.queue.moved(|server| server.is_usable());
-        servers.iter().for_each(|server| self.serve_waiting(server));
+        let moved = self.queue.moved(|server| server.is_usable());
+        moved + servers.iter().map(|server| self.serve_waiting(server)).sum::<u32>()
     }
 
     /// Whether something looks at a tcp session before it gets a server, or tells the server of it.
@@ -158,7 +165,7 @@ impl Backend {
     /// saw nobody wait.
     fn look_again(&self) {
         fence(SeqCst);
-        self.servers.load().iter().for_each(|server| self.serve_waiting(server));
+        self.servers.load().iter().for_each(|server| _ = self.serve_waiting(server));
     }
 
     fn take(&self, server: &Arc<Server>, now: Ms) -> Choice {
@@ -187,19 +194,21 @@ impl Backend {
     }
 
     /// Lets as many of those who wait go to this server as it has places.
-    fn serve_waiting(&self, server: &Arc<Server>) {
+    fn serve_waiting(&self, server: &Arc<Server>) -> u32 {
+        let mut served = 0;
         if !server.is_usable() {
-            return;
+            return served;
         }
         let _turn = self.picker();
         loop {
             let maxconn = self.limit(server);
             if maxconn > 0 && server.served() >= maxconn {
-                return;
+                return served;
             }
-            let Some(waiter) = self.queue.next(server) else { return };
+            let Some(waiter) = self.queue.next(server) else { return served };
             server.counters.sessions.enter();
             waiter.assign(server);
+            served += 1;
         }
     }
 
@@ -207,19 +216,10 @@ impl Backend {
         server.load(self.limit(server))
     }
 
-    /// The server's limit now: between `minconn` and `maxconn`, as the backend is loaded (manual section 5.2, minconn).
+    /// The server's limit now: between `minconn` and `maxconn` as the backend is loaded, less while it warms up.
     fn limit(&self, server: &Server) -> u32 {
-        let maxconn = server.maxconn();
-        let minconn = server.config.load().minconn;
-        let fullconn = self.fullconn.get();
-        if maxconn == 0 || minconn == 0 || minconn >= maxconn || fullconn == 0 {
-            return maxconn;
-        }
-        let load = self.counters.sessions.get();
-        if load >= fullconn {
-            return maxconn;
-        }
-        ((u64::from(maxconn) * load / fullconn) as u32).max(minconn)
+        let limits = Limits::new(server.maxconn(), server.config.load().minconn, self.fullconn.get() as u32);
+        limits.now(self.counters.sessions.get() as u32, server.warmth())
     }
 
     fn picker(&self) -> MutexGuard<'_, Picker> {

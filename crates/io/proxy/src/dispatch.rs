@@ -13,6 +13,7 @@ use crate::sockets::{self, Dial};
 use crate::stream::Stream;
 use crate::wheel::{Ms, NEVER};
 use crate::worker::Worker;
+use balance::health::Observed;
 use balance::pick::{Algorithm, Seed};
 use std::io;
 use std::net::IpAddr;
@@ -105,7 +106,7 @@ impl<'a> Dispatch<'a> {
     /// # Errors
     /// [`Failure`], none of a connection.
     pub async fn place(&mut self, wanted: &Wanted<'_>, avoid: Option<usize>) -> Result<Place, Failure> {
-        let mut wish = wanted.server.clone().filter(|server| wanted.force || server.is_usable());
+        let mut wish = wanted.server.clone().filter(|server| wanted.force || server.is_usable_when_bound());
         loop {
             let choice = match &wish {
                 Some(server) => self.backend.choose_this(server, self.worker.now()),
@@ -222,12 +223,23 @@ impl<'a> Dispatch<'a> {
             Ok(Ok(stream)) => {
                 place.server.counters.connects.inc();
                 self.backend.counters.connects.inc();
+                self.observe(&place.server, Observed::Connected);
                 Attempt::Connected(stream)
             }
-            Ok(Err(error)) => Attempt::Failed(Failure::Refused(error)),
-            Err(Signal::Expired) => Attempt::Failed(Failure::ConnectTimeout),
+            Ok(Err(error)) => {
+                self.observe(&place.server, Observed::ConnectFailed);
+                Attempt::Failed(Failure::Refused(error))
+            }
+            Err(Signal::Expired) => {
+                self.observe(&place.server, Observed::ConnectFailed);
+                Attempt::Failed(Failure::ConnectTimeout)
+            }
             Err(signal) => Attempt::Failed(Failure::Signal(signal)),
         }
+    }
+
+    fn observe(&self, server: &Arc<Server>, seen: Observed) {
+        crate::checks::observe(&self.worker.engine, self.backend, server, seen);
     }
 
     /// Connects, says who the client is, and encrypts.

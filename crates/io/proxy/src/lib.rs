@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod backend;
+pub mod checks;
 pub mod conversation;
 pub mod counters;
 pub mod disk;

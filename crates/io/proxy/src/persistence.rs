@@ -12,7 +12,7 @@ pub fn server(flow: &Flow<'_>, backend: &Arc<Backend>) -> (Option<Arc<Server>>, 
     let forced = program.persist.iter().any(|rule| rule.force && rule.holds(flow));
     let force = forced || backend.config.load().options.persist;
     for rule in program.use_server.iter().filter(|rule| rule.holds(flow)) {
-        let named = backend.server(&rule.server(flow)).filter(|server| force || server.is_usable());
+        let named = backend.server(&rule.server(flow)).filter(|server| force || server.is_usable_when_bound());
         if named.is_some() {
             return (named, force);
         }
@@ -20,7 +20,7 @@ pub fn server(flow: &Flow<'_>, backend: &Arc<Backend>) -> (Option<Arc<Server>>, 
     if program.persist.iter().any(|rule| !rule.force && rule.holds(flow)) {
         return (None, false);
     }
-    let stuck = flow.stuck_server(backend).filter(|server| force || server.is_usable());
+    let stuck = flow.stuck_server(backend).filter(|server| force || server.is_usable_when_bound());
     (stuck, force)
 }
 

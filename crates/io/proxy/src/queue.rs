@@ -66,10 +66,10 @@ impl Queue {
         waiting.remove(place)
     }
 
-    /// Sends those who wait for a server that is not usable to choose again.
-    pub(crate) fn moved(&self, is_usable: impl Fn(&Server) -> bool) {
+    /// Sends those who wait for a server that is not usable to choose again; how many they are.
+    pub(crate) fn moved(&self, is_usable: impl Fn(&Server) -> bool) -> u32 {
         if self.is_empty() {
-            return;
+            return 0;
         }
         let mut waiting = self.lock();
         let before = waiting.len();
@@ -80,7 +80,9 @@ impl Queue {
             }
             _ => true,
         });
-        self.length.fetch_sub(before - waiting.len(), Relaxed);
+        let moved = before - waiting.len();
+        self.length.fetch_sub(moved, Relaxed);
+        moved as u32
     }
 
     /// Leaves the queue; a place that was given meanwhile comes back.

@@ -4,12 +4,14 @@ use crate::counters::Counters;
 use crate::tls::Connector;
 use crate::wheel::Ms;
 use arc_swap::{ArcSwap, ArcSwapOption};
-use balance::config::model::{self, Port, ServerHost};
+use balance::config::model::{self, Port, Proxy, ServerHost};
+use balance::health::{Effect, Health, Settings};
 use balance::pick::{Candidate, Load};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// Where a connection goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,15 +21,18 @@ pub enum Target {
     Abstract(String),
 }
 
-/// What follows for balancing from health and administration. Read for each connection, so it is atomics; whoever
-/// decides it (checks, agent, stats socket) writes all of it and then calls [`crate::backend::Backend::refresh`].
-#[derive(Debug, Default)]
+/// What follows for balancing from health and administration. Read for each connection, so it is atomics;
+/// [`crate::checks`] writes all of it when the state changes.
+#[derive(Debug)]
 pub struct Standing {
     usable: AtomicBool,
+    usable_when_bound: AtomicBool,
     /// In sixteenths of a weight.
     eweight: AtomicU32,
     /// 0 is no limit.
     maxconn: AtomicU32,
+    /// Percent of its slow start gone by; 100 where there is none.
+    warmth: AtomicU32,
 }
 
 pub struct Server {
@@ -46,32 +51,52 @@ pub struct Server {
     /// Of a `server ... ssl`, or of one whose checks are.
     pub connector: ArcSwapOption<Connector>,
     pub standing: Standing,
+    /// Changed by [`crate::checks`] alone, which tells balancing and logs of it.
+    pub health: Mutex<Health>,
+    /// Traffic showed an error and no success since (`observe`): asked before the lock.
+    pub(crate) has_errors: AtomicBool,
+    /// Wakes what waits for the next health check, the next agent check, the next step of a slow start.
+    pub(crate) alarms: [Notify; 3],
     /// Engine's time of the last change between usable and not.
     pub last_change: crate::counters::Counter,
 }
 
 impl Server {
-    pub fn new(backend: &str, index: usize, config: Arc<model::Server>, address: Option<IpAddr>) -> Self {
+    /// `dynamic`: the backend's algorithm takes weights that change.
+    pub fn new(backend: &Proxy, index: usize, config: Arc<model::Server>, dynamic: bool, now: Ms) -> Self {
+        let health = Health::new(Settings::new(backend, &config, dynamic), now);
+        let address = resolve(&config.host);
         let server = Self {
             id: config.id,
             name: config.name.clone(),
-            backend: backend.to_owned(),
+            backend: backend.name.clone(),
             index: AtomicUsize::new(index),
             address: ArcSwapOption::new(address.map(Arc::new)),
             port: ArcSwap::from_pointee(config.port),
             counters: Counters::default(),
             connector: ArcSwapOption::empty(),
-            standing: Standing::default(),
+            standing: Standing {
+                usable: AtomicBool::new(false),
+                usable_when_bound: AtomicBool::new(false),
+                eweight: AtomicU32::new(0),
+                maxconn: AtomicU32::new(config.maxconn),
+                warmth: AtomicU32::new(100),
+            },
+            alarms: Default::default(),
+            has_errors: AtomicBool::new(false),
             last_change: Default::default(),
-            config: ArcSwap::new(config.clone()),
+            config: ArcSwap::new(config),
+            health: Mutex::new(health),
         };
-        server.stand(!config.disabled, config.weight * 16, config.maxconn);
+        server.publish(&server.health(), now);
         server
     }
 
     /// Takes in another `server` line of the same name. What the stats socket changed stays, unless the line says
     /// otherwise than the one before.
-    pub fn reconfigure(&self, config: Arc<model::Server>) {
+    ///
+    /// Returns what is to be done about its state, once the configuration is in force.
+    pub fn reconfigure(&self, backend: &Proxy, config: Arc<model::Server>, dynamic: bool, now: Ms) -> Vec<Effect> {
         let before = self.config.load_full();
         if before.host != config.host {
             self.set_address(resolve(&config.host));
@@ -79,13 +104,24 @@ impl Server {
         if before.port != config.port {
             self.set_port(config.port);
         }
-        if before.weight != config.weight {
-            self.standing.eweight.store(config.weight * 16, Relaxed);
-        }
         if before.maxconn != config.maxconn {
             self.standing.maxconn.store(config.maxconn, Relaxed);
         }
+        let settings = Settings::new(backend, &config, dynamic);
         self.config.store(config);
+        let mut health = self.health();
+        if *health.settings() == settings {
+            return Vec::new();
+        }
+        let effects = health.reconfigure(now, settings);
+        self.publish(&health, now);
+        self.alarms.iter().for_each(Notify::notify_one);
+        effects
+    }
+
+    pub fn health(&self) -> MutexGuard<'_, Health> {
+        // A panic leaves it between two states at worst; the next check says which.
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn index(&self) -> usize {
@@ -97,11 +133,28 @@ impl Server {
         format!("{}/{}", self.backend, self.name)
     }
 
-    /// Sets how it stands; takes effect with [`crate::backend::Backend::refresh`].
-    pub fn stand(&self, usable: bool, eweight: u32, maxconn: u32) {
-        self.standing.usable.store(usable, Relaxed);
-        self.standing.eweight.store(eweight, Relaxed);
+    /// Tells how it stands; takes effect with [`crate::backend::Backend::refresh`].
+    pub(crate) fn publish(&self, health: &Health, now: Ms) {
+        let verdict = health.verdict();
+        self.standing.usable.store(verdict.usable(), Relaxed);
+        self.standing.usable_when_bound.store(verdict.usable_when_bound(), Relaxed);
+        self.standing.eweight.store(verdict.effective_weight, Relaxed);
+        self.standing.warmth.store(health.warmth(now).unwrap_or(100), Relaxed);
+    }
+
+    /// `set maxconn server`, or what its agent says; takes effect with [`crate::backend::Backend::refresh`].
+    pub fn set_maxconn(&self, maxconn: u32) {
         self.standing.maxconn.store(maxconn, Relaxed);
+    }
+
+    /// Whether it may get what is bound to it already: not down, not in maintenance.
+    pub fn is_usable_when_bound(&self) -> bool {
+        self.standing.usable_when_bound.load(Relaxed)
+    }
+
+    /// Percent of its slow start gone by, while it lasts.
+    pub fn warmth(&self) -> Option<u32> {
+        Some(self.standing.warmth.load(Relaxed)).filter(|percent| *percent < 100)
     }
 
     /// Whether it may get new connections: up, not in maintenance, not draining.

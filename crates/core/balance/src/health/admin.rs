@@ -1,7 +1,8 @@
 //! Wishes of administrators and agents, and what a tracked server passes on.
 
-use super::effect::{Effect, Level, Why};
+use super::effect::{Effect, Why};
 use super::{Health, Which};
+use crate::log::Level;
 use crate::server::{Admin, Millis, Oper};
 
 /// `set server b/s state ...`, and the words of agents.

@@ -1,9 +1,10 @@
 //! Ends of checks, and what an agent says, turned into states.
 
-use super::effect::{Effect, Level, Why};
+use super::effect::{Effect, Why};
 use super::status::{Status, Verdict};
 use super::{Health, Outcome, Which};
 use crate::health::admin::Wish;
+use crate::log::Level;
 use crate::server::{Admin, Millis, Oper};
 
 /// One answer of an agent, taken apart by [`crate::check::agent::read`].

@@ -77,6 +77,22 @@ impl Counter {
         }
     }
 
+    /// Other numbers of the same check: the verdict stays.
+    pub(super) fn reconfigure(&mut self, configured: bool, rise: u32, fall: u32) {
+        if configured != self.configured {
+            *self = Self { paused: self.paused, ..Self::new(configured, rise, fall) };
+        } else if (rise, fall) != (self.rise, self.fall) {
+            let (up, full, down) = (self.is_up(), self.is_fully_up(), self.health == 0);
+            (self.rise, self.fall) = (rise, fall);
+            self.health = match (up, full, down) {
+                (true, true, _) => self.top(),
+                (true, ..) => self.health.clamp(rise, self.top()),
+                (false, _, true) => 0,
+                (false, ..) => self.health.min(rise - 1),
+            };
+        }
+    }
+
     pub fn is_up(&self) -> bool {
         self.health >= self.rise
     }

@@ -3,28 +3,8 @@
 use super::counter::{Counter, Outcome};
 use super::status::Verdict;
 use super::{Health, Which};
+use crate::log::Level;
 use crate::server::{Millis, Oper};
-
-/// Severities of syslog that state lines have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    Emergency,
-    Alert,
-    Warning,
-    Notice,
-}
-
-impl Level {
-    /// As in a syslog priority (RFC 5424 section 6.2.1).
-    pub fn severity(self) -> u8 {
-        match self {
-            Self::Emergency => 0,
-            Self::Alert => 1,
-            Self::Warning => 4,
-            Self::Notice => 5,
-        }
-    }
-}
 
 /// One thing to do. In order: [`Effect::Changed`] comes before the line that counts what remains.
 #[derive(Debug, Clone, PartialEq, Eq)]

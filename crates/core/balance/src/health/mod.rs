@@ -24,7 +24,7 @@ mod timing;
 pub use admin::{ForcedHealth, Wish};
 pub use checks::{Agent, parse_maxconn};
 pub use counter::{Counter, Outcome};
-pub use effect::{Around, Effect, Level, StateLine, no_server_available};
+pub use effect::{Around, Effect, StateLine, no_server_available};
 pub use observe::Observed;
 pub use status::{Status, Verdict as CheckVerdict};
 pub use timing::{Noise, first_delay};
@@ -134,6 +134,41 @@ impl Health {
         }
         health.recompute_weight(now);
         health
+    }
+
+    /// Takes in another configuration of the same server: what is known of it stays, unless the words changed.
+    pub fn reconfigure(&mut self, now: Millis, settings: Settings) -> Vec<Effect> {
+        let before = std::mem::replace(&mut self.settings, settings);
+        let settings = &self.settings;
+        self.check.reconfigure(settings.checked, settings.rise, settings.fall);
+        self.agent.reconfigure(settings.agent, 1, 1);
+        if !self.check.configured {
+            self.next_check = None;
+        }
+        if !self.agent.configured {
+            self.next_agent = None;
+        }
+        let user =
+            if before.weight.initial == settings.weight.initial { self.weight.user } else { settings.weight.user };
+        self.weight = Weight { user, ..settings.weight };
+        let (was, is) = (before.disabled, settings.disabled);
+        let unchecked = !settings.checked && !settings.agent && settings.tracks.is_none();
+        let verdict = self.verdict();
+        self.recompute_weight(now);
+        let mut effects = Vec::new();
+        if self.verdict() != verdict {
+            effects.push(Effect::Changed);
+        }
+        match (was, is) {
+            (false, true) => effects.extend(self.wish(now, Wish::Maint)),
+            (true, false) => effects.extend(self.wish(now, Wish::Ready)),
+            // What no check looks at any more is up, as at the start.
+            _ if unchecked && (before.checked || before.agent || before.tracks.is_some()) => {
+                effects.extend(self.force_health(now, ForcedHealth::Up));
+            }
+            _ => {}
+        }
+        effects
     }
 
     pub fn settings(&self) -> &Settings {

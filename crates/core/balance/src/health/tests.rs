@@ -72,7 +72,7 @@ impl World {
                     let line = line.render(&around).replace(". 7 active and 0 backup servers", ". N");
                     let line = line.replace(" 0 sessions active, 0 requeued, 0 remaining in queue.", "");
                     let line = line.replace(" 0 sessions requeued, 0 total in queue.", "");
-                    self.said += &format!("{} <{}> {line}\n", self.now, level.severity());
+                    self.said += &format!("{} <{}> {line}\n", self.now, level as u8);
                 }
                 Effect::Changed | Effect::MoveQueue => {}
                 other => self.said += &format!("{} {other:?}\n", self.now),
@@ -506,7 +506,7 @@ proptest::proptest! {
                 7 => drop(server.wish(now, Wish::Drain)),
                 8 => drop(server.wish(now, Wish::Ready)),
                 9 => drop(server.force_health(now, ForcedHealth::Stopping)),
-                10 => drop(server.force_agent(now, now % 200 == 0)),
+                10 => drop(server.force_agent(now, now.is_multiple_of(200))),
                 _ => drop(server.follow(now, Oper::Stopped, Admin::READY)),
             }
             proptest::prop_assert!(server.check.health <= server.check.top());

@@ -66,6 +66,11 @@ impl Health {
         counter.enabled && !counter.paused
     }
 
+    /// Forgets a run that was begun and will not end.
+    pub fn abandon_check(&mut self, which: Which) {
+        self.counter_mut(which).started = None;
+    }
+
     /// Passes over a run that may not begin: the next one is due an `inter` later.
     pub fn skip_check(&mut self, now: Millis, which: Which) {
         let step = match which {

@@ -47,6 +47,15 @@ const SUPPORTED: &str = "balance only supports 'roundrobin', 'static-rr', 'least
                          'hdr(name)' and 'rdp-cookie(name)' options.";
 
 impl Algorithm {
+    /// Weights may change while it runs, so a slow start and `set weight` have their effect at once (manual, `balance`).
+    pub fn is_dynamic(&self, hash: &super::HashType) -> bool {
+        match self {
+            Self::RoundRobin | Self::LeastConn | Self::First | Self::Random { .. } => true,
+            Self::StaticRr => false,
+            _ => hash.method == super::HashMethod::Consistent,
+        }
+    }
+
     /// Reads the words after `balance`. Without words it stays round robin.
     pub fn parse(words: &[String]) -> Result<Self, String> {
         let Some((name, args)) = words.split_first() else { return Ok(Self::RoundRobin) };

@@ -1,0 +1,93 @@
+//! Where a check connects, and how: what its rule says, else what the server line says.
+
+use crate::server::{Server, Target};
+use crate::tls::Connector;
+use balance::check::Connect;
+use balance::config::model::{self, Port, Proxy, ServerHost, Source};
+use balance::proxy_protocol::SendProxy;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// A connection to be made.
+pub struct Route {
+    /// Absent while there is no address or port.
+    pub target: Option<Target>,
+    pub source: Option<Source>,
+    pub tls: Option<Tls>,
+    pub proxy_header: Option<SendProxy>,
+}
+
+pub struct Tls {
+    pub connector: Arc<Connector>,
+    pub sni: Option<String>,
+}
+
+/// The route of one connect.
+pub fn route(server: &Server, backend: &Proxy, connect: &Connect) -> Route {
+    let config = server.config.load();
+    let check = &config.check;
+    let own_place = check.port.is_some() || check.addr.is_some();
+    let options = connect.server_options;
+    let ssl = connect.ssl || options && check.ssl.unwrap_or(config.ssl && !own_place);
+    let send_proxy = match (connect.send_proxy, options) {
+        (true, _) => Some(version(&config).unwrap_or(SendProxy { v1: true, ..SendProxy::default() })),
+        (false, true) if check.send_proxy => {
+            Some(version(&config).unwrap_or(SendProxy { v1: true, ..SendProxy::default() }))
+        }
+        (false, true) if !own_place => version(&config),
+        _ => None,
+    };
+    Route {
+        target: target(server, &config, connect),
+        source: config.source.clone().or_else(|| backend.source.clone()),
+        tls: if ssl { tls(server, &config, connect) } else { None },
+        proxy_header: send_proxy,
+    }
+}
+
+/// What `send-proxy` of the traffic is.
+fn version(config: &model::Server) -> Option<SendProxy> {
+    config.send_proxy.map(|header| SendProxy {
+        v1: header.version == 1,
+        v2: header.version == 2,
+        ..SendProxy::default()
+    })
+}
+
+fn tls(server: &Server, config: &model::Server, connect: &Connect) -> Option<Tls> {
+    let connector = server.connector.load_full()?;
+    let options = connect.server_options;
+    let checks = config.check.alpn.as_deref().filter(|_| options);
+    let alpn = if connect.alpn.is_empty() { checks } else { Some(connect.alpn.as_slice()) };
+    let connector = match alpn {
+        Some(alpn) => Arc::new(connector.with_alpn(alpn)),
+        None => connector,
+    };
+    let sni = connect.sni.clone().or_else(|| config.check.sni.clone().filter(|_| options));
+    Some(Tls { connector, sni })
+}
+
+fn target(server: &Server, config: &model::Server, connect: &Connect) -> Option<Target> {
+    let check = &config.check;
+    let port = connect.port.or(check.port).or(match server.port() {
+        Port::Fixed(port) => Some(port),
+        Port::Client(_) => None,
+    });
+    let at = |address: IpAddr| Some(Target::Ip(SocketAddr::new(address, port.filter(|port| *port > 0)?)));
+    if let Some(address) = connect.addr {
+        return at(address);
+    }
+    match check.addr.as_ref().unwrap_or(&config.host) {
+        ServerHost::Unix(path) => Some(Target::Unix(path.clone())),
+        ServerHost::Abstract(name) => Some(Target::Abstract(name.clone())),
+        ServerHost::Ip(address) if check.addr.is_some() => at(*address),
+        _ => at(server.address()?),
+    }
+}
+
+/// Where an agent is.
+pub fn agent_target(server: &Server) -> Option<Target> {
+    let config = server.config.load();
+    let address = config.agent.addr.or_else(|| server.address())?;
+    Some(Target::Ip(SocketAddr::new(address, config.agent.port?)))
+}
