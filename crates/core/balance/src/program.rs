@@ -119,7 +119,8 @@ impl<'a> Reader<'a> {
         };
         let result = parse(line.words.get(1..).unwrap_or_default(), &context);
         for warning in warnings.into_inner() {
-            self.problems.push(Problem::warning(format!("config : parsing [{}] : {warning}", line.place)));
+            let text = format!("config : parsing [{}] : {warning}", line.place);
+            self.problems.push(Problem::warning(text).at(&line.place));
         }
         match result {
             Ok(read) => Some(read),
@@ -131,7 +132,8 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong<V>(&mut self, line: &Placed<V>, error: &str) {
-        self.problems.push(Problem::alert(format!("config : parsing [{}] : {error}", line.place)));
+        let text = format!("config : parsing [{}] : {error}", line.place);
+        self.problems.push(Problem::alert(text).at(&line.place));
     }
 
     fn all<T>(&mut self, lines: &[Line], parse: fn(&[String], &Context<'_>) -> Result<T, String>) -> Vec<T> {
@@ -184,10 +186,8 @@ impl<'a> Reader<'a> {
                 stats.http_request.iter().filter_map(|line| self.read(line, stats_rule)).collect();
         }
         for (status, error) in &proxy.errors {
-            if let Error::Built(words) = error {
-                // The words behind `http-error`; where they stand is the section's place.
-                let line = Placed { place: proxy.place.clone(), words: words.clone(), value: () };
-                let spec = self.read(&line, rules::parse_http_error);
+            if let Error::Built(line) = error {
+                let spec = self.read(line, rules::parse_http_error);
                 program.errors.extend(spec.map(|spec| (*status, spec)));
             }
         }
@@ -253,7 +253,7 @@ impl<'a> Reader<'a> {
             Ok(format) => Some(format),
             Err(error) => {
                 let text = format!("config : parsing [{place}] : failed to parse {keyword} : {error}.");
-                self.problems.push(Problem::alert(text));
+                self.problems.push(Problem::alert(text).at(place));
                 None
             }
         }

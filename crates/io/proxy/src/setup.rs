@@ -47,7 +47,7 @@ impl Setup {
         let patterns = Arc::new(Library::default());
         let env = Env { files, patterns: &patterns };
         for proxy in &config.proxies {
-            match Program::read(proxy, env, false) {
+            match Program::read(proxy, env, config.global.experimental) {
                 Ok((program, _)) => _ = programs.insert(proxy.id, Arc::new(program)),
                 Err(problems) => wrong.extend(problems.0.into_iter().map(|problem| problem.text)),
             }

@@ -105,7 +105,6 @@ pub fn parse(sources: &[Source], env: &Env, files: &dyn Files) -> Result<Parsed,
         report.problems.extend(read.map_or_else(|problems| problems.0, |(_, warnings)| warnings));
     }
     if report.fatal() {
-        report.push(Level::Alert, "Fatal errors found in configuration.");
         return Err(Problems(report.problems));
     }
     for (name, place, reason) in std::mem::take(&mut report.ignored) {

@@ -1,16 +1,20 @@
 //! Reads sources line by line: words, conditional blocks, sections; hands each line to its section.
 
 use super::conditions;
+use super::finish::ids;
 use super::global;
 use super::line::{Ctx, Modifier};
 use super::model::{Capability, Config, HttpErrors, Peers, Place, Resolvers};
-use super::problem::Level;
+use super::problem::{Level, Problem};
 use super::proxy::{self, Draft, Opened};
 use super::report::Report;
 use super::sections::{http_errors, peers, resolvers, userlist};
 use super::words::{self, Scope};
 use super::{Env, Files, Source};
+use crate::check::Check;
 use crate::pattern::Library;
+use crate::program::Program;
+use crate::sample;
 use std::sync::Arc;
 
 /// All that is known while reading.
@@ -24,6 +28,8 @@ pub(super) struct Parser<'a> {
     pub proxies: Vec<Draft>,
     defaults: Vec<Draft>,
     section: Section,
+    /// How many problems there were when the section began.
+    section_since: usize,
     /// The current section's name or kind, for `${.SECTION}`.
     section_name: String,
     blocks: Vec<Block>,
@@ -80,6 +86,7 @@ impl<'a> Parser<'a> {
             proxies: vec![],
             defaults: vec![],
             section: Section::None,
+            section_since: 0,
             section_name: String::new(),
             blocks: vec![],
         }
@@ -183,7 +190,9 @@ impl<'a> Parser<'a> {
                 }
             }
             ".else" => {
-                self.no_arguments(words);
+                if !self.no_arguments(words) {
+                    return Ok(true);
+                }
                 match self.blocks.last_mut() {
                     Some(block) if block.in_else => {
                         return self.stop("'.else' after '.else' is not permitted.".into());
@@ -196,18 +205,19 @@ impl<'a> Parser<'a> {
                 }
             }
             ".endif" => {
-                self.no_arguments(words);
-                self.blocks.pop();
+                if self.no_arguments(words) {
+                    self.blocks.pop();
+                }
             }
             _ => return Ok(false),
         }
         Ok(true)
     }
 
-    fn no_arguments(&mut self, words: &[String]) {
-        if let Some(extra) = words.get(1) {
-            self.report.alert_tight(format!("Unexpected argument '{extra}' for '{}'.", words[0]));
-        }
+    fn no_arguments(&mut self, words: &[String]) -> bool {
+        let Some(extra) = words.get(1) else { return true };
+        self.report.alert_tight(format!("Unexpected argument '{extra}' for '{}'.", words[0]));
+        false
     }
 
     fn stop<T>(&mut self, text: String) -> Result<T, Abort> {
@@ -302,6 +312,7 @@ impl<'a> Parser<'a> {
             return Ok(false);
         }
         self.close_section();
+        self.section_since = self.report.problems.len();
         self.section_name = words.get(1).map_or(first, String::as_str).to_owned();
         let mut ctx = Ctx {
             words,
@@ -337,16 +348,41 @@ impl<'a> Parser<'a> {
     fn close_section(&mut self) {
         match std::mem::replace(&mut self.section, Section::None) {
             Section::Proxy(draft) if draft.proxy.capability == Capability::Defaults => self.defaults.push(*draft),
-            Section::Proxy(draft) => self.proxies.push(*draft),
+            Section::Proxy(draft) => {
+                self.check_rules(&draft);
+                self.proxies.push(*draft);
+            }
             Section::Resolvers(resolvers) => self.config.resolvers.push(resolvers),
             Section::Userlist(draft) => {
                 let list = userlist::close(&mut self.report, draft);
-                self.config.userlists.push(Arc::new(list));
+                if !list.name.is_empty() {
+                    self.config.userlists.push(Arc::new(list));
+                }
             }
             Section::Peers(peers) => self.config.peers.push(peers),
             Section::HttpErrors(errors) => self.config.http_errors.push(errors),
             Section::None | Section::Global | Section::BrokenProxy | Section::Skipped => {}
         }
+    }
+
+    /// Has the lines read whose words belong to others, for what is wrong with them.
+    fn check_rules(&mut self, draft: &Draft) {
+        let env = sample::Env { files: self.files, patterns: self.patterns };
+        let proxy = &draft.proxy;
+        let mut problems = match Program::read(proxy, env, self.config.global.experimental) {
+            Ok((_, warnings)) => warnings,
+            Err(problems) => problems.0,
+        };
+        let check = Check::read(proxy, env);
+        for (place, text) in check.as_ref().err().into_iter().flatten() {
+            problems.push(Problem::alert(format!("config : parsing [{place}] : {text}")).at(place));
+        }
+        if proxy.capability.backend() {
+            let ignored = check.iter().flat_map(|check| check.ignored(&proxy.name));
+            problems.extend(ignored.map(|text| Problem::warning(format!("config : {text}"))));
+        }
+        problems.extend(ids::twin(draft, &self.proxies));
+        self.report.merge(self.section_since, problems);
     }
 
     /// `setenv` and its like: lines that follow see what they did.
@@ -413,7 +449,7 @@ fn small_section(ctx: &mut Ctx, config: &Config) -> Option<Section> {
             }
             resolvers::open(ctx).map(Section::Resolvers)
         }
-        "userlist" => Some(userlist::open(ctx).map_or(Section::Skipped, Section::Userlist)),
+        "userlist" => Some(Section::Userlist(userlist::open(ctx))),
         "peers" => peers::open(ctx).map(Section::Peers),
         "http-errors" => http_errors::open(ctx).map(Section::HttpErrors),
         _ => {

@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, in HAProxy's lines.
 
+use super::model::Place;
 use std::fmt;
 
 /// How bad it is.
@@ -18,6 +19,8 @@ pub enum Level {
 pub struct Problem {
     pub level: Level,
     pub text: String,
+    /// The line it is about, if it is about one; the text names it, too.
+    pub place: Option<Place>,
 }
 
 /// All messages of a configuration that cannot run; at least one is an alert.
@@ -26,12 +29,21 @@ pub struct Problem {
 pub struct Problems(pub Vec<Problem>);
 
 impl Problem {
+    pub fn new(level: Level, text: impl Into<String>) -> Self {
+        Self { level, text: text.into(), place: None }
+    }
+
+    /// The same, about a line.
+    pub fn at(self, place: &Place) -> Self {
+        Self { place: Some(place.clone()), ..self }
+    }
+
     pub fn alert(text: impl Into<String>) -> Self {
-        Self { level: Level::Alert, text: text.into() }
+        Self::new(Level::Alert, text)
     }
 
     pub fn warning(text: impl Into<String>) -> Self {
-        Self { level: Level::Warning, text: text.into() }
+        Self::new(Level::Warning, text)
     }
 
     /// The line HAProxy prints on standard error, without its end.

@@ -28,7 +28,18 @@ impl Report {
 
     /// `config : text`, as it stands.
     pub fn push(&mut self, level: Level, text: impl AsRef<str>) {
-        self.problems.push(Problem { level, text: format!("config : {}", text.as_ref()) });
+        self.problems.push(Problem::new(level, format!("config : {}", text.as_ref())).at(&self.place));
+    }
+
+    /// Puts in what the owners of lines said, each behind what was said of the lines before; `since` is how much there
+    /// was when the section began.
+    pub fn merge(&mut self, since: usize, problems: Vec<Problem>) {
+        for problem in problems {
+            let line = |problem: &Problem| problem.place.as_ref().map_or(usize::MAX, |place| place.line);
+            let own = line(&problem);
+            let behind = self.problems[since..].iter().rposition(|other| line(other) <= own);
+            self.problems.insert(behind.map_or(since, |behind| since + behind + 1), problem);
+        }
     }
 
     pub fn ignore(&mut self, name: &str, reason: &'static str) {

@@ -110,7 +110,7 @@ impl Logs {
 
     /// A line for the person who started us, on standard error: `[WARNING]  (pid) : text`.
     pub fn notice(&self, severity: Severity, text: impl Into<String>) {
-        let line = Problem { level: severity, text: text.into() }.render(std::process::id());
+        let line = Problem::new(severity, text).render(std::process::id());
         let Ok(outlet) = self.outlet(&LogAddress::Stderr) else { return };
         self.push(|batch| batch.push(Entry::plain(outlet), line.as_bytes(), b""));
     }

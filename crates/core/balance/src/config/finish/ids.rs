@@ -1,41 +1,32 @@
 //! Numbers of proxies, servers and sockets, as the statistics show them.
 
 use crate::config::model::{Config, Proxy, Server};
-use crate::config::problem::Level;
+use crate::config::problem::Problem;
 use crate::config::proxy::{Draft, kind};
-use crate::config::report::Report;
-use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Says that another proxy has the same custom number.
+pub(in crate::config) fn twin(draft: &Draft, others: &[Draft]) -> Option<Problem> {
+    let (place, proxy) = (draft.id.as_ref()?, &draft.proxy);
+    let other = &others.iter().find(|other| other.id.is_some() && other.proxy.id == proxy.id)?.proxy;
+    let text = format!(
+        "config : parsing [{place}]: {} {} reuses same custom id as {} {} (declared at {}).",
+        kind(proxy.capability),
+        proxy.name,
+        kind(other.capability),
+        other.name,
+        other.place
+    );
+    Some(Problem::alert(text).at(place))
+}
+
 /// By order of the sections, from 1, past those that are taken. The stats sockets' own frontend is the first.
-pub(super) fn proxies(report: &mut Report, config: &Config, drafts: &mut [Draft]) {
-    let mut taken: HashMap<u32, usize> = HashMap::new();
-    for index in 0..drafts.len() {
-        let proxy = &drafts[index].proxy;
-        if proxy.id == 0 {
-            continue;
-        }
-        match taken.get(&proxy.id) {
-            Some(other) => {
-                let other = &drafts[*other].proxy;
-                let text = format!(
-                    "parsing [{}]: {} {} reuses same custom id as {} {} (declared at {}).",
-                    proxy.place,
-                    kind(proxy.capability),
-                    proxy.name,
-                    kind(other.capability),
-                    other.name,
-                    other.place
-                );
-                report.push(Level::Alert, text);
-            }
-            None => _ = taken.insert(proxy.id, index),
-        }
-    }
+pub(super) fn proxies(config: &Config, drafts: &mut [Draft]) {
+    let taken: Vec<u32> = drafts.iter().map(|draft| draft.proxy.id).filter(|id| *id > 0).collect();
     let mut next = 1 + u32::from(!config.global.stats_sockets.is_empty());
     for draft in drafts {
         if draft.proxy.id == 0 {
-            next = free(next, |id| taken.contains_key(&id));
+            next = free(next, |id| taken.contains(&id));
             draft.proxy.id = next;
         }
         // A number is used up by each section, also by one that has its own.

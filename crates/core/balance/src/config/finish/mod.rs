@@ -1,7 +1,7 @@
 //! The whole of a configuration, once all sections are read: numbers, references, what does not fit together.
 
 mod backends;
-mod ids;
+pub(super) mod ids;
 mod modes;
 mod servers;
 
@@ -15,14 +15,14 @@ use std::sync::Arc;
 /// Completes the configuration. What is wrong stands in the report.
 pub(super) fn finish(report: &mut Report, mut config: Config, mut drafts: Vec<Draft>, files: &dyn Files) -> Config {
     let global_logs = config.global.logs.clone();
-    ids::proxies(report, &config, &mut drafts);
+    ids::proxies(&config, &mut drafts);
     for draft in &mut drafts {
         draft.proxy.logs = logs(draft, &global_logs);
         complete_binds(draft, &config);
     }
     let proxies: Vec<Proxy> = drafts.iter().map(|draft| draft.proxy.clone()).collect();
     for (draft, proxy) in drafts.iter_mut().zip(&proxies) {
-        check(report, draft, proxy, &proxies);
+        check(report, draft, proxy, &proxies, &config);
     }
     for (draft, proxy) in drafts.iter().zip(&proxies) {
         certificates(report, draft);
@@ -31,24 +31,32 @@ pub(super) fn finish(report: &mut Report, mut config: Config, mut drafts: Vec<Dr
     for draft in &mut drafts {
         errorfiles(report, draft, &config);
     }
-    for draft in &mut drafts {
-        servers::resolve(report, &mut draft.proxy, files);
+    if !report.fatal() {
+        for draft in &mut drafts {
+            servers::resolve(report, &mut draft.proxy, files);
+        }
+        if report.fatal() {
+            report.push(Level::Alert, "Failed to initialize server(s) addr.");
+        }
+    } else {
+        report.push(Level::Alert, "Fatal errors found in configuration.");
     }
     config.proxies = drafts.into_iter().map(|draft| Arc::new(draft.proxy)).collect();
     config
 }
 
 /// One proxy, in the order in which HAProxy says things.
-fn check(report: &mut Report, draft: &mut Draft, before: &Proxy, all: &[Proxy]) {
+fn check(report: &mut Report, draft: &mut Draft, before: &Proxy, all: &[Proxy], config: &Config) {
     if draft.proxy.disabled {
         return;
     }
+    modes::cookie(report, &mut draft.proxy);
     no_bind(report, before);
     backends::check(report, before, all);
-    modes::before_timeouts(report, &mut draft.proxy);
+    modes::before_timeouts(report, draft);
     missing_timeouts(report, before);
     modes::after_timeouts(report, &draft.proxy);
-    servers::early(report, &draft.proxy, all);
+    servers::early(report, &draft.proxy, all, config);
     let mut servers = draft.proxy.servers.clone();
     ids::servers(&mut servers);
     draft.proxy.servers = servers;

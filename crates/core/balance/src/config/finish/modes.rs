@@ -2,15 +2,23 @@
 
 use crate::config::model::{Mode, Proxy};
 use crate::config::problem::Level;
-use crate::config::proxy::kind;
+use crate::config::proxy::{Draft, kind};
 use crate::config::report::Report;
 use crate::pick::Algorithm;
 
-pub(super) fn before_timeouts(report: &mut Report, proxy: &mut Proxy) {
+pub(super) fn cookie(report: &mut Report, proxy: &mut Proxy) {
+    if proxy.mode == Mode::Tcp && proxy.cookie.take().is_some() {
+        let named = format!("{} '{}'", kind(proxy.capability), proxy.name);
+        report.push(Level::Warning, format!("cookie will be ignored for {named} (needs 'mode http')."));
+    }
+}
+
+pub(super) fn before_timeouts(report: &mut Report, draft: &mut Draft) {
+    let proxy = &mut draft.proxy;
     let named = format!("{} '{}'", kind(proxy.capability), proxy.name);
     if proxy.mode == Mode::Tcp {
-        if proxy.cookie.take().is_some() {
-            report.push(Level::Warning, format!("cookie will be ignored for {named} (needs 'mode http')."));
+        if proxy.monitor.uri.take().is_some() {
+            report.push(Level::Warning, format!("monitor-uri will be ignored for {named} (needs 'mode http')."));
         }
         if layer_7(proxy) {
             proxy.balance = None;
@@ -19,15 +27,13 @@ pub(super) fn before_timeouts(report: &mut Report, proxy: &mut Proxy) {
             report.push(Level::Warning, text);
         }
         let options = &mut proxy.options;
-        if options.httplog || options.httpslog {
+        if let Some(place) = draft.httplog.take() {
             let option = if options.httpslog { "httpslog" } else { "httplog" };
             (options.httplog, options.httpslog, options.httplog_clf, options.tcplog) = (false, false, false, true);
-            report.push(
-                Level::Warning,
-                format!(
-                    "'option {option}' not usable with {named} (needs 'mode http'). Falling back to 'option tcplog'."
-                ),
+            let text = format!(
+                "'option {option}' not usable with {named} (needs 'mode http'). Falling back to 'option tcplog'."
             );
+            report.push(Level::Warning, format!("parsing [{place}] : {text}"));
         }
     }
 }
@@ -48,6 +54,9 @@ pub(super) fn after_timeouts(report: &mut Report, proxy: &Proxy) {
     if proxy.mode == Mode::Http {
         return;
     }
+    if proxy.capture_cookie.is_some() {
+        warn(format!("'capture' statement ignored for {named} as it requires HTTP mode."));
+    }
     if proxy.stats.is_some() {
         warn(format!("'stats' statement ignored for {named} as it requires HTTP mode."));
     }
@@ -55,6 +64,7 @@ pub(super) fn after_timeouts(report: &mut Report, proxy: &Proxy) {
         ("http-request", !proxy.http_request.is_empty()),
         ("http-response", !proxy.http_response.is_empty()),
         ("http-after-response", !proxy.http_after_response.is_empty()),
+        ("redirect", !proxy.redirects.is_empty()),
     ];
     for (name, _) in rules.iter().filter(|(_, used)| *used) {
         warn(format!("'{name}' rules ignored for {named} as they require HTTP mode."));

@@ -7,10 +7,13 @@ use crate::config::report::Report;
 use std::sync::Arc;
 
 /// What is said together with the proxy.
-pub(super) fn early(report: &mut Report, proxy: &Proxy, all: &[Proxy]) {
+pub(super) fn early(report: &mut Report, proxy: &Proxy, all: &[Proxy], config: &Config) {
     twins(report, proxy);
     for server in &proxy.servers {
         track(report, proxy, server, all);
+    }
+    for server in &proxy.servers {
+        authorities(report, proxy, server, config);
     }
     if proxy.mode == Mode::Tcp {
         cookies(report, proxy);
@@ -111,7 +114,6 @@ fn cookies(report: &mut Report, proxy: &Proxy) {
 /// What is said after all proxies.
 pub(super) fn late(report: &mut Report, proxy: &Proxy, config: &Config) {
     for server in &proxy.servers {
-        authorities(report, proxy, server, config);
         let known = |name: &&String| config.resolvers.iter().any(|resolvers| resolvers.name == **name);
         if let Some(name) = server.resolvers.as_ref().filter(|name| !known(name)) {
             let (proxy, server) = (&proxy.name, &server.name);

@@ -70,7 +70,7 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     ignored("thread-groups", ANY, "all workers are one group"),
     ignored("close-spread-time", ANY, "connections are closed over the whole of a soft stop"),
     ignored("default-path", ANY, "paths are taken from the working directory"),
-    ignored("expose-experimental-directives", ANY, "what is built in is never hidden"),
+    done("expose-experimental-directives", ANY, |ctx, global| switch(ctx, &mut global.experimental)),
     ignored("h1-accept-payload-with-any-method", ANY, "a body is accepted with any method"),
     ignored("h2-workaround-bogus-websocket-clients", ANY, "WebSocket over HTTP/2 is not announced"),
     ignored("httpclient.resolvers.id", ANY, "only Lua makes such requests"),

@@ -73,6 +73,8 @@ pub struct Global {
     /// `set-var proc.x expr`, `set-var-fmt`: for the log and rule expressions.
     pub set_vars: Vec<Line>,
     pub h1_case_adjust: Vec<(String, String)>,
+    /// `expose-experimental-directives`: actions that HAProxy calls experimental may be used.
+    pub experimental: bool,
     pub tune: Tune,
 }
 

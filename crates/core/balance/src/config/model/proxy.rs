@@ -130,14 +130,14 @@ pub struct Limits {
 }
 
 /// What is sent for a status.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Error {
     /// `errorfile`, `errorfiles`, `http-error errorfile`: the whole answer, byte for byte. Empty: nothing is sent.
     Raw { path: String, content: Arc<[u8]> },
     /// `errorloc`, `errorloc302` (302), `errorloc303` (303).
     Redirect { status: u16, location: String },
     /// `http-error status N ...`, read by the owner of `http-request return`.
-    Built(Arc<[String]>),
+    Built(Line),
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -110,7 +110,7 @@ fn http_error(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
             Some(content) => Error::Raw { path: path.to_owned(), content },
             None => return,
         },
-        None => Error::Built(ctx.rest(1).into()),
+        None => Error::Built(ctx.line()),
     };
     draft.proxy.errors.insert(status, error);
 }

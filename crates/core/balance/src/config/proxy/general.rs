@@ -110,7 +110,7 @@ fn mode(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
         "http" => Mode::Http,
         "health" => {
             return ctx
-                .alert("mode 'health' doesn't exist anymore. Please use 'http-request return status 200' instead.");
+                .alert("'mode health' doesn't exist anymore. Please use 'http-request return status 200' instead.");
         }
         word => return ctx.alert(format!("unknown proxy mode '{word}'.")),
     };
@@ -124,7 +124,10 @@ fn id(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
         return ctx.report.alert_tight("'id' expects an integer argument.");
     }
     match crate::config::values::leading_number(ctx.word(1)) {
-        id @ 1.. => draft.proxy.id = id as u32,
+        id @ 1.. => {
+            draft.proxy.id = id as u32;
+            draft.id = Some(ctx.report.place.clone());
+        }
         _ => ctx.report.alert_tight("custom id has to be > 0."),
     }
 }

@@ -20,6 +20,7 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
         if let Some(format) = format(ctx, draft) {
             let options = &mut draft.proxy.options;
             (options.tcplog, options.httplog, options.httpslog, options.httplog_clf) = (false, false, false, false);
+            draft.httplog = None;
             draft.proxy.log_formats.main = Some(format);
         }
     }),

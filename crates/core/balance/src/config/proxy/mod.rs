@@ -6,6 +6,7 @@ mod general;
 mod limits;
 mod logs;
 mod options;
+mod removed;
 mod rules;
 mod section;
 mod stats;
@@ -30,6 +31,10 @@ pub(super) struct Draft {
     pub errorfiles: Vec<(Place, String, Vec<u16>)>,
     /// `bind`s with a certificate and without `ssl`.
     pub idle_certificates: Vec<(String, Place)>,
+    /// Where `option httplog` or `httpslog` stands.
+    pub httplog: Option<Place>,
+    /// Where `id` stands.
+    pub id: Option<Place>,
     /// Rules that exist, by their turn, to say when one is written too late.
     pub turns: [bool; rules::TURNS.len()],
     /// A `defaults` section with a name.
@@ -117,7 +122,12 @@ fn allowed(ctx: &mut Ctx, draft: &Draft, keyword: &Keyword<Read>) -> bool {
         } else if draft.named {
             return true;
         } else {
-            ctx.alert(format!("'{first}' not allowed in anonymous 'defaults' section."));
+            ctx.alert(match first {
+                "tcp-request" | "tcp-response" => {
+                    format!("{} is not allowed in anonymous 'defaults' sections", keyword.name)
+                }
+                _ => format!("'{first}' not allowed in anonymous 'defaults' section."),
+            });
         }
         return false;
     }
@@ -179,6 +189,9 @@ const STATS: &str = "'admin', 'uri', 'realm', 'auth', 'scope', 'enable', 'hide-v
 
 /// A line that begins with none of the keywords; families have messages of their own.
 fn unknown(ctx: &mut Ctx, draft: &Draft) {
+    if removed::say(ctx) {
+        return;
+    }
     let (first, second) = (ctx.word(0), ctx.word(1));
     match first {
         "timeout" => ctx.alert(format!(
@@ -186,6 +199,9 @@ fn unknown(ctx: &mut Ctx, draft: &Draft) {
              'tunnel', 'tarpit', 'client-fin' and 'server-fin' (got '{second}')"
         )),
         "option" if second.is_empty() => ctx.report.alert_tight("'option' expects an option name."),
+        "option" if ctx.modifier != super::line::Modifier::None => {
+            ctx.report.alert_tight(format!("negation/default is not supported for option '{second}'."));
+        }
         "option" => ctx.alert(match suggest::best(second, seconds("option")) {
             Some(best) => format!("unknown option '{second}'; did you mean '{best}' maybe ?"),
             None => format!("unknown option '{second}'."),
@@ -196,8 +212,6 @@ fn unknown(ctx: &mut Ctx, draft: &Draft) {
         "stats" => ctx.report.alert_tight(format!("unknown stats parameter '{second}', expects {STATS}.")),
         "monitor" => ctx.alert("'monitor' only supports 'fail'."),
         "compression" => ctx.alert("'compression' expects 'algo', 'type' or 'offload'"),
-        "persist" if second.is_empty() => ctx.alert("missing persist method."),
-        "persist" => ctx.alert("unknown persist method."),
         "external-check" if second.is_empty() => ctx.alert("missing argument after 'external-check'."),
         "external-check" => {
             ctx.alert(format!("'external-check' only supports 'command' and 'path'. but got '{second}'."));

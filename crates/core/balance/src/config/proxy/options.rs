@@ -2,7 +2,7 @@
 
 use super::forwarded::{forwardfor, originalto};
 use super::{Draft, Read, kind};
-use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, done, ignored, refused};
+use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, done, refused};
 use crate::config::line::{Ctx, Modifier};
 use crate::config::model::{Capability, HttpClose, Options};
 
@@ -76,7 +76,6 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     done("option ldap-check", BACK, check),
     done("option external-check", BACK, check),
     refused("option spop-check", BACK, "SPOE agents are not spoken to", "check them with 'option tcp-check'"),
-    ignored("option http-use-htx", ANY, "always so"),
 ];
 
 /// What an option without arguments is set to; `None` after a mistake.
@@ -140,9 +139,10 @@ fn log_format(ctx: &mut Ctx, draft: &mut Draft, set: fn(&mut Options)) {
     let proxy = &mut draft.proxy;
     if proxy.capability == Capability::Backend {
         let (kind, name, option) = (kind(proxy.capability), &proxy.name, ctx.word(1));
-        return ctx.warn(format!("{kind} '{name}' : 'option {option}' directive is ignored in backends."));
+        ctx.warn(format!("{kind} '{name}' : 'option {option}' directive is ignored in backends."));
     }
     proxy.log_formats.main = None;
+    draft.httplog = (ctx.word(1) != "tcplog").then(|| ctx.report.place.clone());
     let options = &mut proxy.options;
     (options.tcplog, options.httplog, options.httpslog, options.httplog_clf) = (false, false, false, false);
     set(options);

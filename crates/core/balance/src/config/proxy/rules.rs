@@ -6,6 +6,7 @@ use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, NAMED_DEFAUL
 use crate::config::line::Ctx;
 use crate::config::model::Line;
 use crate::config::values::{self, Wrong};
+use crate::stick::TableConfig;
 use std::time::Duration;
 
 const ALL: u8 = NAMED_DEFAULTS | FRONTS | BACKS;
@@ -51,16 +52,14 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
         "" => ctx.alert("'cookie' expects <cookie_name> as argument."),
         _ => draft.proxy.cookie = Some(ctx.line()),
     }),
-    done("persist rdp-cookie", DEFAULTS | BACKS, |_, draft, _| {
-        draft.proxy.persist_rdp_cookie = Some("msts".to_owned());
-    }),
+    done("persist", DEFAULTS | BACKS, persist),
     done("force-persist", BACKS, |ctx, draft, _| conditional(ctx, draft, |draft| &mut draft.proxy.force_persist)),
     done("ignore-persist", BACKS, |ctx, draft, _| conditional(ctx, draft, |draft| &mut draft.proxy.ignore_persist)),
     done("stick on", BACKS, |ctx, draft, _| draft.proxy.stick.push(ctx.line())),
     done("stick match", BACKS, |ctx, draft, _| draft.proxy.stick.push(ctx.line())),
     done("stick store-request", BACKS, |ctx, draft, _| draft.proxy.stick.push(ctx.line())),
     done("stick store-response", BACKS, |ctx, draft, _| draft.proxy.stick.push(ctx.line())),
-    done("stick-table", FRONTS | BACKS, |ctx, draft, _| draft.proxy.stick_table = Some(ctx.line())),
+    done("stick-table", FRONTS | BACKS, stick_table),
     done("http-check", DEFAULTS | BACKS, |ctx, draft, _| draft.proxy.check.push(ctx.line())),
     done("tcp-check", DEFAULTS | BACKS, |ctx, draft, _| draft.proxy.check.push(ctx.line())),
     done("compression algo", ANY, compression_algo),
@@ -105,6 +104,20 @@ fn rule(ctx: &mut Ctx, draft: &mut Draft, at: Option<usize>, list: fn(&mut Draft
         turn(ctx, draft, at);
     }
     list(draft).push(ctx.line());
+}
+
+/// `persist rdp-cookie` or `persist rdp-cookie(name)`.
+fn persist(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
+    let word = ctx.word(1);
+    match word.strip_prefix("rdp-cookie") {
+        _ if word.is_empty() => ctx.alert("missing persist method."),
+        None => ctx.alert("unknown persist method."),
+        Some("") => draft.proxy.persist_rdp_cookie = Some("msts".to_owned()),
+        Some(name) => match name.strip_prefix('(').and_then(|name| name.strip_suffix(')')) {
+            Some(name) if !name.is_empty() => draft.proxy.persist_rdp_cookie = Some(name.to_owned()),
+            _ => ctx.alert("persist rdp-cookie(name)' requires an rdp cookie name."),
+        },
+    }
 }
 
 fn conditional(ctx: &mut Ctx, draft: &mut Draft, list: fn(&mut Draft) -> &mut Vec<Line>) {
@@ -154,6 +167,17 @@ fn use_server(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
     }
     turn(ctx, draft, 7);
     draft.proxy.use_server.push(ctx.line());
+}
+
+fn stick_table(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
+    let mut warnings = vec![];
+    match TableConfig::parse(ctx.rest(1), &mut warnings) {
+        Ok(_) => draft.proxy.stick_table = Some(ctx.line()),
+        Err(error) => ctx.alert(error),
+    }
+    for warning in warnings {
+        ctx.warn(warning);
+    }
 }
 
 fn inspect_delay(ctx: &mut Ctx, draft: &Draft) -> Option<Duration> {

@@ -99,6 +99,7 @@ fn inherit(ctx: &Ctx, capability: Capability, name: &str, start: Option<&Draft>)
         Some(start) => Draft {
             proxy: Proxy { name: name.to_owned(), capability, place, ..start.proxy.clone() },
             turns: Default::default(),
+            id: None,
             ..start.clone()
         },
         None => {

@@ -13,13 +13,13 @@ pub(in crate::config) struct Draft {
     members: Vec<(String, Vec<String>)>,
 }
 
-pub(in crate::config) fn open(ctx: &mut Ctx) -> Option<Draft> {
+/// Without a name its lines are read for what is wrong in them.
+pub(in crate::config) fn open(ctx: &mut Ctx) -> Draft {
     let name = ctx.word(1);
     if name.is_empty() {
         ctx.report.alert_tight("'userlist' expects <name> as arguments.");
-        return None;
     }
-    Some(Draft { list: Userlist { name: name.to_owned(), ..Userlist::default() }, members: vec![] })
+    Draft { list: Userlist { name: name.to_owned(), ..Userlist::default() }, members: vec![] }
 }
 
 pub(in crate::config) fn line(ctx: &mut Ctx, draft: &mut Draft) {

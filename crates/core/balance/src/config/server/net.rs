@@ -145,9 +145,8 @@ fn proxy_v2_options(params: &mut Params, server: &mut Server) -> Result<(), Stri
 }
 
 fn sni(params: &mut Params, server: &mut Server) -> Result<(), String> {
-    let word = params.required("sni expression")?.to_owned();
-    let words = [word];
-    let (expression, _) = sample::Expr::parse(&words, params.sample_env())
+    let words = ["sni".to_owned(), params.required("sni expression")?.to_owned()];
+    let (expression, _) = sample::Expr::parse(&words[1..], params.sample_env())
         .map_err(|error| format!("error detected while parsing sni expression : {error}"))?;
     server.sni = Some(params.placed(words.into(), expression));
     Ok(())
