@@ -8,6 +8,7 @@
 pub mod acl;
 pub mod check;
 pub mod cli;
+pub mod command_line;
 pub mod config;
 pub mod health;
 pub mod http;

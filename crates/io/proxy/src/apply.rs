@@ -9,7 +9,7 @@ use crate::logs::Logger;
 use crate::server::Server;
 use crate::setup::Setup;
 use crate::wheel::Ms;
-use balance::config::model::{Bind, Listen, Proxy};
+use balance::config::model::{Bind, Listen, Place, Proxy};
 use balance::health::Effect;
 use balance::pick::{Algorithm, HashType};
 use balance::program::Program;
@@ -38,6 +38,7 @@ pub fn plan(engine: &Arc<Engine>, setup: Setup) -> Result<Plan, StartError> {
             Err(error) => wrong.push(error),
         }
         for (number, (_, bind, listen)) in listens(proxy).enumerate() {
+            let place = bind.place.clone();
             if find_listening(engine, &proxy.name, listen).is_some() {
                 continue;
             }
@@ -48,20 +49,20 @@ pub fn plan(engine: &Arc<Engine>, setup: Setup) -> Result<Plan, StartError> {
                 engine.worker_count(),
             ) {
                 Ok(listening) => _ = opened.insert((proxy.name.clone(), listen.clone()), Arc::new(listening)),
-                Err(error) => wrong.push(cannot_bind(proxy, listen, &error)),
+                Err(error) => wrong.push(cannot_bind(proxy, &place, listen, &error)),
             }
         }
     }
     if wrong.is_empty() { Ok(Plan { setup, opened, balance }) } else { Err(StartError(wrong)) }
 }
 
-fn cannot_bind(proxy: &Proxy, listen: &Listen, error: &std::io::Error) -> String {
+fn cannot_bind(proxy: &Proxy, place: &Place, listen: &Listen, error: &std::io::Error) -> String {
     let kind = match proxy.capability {
         balance::config::model::Capability::Frontend => "frontend",
         _ => "proxy",
     };
-    let reason = crate::text::reason(error);
-    format!("Starting {kind} {}: cannot bind socket ({reason}) [{}]", proxy.name, crate::text::listen(listen))
+    let (reason, address) = (crate::text::reason(error), crate::text::listen(listen));
+    format!("Binding [{place}] for {kind} {}: cannot bind socket ({reason}) for [{address}]", proxy.name)
 }
 
 fn read_balance(proxy: &Proxy) -> Result<(Algorithm, HashType), String> {

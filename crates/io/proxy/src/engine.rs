@@ -96,6 +96,8 @@ pub struct Engine {
     /// Counts configurations put in force: whoever follows servers looks again.
     pub generation: watch::Sender<u64>,
     stopping: AtomicBool,
+    /// The last session has ended, and there will be no other.
+    drained: Notify,
 }
 
 /// Why it does not start, or why another configuration is not put in force: all reasons, in HAProxy's words.
@@ -128,6 +130,7 @@ impl Engine {
             room: Notify::new(),
             generation: watch::Sender::new(0),
             stopping: AtomicBool::new(false),
+            drained: Notify::new(),
         });
         let plan = crate::apply::plan(&engine, setup)?;
         _ = engine.workers.set(engine.start_workers());
@@ -218,6 +221,16 @@ impl Engine {
         let left = self.totals.sessions.leave();
         if left + 64 >= u64::from(self.maxconn.load(Relaxed)) {
             self.room.notify_waiters();
+        }
+        if left == 0 && self.is_stopping() {
+            self.drained.notify_one();
+        }
+    }
+
+    /// Waits until all sessions are over. After [`Engine::stop_accepting`] only: before, there may be others.
+    pub async fn drained(&self) {
+        while self.totals.sessions.get() > 0 {
+            self.drained.notified().await;
         }
     }
 

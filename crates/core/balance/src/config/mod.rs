@@ -6,6 +6,7 @@ mod address;
 mod bind;
 pub mod conditions;
 mod crt_list;
+pub mod diff;
 mod finish;
 mod global;
 mod keyword;
