@@ -110,10 +110,7 @@ mod tests {
     fn names_what_changed() {
         check(BASE, expect![[""]]);
         check(&format!("\n\n# moved\n{BASE}"), expect![[""]]);
-        check(
-            &BASE.replace(":80", ":80,:81"),
-            expect!["frontend f: bind 0.0.0.0:81 added"],
-        );
+        check(&BASE.replace(":80", ":80,:81"), expect!["frontend f: bind 0.0.0.0:81 added"]);
         check(
             &BASE.replace("127.0.0.1:1", "127.0.0.1:1 weight 2\n server s2 127.0.0.1:2"),
             expect![[r#"

@@ -49,6 +49,7 @@ pub fn serve(line: &CommandLine, voice: &Voice, parsed: Parsed) -> ExitCode {
 fn run(control: &Rc<Control>) -> io::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
+    local.spawn_local(crate::checks::run(control.engine.clone()));
     local.block_on(&runtime, follow_signals(control))
 }
 

@@ -19,7 +19,7 @@ impl Voice {
     }
 
     pub fn say(&self, level: Level, text: &str) {
-        self.show(&Problem { level, text: text.to_owned() });
+        self.show(&Problem::new(level, text));
     }
 
     /// Before the first message it is said who speaks.
@@ -33,7 +33,7 @@ impl Voice {
             let version = format!("haproxy version is {}", super::VERSION);
             let path = format!("path to executable is {}", program.display());
             for text in [version, path] {
-                eprintln!("{}", Problem { level: Level::Notice, text }.render(pid));
+                eprintln!("{}", Problem::new(Level::Notice, text).render(pid));
             }
         }
         eprintln!("{}", problem.render(pid));
