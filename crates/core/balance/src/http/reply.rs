@@ -63,6 +63,11 @@ impl Answer {
         answer.header("cache-control", "no-cache").header("content-type", "text/html")
     }
 
+    /// The answer that asks for a password.
+    pub fn unauthorized(realm: &str) -> Self {
+        Self::page(401).header("www-authenticate", format!("Basic realm=\"{realm}\""))
+    }
+
     /// As HTTP/1 has it, `content-length` where HAProxy puts it: what tests and tcp-mode senders use.
     pub fn to_http1(&self) -> Vec<u8> {
         let mut out = format!("HTTP/1.1 {} {}\r\n", self.status, self.reason).into_bytes();

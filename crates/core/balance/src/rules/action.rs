@@ -40,7 +40,7 @@ pub enum Action {
     /// `set-status`.
     Status {
         status: u16,
-        reason: Option<Format>,
+        reason: Option<String>,
     },
     Variable(VarAction),
     Track(Track),
@@ -115,7 +115,7 @@ impl Action {
             Self::Header(action) => action.apply(exchange, side),
             Self::Uri(action) => action.apply(exchange),
             Self::Normalize(normalizer) => normalizer.apply(exchange),
-            Self::Status { status, reason } => set_status(exchange, *status, reason.as_ref()),
+            Self::Status { status, reason } => set_status(exchange, *status, reason.as_deref()),
             Self::Variable(action) => action.apply(exchange),
             Self::Track(track) => track.apply(exchange),
             Self::Counter(action) => action.apply(exchange),
@@ -138,12 +138,10 @@ pub fn text(format: &Format, exchange: &dyn Exchange) -> Vec<u8> {
     out
 }
 
-fn set_status(exchange: &mut dyn Exchange, status: u16, reason: Option<&Format>) -> Step {
-    let reason = reason.map(|reason| text(reason, exchange));
+fn set_status(exchange: &mut dyn Exchange, status: u16, reason: Option<&str>) -> Step {
     if let Some(head) = exchange.response_mut() {
         head.status = status;
-        let standard = || crate::http::errors::reason(status).as_bytes().to_vec();
-        head.set_reason(&reason.unwrap_or_else(standard));
+        head.set_reason(reason.unwrap_or_else(|| crate::http::errors::reason(status)).as_bytes());
     }
     Step::Next
 }

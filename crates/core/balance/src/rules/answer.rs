@@ -78,10 +78,7 @@ impl Answering {
             Self::Deny(spec) => Verdict::Deny(spec.reply(exchange)),
             Self::Tarpit(spec) => Verdict::Tarpit(spec.reply(exchange)),
             Self::Return(spec) => Verdict::Reply(spec.reply(exchange)),
-            Self::Auth { realm } => {
-                let proxied = |head: &crate::http::RequestHead| head.headers.contains(b"proxy-connection");
-                Verdict::Unauthorized { realm: realm.clone(), proxy: exchange.request().is_some_and(proxied) }
-            }
+            Self::Auth { realm } => Verdict::Unauthorized { realm: realm.clone() },
         }
     }
 

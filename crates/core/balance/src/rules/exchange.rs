@@ -118,9 +118,11 @@ pub enum Verdict {
     Tarpit(Reply),
     /// Answered here, on purpose: `return`, `redirect` (logged with `LR--`).
     Reply(Reply),
-    /// `auth`: the page of 401 with `www-authenticate: Basic realm="..."`, or of 407 with `proxy-authenticate` to a
-    /// client that takes us for its proxy.
-    Unauthorized { realm: String, proxy: bool },
+    /// `auth`: the page of 401 with `www-authenticate: Basic realm="..."` added ([`Answer::unauthorized`]). With
+    /// `option http-use-proxy-header` a client that takes us for its proxy gets 407 and `proxy-authenticate`.
+    ///
+    /// [`Answer::unauthorized`]: crate::http::Answer::unauthorized
+    Unauthorized { realm: String },
     /// `use-service prometheus-exporter`.
     PrometheusExporter,
     /// `expect-proxy layer4`: read a PROXY header from this connection, then go on after this rule.

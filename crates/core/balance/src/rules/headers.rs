@@ -4,6 +4,7 @@ use super::{
     Context,
     action::{Step, text},
     exchange::Exchange,
+    uri::copy_host,
     words::Words,
 };
 use crate::{http::Headers, log::Format, pattern::Regex, sample::Side};
@@ -94,7 +95,22 @@ impl HeaderAction {
                 });
             }
         }
+        if side == Side::Client
+            && self.changes_host()
+            && let Some(head) = exchange.request_mut()
+        {
+            copy_host(head);
+        }
         Step::Next
+    }
+
+    fn changes_host(&self) -> bool {
+        match self {
+            Self::Add { name, .. } | Self::Set { name, .. } | Self::Replace { name, .. } => {
+                name.eq_ignore_ascii_case(b"host")
+            }
+            Self::Del(_) => false,
+        }
     }
 }
 
@@ -127,7 +143,7 @@ fn replace(headers: &mut Headers, name: &[u8], change: impl Fn(&[u8]) -> Option<
     }
 }
 
-/// Changes the comma-separated values of a field, leaving blanks around them; none if no value changed.
+/// Changes the comma-separated values of a field, none if no value changed.
 fn each(value: &[u8], change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
     let mut changed = false;
     let mut out = Vec::with_capacity(value.len());
@@ -135,13 +151,11 @@ fn each(value: &[u8], change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u
         if at > 0 {
             out.push(b',');
         }
+        // A new value takes the place of the blanks around the old one, too.
         let trimmed = item.trim_ascii();
-        let start = item.len() - item.trim_ascii_start().len();
         let new = if trimmed.is_empty() { None } else { change(trimmed) };
         changed |= new.is_some();
-        out.extend(&item[..start]);
-        out.extend(new.as_deref().unwrap_or(trimmed));
-        out.extend(&item[(start + trimmed.len()).min(item.len())..]);
+        out.extend(new.as_deref().unwrap_or(item));
     }
     changed.then_some(out)
 }

@@ -83,7 +83,9 @@ impl Normalizer {
                 (Part::PathQuery, percent(whole, strict, upper)?)
             }
             Self::QuerySortByName => {
-                let mut fields: Vec<_> = head.query().split(|byte| *byte == b'&').collect();
+                // An `&` at the end begins no field.
+                let query = head.query().strip_suffix(b"&").unwrap_or(head.query());
+                let mut fields: Vec<_> = query.split(|byte| *byte == b'&').collect();
                 fields.sort_by_key(|field| field.split(|byte| *byte == b'=').next());
                 (Part::Query, fields.join(&b'&'))
             }

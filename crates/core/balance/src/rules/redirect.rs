@@ -53,14 +53,14 @@ pub fn redirect(args: &[String], context: &Context<'_>) -> Result<Rule, String> 
     let wrap =
         |error: String| format!("error detected in proxy '{}' while parsing redirect rule : {error}.", context.proxy);
     let mut words = Words::new("redirect", args);
-    let redirect = Redirect::parse(&mut words, context, true).map_err(wrap)?;
+    let redirect = Redirect::parse(&mut words, context, true, Side::Client).map_err(wrap)?;
     let condition = parse::condition(words.rest(), context);
     let condition = condition.map_err(|error| wrap(format!("error in condition: {error}")))?;
     Ok(Rule { action: Action::Redirect(redirect).into(), condition, side: Side::Client })
 }
 
 impl Redirect {
-    pub fn parse(words: &mut Words<'_>, context: &Context<'_>, literal: bool) -> Result<Self, String> {
+    pub fn parse(words: &mut Words<'_>, context: &Context<'_>, literal: bool, side: Side) -> Result<Self, String> {
         let mut target: Option<(Kind, &str)> = None;
         let mut redirect = Self {
             kind: Kind::Location,
@@ -98,6 +98,9 @@ impl Redirect {
             }
         }
         let (kind, text) = target.ok_or("redirection type expected ('prefix', 'location', or 'scheme')")?;
+        if side == Side::Server && kind != Kind::Location {
+            return Err("response only supports redirect type 'location'".into());
+        }
         redirect.kind = kind;
         // A prefix of `/` is no text: the URI stays as it is.
         let as_is = literal || (kind == Kind::Prefix && text == "/");

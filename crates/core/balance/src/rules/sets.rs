@@ -18,10 +18,7 @@ use super::{
     variables::VarAction,
     words::{Words, bytes, millis},
 };
-use crate::{
-    log::Format,
-    sample::{Counter, Side},
-};
+use crate::sample::{Counter, Side};
 
 /// A kind of list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +137,7 @@ pub const ACTIONS: &[ActionRow] = &[
     row("disable-l7-retry", Q, |_, _, _| Ok(Action::Effect(Effect::DisableL7Retry))),
     row("early-hint", Q, |words, context, _| Ok(Action::EarlyHint(EarlyHint::parse(words, context)?))),
     row("normalize-uri", Q, |words, context, _| Ok(Action::Normalize(Normalizer::parse(words, context)?))),
-    row("redirect", Q | R, |words, context, _| Ok(Action::Redirect(Redirect::parse(words, context, false)?))),
+    row("redirect", Q | R, |words, context, set| Ok(Action::Redirect(Redirect::parse(words, context, false, set.side())?))),
     row("reject", Q, |_, _, _| Ok(Action::End(Verdict::Reject))),
     row("replace-header", Q | R | A, |words, context, _| Ok(Action::Header(HeaderAction::parse_replace(words, context, false)?))),
     row("replace-path", Q, |words, context, _| Ok(Action::Uri(UriAction::parse_replace(words, context, Part::Path)?))),
@@ -154,7 +151,7 @@ pub const ACTIONS: &[ActionRow] = &[
     row("set-path", Q, |words, context, _| Ok(Action::Uri(UriAction::parse_set(words, context, Part::Path)?))),
     row("set-pathq", Q, |words, context, _| Ok(Action::Uri(UriAction::parse_set(words, context, Part::PathQuery)?))),
     row("set-query", Q, |words, context, _| Ok(Action::Uri(UriAction::parse_set(words, context, Part::Query)?))),
-    row("set-status", R | A, |words, context, _| set_status(words, context)),
+    row("set-status", R | A, |words, _, _| set_status(words)),
     row("set-uri", Q, |words, context, _| Ok(Action::Uri(UriAction::parse_set(words, context, Part::Uri)?))),
     row("strict-mode", Q | R | A, |words, _, _| strict_mode(words)),
     row("tarpit", Q, |words, context, _| Ok(Action::Answer(Answering::parse_tarpit(words, context)?))),
@@ -252,14 +249,14 @@ fn use_service(words: &mut Words<'_>, _: &Context<'_>, set: Set) -> Result<Actio
     }
 }
 
-fn set_status(words: &mut Words<'_>, context: &Context<'_>) -> Result<Action, String> {
+fn set_status(words: &mut Words<'_>) -> Result<Action, String> {
     let code = words.next_argument().ok_or("expects 1 argument: <status>; or 3 arguments: <status> reason <fmt>")?;
     let status = code.parse().ok().filter(|status| (100..1000).contains(status));
     let status = status.ok_or("expects an integer status code between 100 and 999")?;
     let reason = match words.rest() {
         [keyword, text, ..] if keyword == "reason" => {
             words.skip(2);
-            Some(Format::parse(text, context.env)?)
+            Some(text.clone())
         }
         _ => None,
     };

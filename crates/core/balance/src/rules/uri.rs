@@ -76,21 +76,48 @@ impl Part {
     pub fn set(self, head: &mut RequestHead, value: &[u8]) {
         match self {
             Self::Method => head.set_method(value),
-            Self::Uri => head.set_uri(value),
+            Self::Uri => {
+                head.set_uri(value);
+                copy_authority(head);
+            }
             Self::Path => splice(head, head.path().len(), 0, value),
             Self::PathQuery => splice(head, head.path_and_query().len(), 0, value),
             Self::Query => {
                 let whole = head.path_and_query();
                 let path = whole.iter().position(|byte| *byte == b'?').unwrap_or(whole.len());
-                // The mark goes with the query: an empty one leaves neither.
-                let mut value = value.strip_prefix(b"?").unwrap_or(value).to_vec();
-                if !value.is_empty() {
-                    value.insert(0, b'?');
-                }
-                splice(head, whole.len(), path, &value);
+                splice(head, whole.len(), path, &[b"?", value].concat());
             }
         }
     }
+}
+
+/// An absolute URI says which host is meant: the `host` field follows (RFC 9112 section 3.2.2).
+fn copy_authority(head: &mut RequestHead) {
+    let Some(range) = authority(head.uri()) else { return };
+    let authority = head.uri()[range].to_vec();
+    let place = head.headers.iter().position(|(name, _)| name.eq_ignore_ascii_case(b"host"));
+    if let Some(place) = place {
+        head.headers.replace_value(place, &authority);
+    }
+}
+
+/// The other way: a changed `host` field goes into an absolute URI.
+pub fn copy_host(head: &mut RequestHead) {
+    let Some(range) = authority(head.uri()) else { return };
+    let Some(host) = head.headers.get(b"host") else { return };
+    let uri = head.uri();
+    let changed = [&uri[..range.start], host, &uri[range.end..]].concat();
+    head.set_uri(&changed);
+}
+
+/// Where the authority of an absolute URI is.
+fn authority(uri: &[u8]) -> Option<Range<usize>> {
+    if uri.first() == Some(&b'/') {
+        return None;
+    }
+    let start = uri.windows(3).position(|part| part == b"://")? + 3;
+    let len = uri[start..].iter().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+    Some(start..len.map_or(uri.len(), |len| start + len))
 }
 
 /// Replaces bytes `from..len` of path and query, and keeps scheme and authority.

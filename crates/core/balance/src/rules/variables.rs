@@ -8,39 +8,19 @@ use super::{
 };
 use crate::{
     log::Format,
-    sample::{Expr, Fetched, Value, Var},
+    sample::{
+        Expr, Fetched, Value, Var,
+        converter::variable::{CONDITIONS, condition},
+    },
 };
 
+/// `only` are the conditions (`ifexists`, `ifgt`, ...) that must all hold.
 #[derive(Debug, Clone)]
 pub enum VarAction {
-    Set { var: Var, expr: Expr, only: Vec<Only> },
-    SetFormat { var: Var, format: Format, only: Vec<Only> },
+    Set { var: Var, expr: Expr, only: Vec<&'static str> },
+    SetFormat { var: Var, format: Format, only: Vec<&'static str> },
     Unset { var: Var },
 }
-
-/// Under what circumstances a variable is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Only {
-    Exists,
-    NotExists,
-    Empty,
-    NotEmpty,
-    Set,
-    NotSet,
-    Greater,
-    Less,
-}
-
-const ONLY: &[(&str, Only)] = &[
-    ("ifexists", Only::Exists),
-    ("ifnotexists", Only::NotExists),
-    ("ifempty", Only::Empty),
-    ("ifnotempty", Only::NotEmpty),
-    ("ifset", Only::Set),
-    ("ifnotset", Only::NotSet),
-    ("ifgt", Only::Greater),
-    ("iflt", Only::Less),
-];
 
 impl VarAction {
     pub fn parse_set(words: &mut Words<'_>, context: &Context<'_>) -> Result<Self, String> {
@@ -72,35 +52,14 @@ impl VarAction {
             Self::SetFormat { var, format, only } => (var, only, Some(Value::str(text(format, exchange)))),
         };
         let Some(value) = value else { return Step::Next };
-        let allowed = only.is_empty() || {
-            let old = exchange.var(var);
-            only.iter().all(|only| only.holds(old.as_ref(), &value))
-        };
-        if allowed {
+        if only.iter().all(|only| condition(only, || exchange.var(var), &value)) {
             exchange.set_var(var, Some(value));
         }
         Step::Next
     }
 }
 
-impl Only {
-    fn holds(self, old: Option<&Value<'_>>, new: &Value<'_>) -> bool {
-        let empty = || matches!(new, Value::Str(bytes) | Value::Bin(bytes) if bytes.is_empty());
-        let order = || old.and_then(Value::as_int).zip(new.as_int()).map(|(old, new)| new.cmp(&old));
-        match self {
-            Self::Exists => old.is_some(),
-            Self::NotExists => old.is_none(),
-            Self::Empty => empty(),
-            Self::NotEmpty => !empty(),
-            Self::Set => old.is_some_and(|old| !old.as_bytes().is_empty()),
-            Self::NotSet => old.is_none_or(|old| old.as_bytes().is_empty()),
-            Self::Greater => order().is_some_and(std::cmp::Ordering::is_gt),
-            Self::Less => order().is_some_and(std::cmp::Ordering::is_lt),
-        }
-    }
-}
-
-fn variable(words: &Words<'_>) -> Result<(Var, Vec<Only>), String> {
+fn variable(words: &Words<'_>) -> Result<(Var, Vec<&'static str>), String> {
     let argument = words.argument.ok_or_else(|| {
         format!(
             "invalid or incomplete action '{}'. Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or \
@@ -111,8 +70,8 @@ fn variable(words: &Words<'_>) -> Result<(Var, Vec<Only>), String> {
     let mut parts = argument.split(',');
     let var = Var::parse(parts.next().unwrap_or_default())?;
     let only = parts.map(|word| {
-        let known = ONLY.iter().find(|(name, _)| *name == word);
-        known.map(|(_, only)| *only).ok_or_else(|| format!("unknown condition \"{word}\""))
+        let known = CONDITIONS.into_iter().find(|name| *name == word);
+        known.ok_or_else(|| format!("unknown condition \"{word}\""))
     });
     Ok((var, only.collect::<Result<_, _>>()?))
 }

@@ -13,7 +13,7 @@ mod net;
 mod refused;
 mod text;
 mod time;
-mod variable;
+pub(crate) mod variable;
 
 use super::fetch::counters;
 use super::keyword::Converter;

@@ -7,7 +7,8 @@ use crate::sample::{Env, Side, Type, Value, Var};
 use std::borrow::Cow;
 
 /// Conditions that `set-var` may be given.
-const CONDITIONS: [&str; 8] = ["ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset", "ifnotset", "ifgt", "iflt"];
+pub(crate) const CONDITIONS: [&str; 8] =
+    ["ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset", "ifnotset", "ifgt", "iflt"];
 
 pub const CONVERTERS: &[Converter] = &[
     converter(
@@ -94,7 +95,8 @@ fn check_set_var(args: &mut [Arg], env: Env<'_>) -> Result<(), String> {
 
 fn set_var<'a>(value: Value<'a>, call: Call<'a>) -> Option<Value<'a>> {
     let var = call.var(0)?;
-    let set = (1..call.args.len()).all(|place| condition(call.text(place).unwrap_or_default(), var, &value, call));
+    let set = (1..call.args.len())
+        .all(|place| condition(call.text(place).unwrap_or_default(), || call.context.var(var), &value));
     if set {
         call.context.set_var(var, Some(value.clone().into_owned()));
     }
@@ -102,8 +104,7 @@ fn set_var<'a>(value: Value<'a>, call: Call<'a>) -> Option<Value<'a>> {
 }
 
 /// Whether a condition of `set-var` holds before the variable is set.
-pub(crate) fn condition(name: &str, var: &Var, value: &Value<'_>, call: Call<'_>) -> bool {
-    let before = || call.context.var(var);
+pub(crate) fn condition(name: &str, before: impl Fn() -> Option<Value<'static>>, value: &Value<'_>) -> bool {
     let is_empty = matches!(value, Value::Str(text) | Value::Bin(text) if text.is_empty());
     match name {
         "ifexists" | "ifset" => before().is_some(),
