@@ -10,7 +10,7 @@ use crate::log::{self, Format};
 use crate::pick::Algorithm;
 use crate::rules::cookie::Cookie;
 use crate::rules::{self, Context, PersistRule, Rule, ServerSwitch, StickRule, Switch, TcpRequest, TcpResponse};
-use crate::sample::{Env, Expr};
+use crate::sample::{Env, Expr, Place};
 use crate::stick::TableConfig;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -222,16 +222,19 @@ impl<'a> Reader<'a> {
 
     fn formats(&mut self, program: &mut Program) {
         let (proxy, formats) = (self.proxy, &self.proxy.log_formats);
-        let standard = self.standard().and_then(|text| Format::parse(text, self.env).ok());
+        let standard = self.standard().and_then(|text| Format::parse_log(text, self.env).ok());
         program.log = match &formats.main {
-            Some(written) => self.format("log-format", written),
+            Some(written) => self.log_format("log-format", written),
             None => standard,
         };
-        program.log_error = formats.error.as_ref().and_then(|written| self.format("error-log-format", written));
+        program.log_error = formats.error.as_ref().and_then(|written| self.log_format("error-log-format", written));
         program.log_structured =
-            formats.structured_data.as_ref().and_then(|written| self.format("log-format-sd", written));
-        program.unique_id =
-            proxy.unique_id.format.as_ref().and_then(|written| self.format("unique-id-format", written));
+            formats.structured_data.as_ref().and_then(|written| self.log_format("log-format-sd", written));
+        program.unique_id = proxy
+            .unique_id
+            .format
+            .as_ref()
+            .and_then(|written| self.format("unique-id-format", written, Format::parse_id));
     }
 
     /// The format that the options choose.
@@ -247,12 +250,28 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn format(&mut self, keyword: &str, written: &(crate::config::model::Place, String)) -> Option<Format> {
+    /// A format of log lines, good for the proxy's mode and for logs at all.
+    fn log_format(&mut self, keyword: &str, written: &(crate::config::model::Place, String)) -> Option<Format> {
+        let http = self.proxy.mode == Mode::Http;
+        self.format(keyword, written, |text, env| {
+            let format = Format::parse_log(text, env)?;
+            format.check_mode(http)?;
+            format.check_place(Place::Log)?;
+            Ok(format)
+        })
+    }
+
+    fn format(
+        &mut self,
+        keyword: &str,
+        written: &(crate::config::model::Place, String),
+        parse: impl FnOnce(&str, Env<'_>) -> Result<Format, String>,
+    ) -> Option<Format> {
         let (place, text) = written;
-        match Format::parse(text, self.env) {
+        match parse(text, self.env) {
             Ok(format) => Some(format),
             Err(error) => {
-                let text = format!("config : parsing [{place}] : failed to parse {keyword} : {error}.");
+                let text = format!("config : Parsing [{place}]: failed to parse {keyword} : {error}.");
                 self.problems.push(Problem::alert(text).at(place));
                 None
             }

@@ -224,6 +224,14 @@ pub struct Record {
     pub tls: bool,
 }
 
+impl Record {
+    /// `%Tq`: until the request was here; -1 where it never was.
+    pub fn queried_ms(&self) -> i64 {
+        let parts = [self.handshake_ms, self.idle_ms, self.request_ms];
+        if parts.contains(&-1) { -1 } else { parts.iter().sum() }
+    }
+}
+
 impl Default for Record {
     fn default() -> Self {
         Self {

@@ -184,7 +184,7 @@ impl Expr {
             return Ok(());
         }
         Err(format!(
-            "sample fetch <{}]> may not be reliably used here because it needs '{}' which is not available here.",
+            "sample fetch <{}]> may not be reliably used here because it needs '{}' which is not available here",
             self.text,
             self.source().name()
         ))
