@@ -69,27 +69,26 @@ pub fn begin(
     live.source.set(peer);
     live.destination.set(stream.tcp().and_then(|tcp| tcp.local_addr().ok()));
     let live = Registered::new(worker, live);
-    tokio::task::spawn_local(serve(live, admitted, stream));
+    if is_direct(&admitted) {
+        traffic(live, admitted, stream, None);
+    } else {
+        tokio::task::spawn_local(serve(live, admitted, stream));
+    }
+}
+
+/// Starts what the mode does. A task of its own: what comes before is larger than an idle session needs to be.
+fn traffic(live: Registered, admitted: Admitted, stream: Stream, conversation: Option<Box<Conversation>>) {
+    match admitted.frontend.config.load().mode {
+        Mode::Http => _ = tokio::task::spawn_local(crate::http::run(live, admitted, stream, conversation)),
+        Mode::Tcp => _ = tokio::task::spawn_local(l4::session::run(live, admitted, stream, conversation)),
+    }
 }
 
 async fn serve(live: Registered, admitted: Admitted, stream: Stream) {
-    let mut conversation = None;
-    let stream = if is_direct(&admitted) {
-        stream
-    } else {
-        let facts = conversation.insert(Box::new(Conversation::new(&live)));
-        // Boxed: it is large, and over before the session becomes idle.
-        match Box::pin(prelude(&live, &admitted, stream, facts)).await {
-            Some(stream) => stream,
-            None => return,
-        }
-    };
-    if admitted.frontend.config.load().mode == Mode::Http {
-        // A task of its own: what this one still holds is more than an idle connection needs.
-        tokio::task::spawn_local(crate::http::run(live, admitted, stream, conversation));
-        return;
+    let mut conversation = Box::new(Conversation::new(&live));
+    if let Some(stream) = prelude(&live, &admitted, stream, &mut conversation).await {
+        traffic(live, admitted, stream, Some(conversation));
     }
-    l4::session::run(live, admitted, stream, conversation).await;
 }
 
 /// Whether nothing is to be done before the traffic.

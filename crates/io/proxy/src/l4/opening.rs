@@ -16,7 +16,7 @@ use std::future::pending;
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 
-/// A session that has its server.
+/// A session that has its server. In a box: it goes through several hands, each of which would hold a copy's room.
 pub struct Opened {
     pub server: Stream,
     pub place: Place,
@@ -26,7 +26,7 @@ pub struct Opened {
     pub answered: Vec<u8>,
     pub timeouts: Timeouts,
     /// Entries of stick tables that count the session.
-    pub tracked: Option<Box<Tracked>>,
+    pub tracked: Option<Tracked>,
 }
 
 /// A session that gets none.
@@ -61,7 +61,7 @@ pub fn is_plain(admitted: &Admitted) -> bool {
 ///
 /// # Errors
 /// [`Unopened`].
-pub async fn plain(live: &Registered, admitted: &Admitted) -> Result<Opened, Unopened> {
+pub async fn plain(live: &Registered, admitted: &Admitted) -> Result<Box<Opened>, Unopened> {
     let Some(backend) = admitted.frontend.default_backend.load_full() else {
         return Err((Cause::ServerAbort, record::Phase::Connect).into());
     };
@@ -78,7 +78,7 @@ pub async fn ruled(
     admitted: &Admitted,
     client: &mut Stream,
     conversation: &Conversation,
-) -> Result<Opened, Unopened> {
+) -> Result<Box<Opened>, Unopened> {
     let mut flow = Flow::new(live, admitted, conversation);
     let front = flow.programs.front.clone();
     flow.request_bytes = Some(Peeked::default());
@@ -105,7 +105,7 @@ pub async fn ruled(
     opened.first = flow.request_bytes.take().unwrap_or_default().bytes;
     apply_asked(&flow, client, &mut opened.timeouts);
     let tracked = flow.tracked.take();
-    opened.tracked = (!tracked.is_empty()).then(|| Box::new(tracked));
+    opened.tracked = (!tracked.is_empty()).then_some(tracked);
     Ok(opened)
 }
 
@@ -124,7 +124,7 @@ async fn connect(
     backend: &Arc<Backend>,
     flow: Option<&Flow<'_>>,
     (server, force): (Option<Arc<crate::server::Server>>, bool),
-) -> Result<Opened, Unopened> {
+) -> Result<Box<Opened>, Unopened> {
     let mut dispatch = Dispatch::new(live.worker(), live, backend);
     let key = flow.and_then(|flow| crate::persistence::hash_key(flow, backend));
     let wanted = Wanted {
@@ -139,7 +139,8 @@ async fn connect(
         Ok((server, place)) => {
             let timeouts = session::timeouts(admitted, backend);
             let tries = dispatch.tries;
-            Ok(Opened { server, place, tries, first: Vec::new(), answered: Vec::new(), timeouts, tracked: None })
+            let (first, answered) = (Vec::new(), Vec::new());
+            Ok(Box::new(Opened { server, place, tries, first, answered, timeouts, tracked: None }))
         }
         Err(failure) => {
             count_failure(&failure, admitted);

@@ -28,19 +28,16 @@ pub async fn run(live: Registered, admitted: Admitted, mut client: Stream, conve
         some => some,
     };
     let opened = match conversation.as_deref() {
-        None => opening::plain(&live, &admitted).await,
-        // Boxed: what rules need is large, and over before the session becomes idle.
+        // Boxed, both: what it takes to connect is large, and over before the session becomes idle.
+        None => Box::pin(opening::plain(&live, &admitted)).await,
         Some(facts) => Box::pin(opening::ruled(&live, &admitted, &mut client, facts)).await,
     };
     match opened {
-        Ok(opened) => {
-            let (backend, tries) = (opened.place.backend.clone(), opened.tries);
-            let mut opened = opened;
-            let tracked = opened.tracked.take();
-            let ended = serve(&live, &admitted, &mut client, opened).await;
-            count_tracked(&live, tracked.as_deref(), conversation.as_deref());
-            log(&live, &admitted, conversation, ended, &tries);
-            backend.counters.sessions.leave();
+        Ok(mut opened) => {
+            let ended = serve(&live, &admitted, &mut client, &mut opened).await;
+            count_tracked(&live, opened.tracked.as_ref(), conversation.as_deref());
+            log(&live, &admitted, conversation, ended, &opened.tries);
+            opened.place.backend.counters.sessions.leave();
         }
         Err(Unopened::Ended { ended, tries }) => {
             log(&live, &admitted, conversation, ended, &tries);
@@ -65,11 +62,12 @@ pub fn enter_backend(live: &Registered, backend: &Arc<Backend>) {
     backend.counters.last_session_ms.set(now.max(1));
 }
 
-async fn serve(live: &Registered, admitted: &Admitted, client: &mut Stream, opened: Opened) -> Ended {
+async fn serve(live: &Registered, admitted: &Admitted, client: &mut Stream, opened: &mut Opened) -> Ended {
     live.phase.set(Phase::Data);
-    let Opened { mut server, place, first, answered, timeouts, .. } = opened;
-    let (up, down) = (Direction::with(first), Direction::with(answered));
-    let mut relay = Relay { worker: live.worker(), live, client, server: &mut server, timeouts, up, down };
+    let Opened { server, place, timeouts, .. } = opened;
+    let up = Direction::with(std::mem::take(&mut opened.first));
+    let down = Direction::with(std::mem::take(&mut opened.answered));
+    let mut relay = Relay { worker: live.worker(), live, client, server, timeouts: *timeouts, up, down };
     let end = relay.run().await;
     live.bytes_in.set(relay.up.bytes);
     live.bytes_out.set(relay.down.bytes);
@@ -87,7 +85,7 @@ async fn serve(live: &Registered, admitted: &Admitted, client: &mut Stream, open
         End::Expired(Side::Server) => (Cause::ServerTimeout, record::Phase::Data),
         End::Signal(signal) => (signalled(signal), record::Phase::Data),
     };
-    count(live, admitted, &place, ended);
+    count(live, admitted, place, ended);
     ended
 }
 
