@@ -57,3 +57,6 @@ pub struct Context<'a> {
     /// Texts of warnings, to be shown with the rule's place.
     pub warnings: &'a RefCell<Vec<String>>,
 }
+
+#[cfg(test)]
+mod tests;

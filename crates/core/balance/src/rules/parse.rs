@@ -119,8 +119,9 @@ fn tcp_rule(set: Set, args: &[String], context: &Context<'_>) -> Result<Rule, St
     };
     let mut words = Words::new(name, args.get(1..).unwrap_or_default());
     let action = row.parse(&mut words, context, set).map_err(|error| match row.core {
-        true => format!("'{directive} {name}' : {error}"),
-        false => error,
+        // Some name the directive themselves.
+        true if !error.starts_with(&format!("'{directive}")) => format!("'{directive} {name}' : {error}"),
+        _ => error,
     })?;
     if !words.at_end() {
         return Err(format!(

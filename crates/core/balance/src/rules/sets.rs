@@ -221,7 +221,10 @@ fn expect_proxy(words: &mut Words<'_>, context: &Context<'_>) -> Result<Action, 
         return Ok(Action::End(Verdict::ExpectProxy));
     }
     let got = words.peek().unwrap_or_default();
-    Err(format!("only supports 'layer4' in proxy '{}' (got '{got}')", context.proxy))
+    Err(format!(
+        "'tcp-request connection expect-proxy' only supports 'layer4' in proxy '{}' (got '{got}')",
+        context.proxy
+    ))
 }
 
 fn switch_mode(words: &mut Words<'_>) -> Result<Action, String> {
