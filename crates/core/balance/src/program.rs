@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
     fn define(&mut self, line: &Line) {
         let name = line.words.get(1).map_or("", String::as_str);
         if let Err(error) = self.acls.define(name, line.words.get(2..).unwrap_or_default(), self.env) {
-            self.wrong(line, &format!("error detected while parsing ACL '{name}' : {error}."));
+            self.wrong(line, &error);
         }
     }
 
@@ -214,7 +214,7 @@ impl<'a> Reader<'a> {
                 program.check = std::sync::Arc::new(check);
             }
             Err(problems) => {
-                let alert = |(place, text)| Problem::alert(format!("config : parsing [{place}] : {text}"));
+                let alert = |(place, text)| Problem::alert(format!("config : parsing [{place}] : {text}")).at(&place);
                 self.problems.extend(problems.into_iter().map(alert));
             }
         }

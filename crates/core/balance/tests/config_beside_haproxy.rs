@@ -3,10 +3,13 @@
 //! Each file of `tests/config/beside/` holds cases separated by lines that begin with `###`; what stands there is the
 //! case's name. A case whose name ends in `(differs)` is only read by us; why it differs stands beside it. After
 //! `### each:` every line is a case of its own, behind the line that follows the colon.
+//!
+//! `BALANCE_CONFIGS=<folder>` compares all files of a folder of yours, too.
 
 use balance::config::{self, Files, Level, Source};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,7 +25,8 @@ fn says_what_haproxy_says() {
     let mut differences = String::new();
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    for (name, text) in files.iter().flat_map(|file| cases(file)) {
+    let more = std::env::var_os("BALANCE_CONFIGS").map(|folder| whole_files(Path::new(&folder))).unwrap_or_default();
+    for (name, text) in files.iter().flat_map(|file| cases(file)).chain(more) {
         let ours = ours(&text);
         if name.ends_with("(differs)") {
             continue;
@@ -36,6 +40,13 @@ fn says_what_haproxy_says() {
     }
     std::fs::remove_dir_all(&scratch).unwrap();
     assert!(differences.is_empty(), "\n{differences}");
+}
+
+fn whole_files(folder: &Path) -> Vec<(String, String)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let read = |path: PathBuf| (path.display().to_string(), std::fs::read_to_string(&path).unwrap());
+    files.into_iter().map(read).collect()
 }
 
 fn cases(file: &Path) -> Vec<(String, String)> {
@@ -120,6 +131,10 @@ impl Files for Disk {
 
     fn is_folder(&self, path: &Path) -> bool {
         path.is_dir()
+    }
+
+    fn resolve(&self, host: &str) -> Option<IpAddr> {
+        (host, 0).to_socket_addrs().ok()?.next().map(|address| address.ip())
     }
 
     fn has_user(&self, name: &str) -> bool {

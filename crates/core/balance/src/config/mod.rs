@@ -30,7 +30,9 @@ pub use problem::{Level, Problem, Problems};
 use crate::program::Program;
 use crate::sample;
 use parser::Parser;
+use sections::userlist;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A file of configuration, already read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +101,8 @@ pub fn parse(sources: &[Source], env: &Env, files: &dyn Files) -> Result<Parsed,
     if !parser.read(sources) {
         return Err(Problems(parser.report.problems));
     }
-    let Parser { mut report, config, proxies, .. } = parser;
+    let Parser { mut report, mut config, proxies, userlists, .. } = parser;
+    config.userlists = userlists.into_iter().map(|draft| Arc::new(userlist::close(&mut report, draft))).collect();
     let config = finish::finish(&mut report, config, proxies, files);
     for proxy in &config.proxies {
         let read = Program::read(proxy, sample::Env { files, patterns: &patterns }, false);
@@ -115,7 +118,7 @@ pub fn parse(sources: &[Source], env: &Env, files: &dyn Files) -> Result<Parsed,
 }
 
 impl Config {
-    /// Whether anything would accept connections; HAProxy refuses to start otherwise, with exit code 2.
+    /// Whether anything would accept connections, the statistics' socket included; HAProxy refuses to start otherwise, with exit code 2.
     pub fn listens(&self) -> bool {
         finish::listens(self)
     }

@@ -5,13 +5,12 @@ use super::finish::ids;
 use super::global;
 use super::line::{Ctx, Modifier};
 use super::model::{Capability, Config, HttpErrors, Peers, Place, Resolvers};
-use super::problem::{Level, Problem};
+use super::problem::Level;
 use super::proxy::{self, Draft, Opened};
 use super::report::Report;
 use super::sections::{http_errors, peers, resolvers, userlist};
 use super::words::{self, Scope};
 use super::{Env, Files, Source};
-use crate::check::Check;
 use crate::pattern::Library;
 use crate::program::Program;
 use crate::sample;
@@ -26,6 +25,7 @@ pub(super) struct Parser<'a> {
     pub report: Report,
     pub config: Config,
     pub proxies: Vec<Draft>,
+    pub userlists: Vec<userlist::Draft>,
     defaults: Vec<Draft>,
     section: Section,
     /// How many problems there were when the section began.
@@ -84,6 +84,7 @@ impl<'a> Parser<'a> {
             report: Report::default(),
             config: Config::default(),
             proxies: vec![],
+            userlists: vec![],
             defaults: vec![],
             section: Section::None,
             section_since: 0,
@@ -353,12 +354,7 @@ impl<'a> Parser<'a> {
                 self.proxies.push(*draft);
             }
             Section::Resolvers(resolvers) => self.config.resolvers.push(resolvers),
-            Section::Userlist(draft) => {
-                let list = userlist::close(&mut self.report, draft);
-                if !list.name.is_empty() {
-                    self.config.userlists.push(Arc::new(list));
-                }
-            }
+            Section::Userlist(draft) => self.userlists.push(draft),
             Section::Peers(peers) => self.config.peers.push(peers),
             Section::HttpErrors(errors) => self.config.http_errors.push(errors),
             Section::None | Section::Global | Section::BrokenProxy | Section::Skipped => {}
@@ -373,14 +369,6 @@ impl<'a> Parser<'a> {
             Ok((_, warnings)) => warnings,
             Err(problems) => problems.0,
         };
-        let check = Check::read(proxy, env);
-        for (place, text) in check.as_ref().err().into_iter().flatten() {
-            problems.push(Problem::alert(format!("config : parsing [{place}] : {text}")).at(place));
-        }
-        if proxy.capability.backend() {
-            let ignored = check.iter().flat_map(|check| check.ignored(&proxy.name));
-            problems.extend(ignored.map(|text| Problem::warning(format!("config : {text}"))));
-        }
         problems.extend(ids::twin(draft, &self.proxies));
         self.report.merge(self.section_since, problems);
     }

@@ -162,5 +162,5 @@ fn errorfiles(report: &mut Report, draft: &mut Draft, config: &Config) {
 pub(super) fn listens(config: &Config) -> bool {
     let sockets =
         |proxy: &Arc<Proxy>| !proxy.disabled && proxy.capability != Capability::Backend && !proxy.binds.is_empty();
-    config.proxies.iter().any(sockets)
+    !config.global.stats_sockets.is_empty() || config.proxies.iter().any(sockets)
 }

@@ -5,6 +5,7 @@ use super::{Draft, Read, kind};
 use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, done, refused};
 use crate::config::line::{Ctx, Modifier};
 use crate::config::model::{Capability, HttpClose, Options};
+use crate::config::problem::Level;
 
 const FRONT: u8 = DEFAULTS | FRONTS;
 const BACK: u8 = DEFAULTS | BACKS;
@@ -170,6 +171,13 @@ fn tcpka(ctx: &mut Ctx, draft: &mut Draft, _: &crate::config::Global) {
 
 /// One kind of check at a time: another `option` replaces it, and its rules with it only if they are of its kind.
 fn check(ctx: &mut Ctx, draft: &mut Draft, _: &crate::config::Global) {
+    // Headers once stood behind the version, for lack of another place.
+    if ctx.word(1) == "httpchk" && ctx.word(4).contains("\r\n") {
+        let text = "'option httpchk' : hiding headers or body at the end of the version string is deprecated. Please, \
+                    consider to use 'http-check send' directive instead.";
+        let text = format!("parsing [{}]: {text}", ctx.report.place);
+        ctx.report.push(Level::Warning, text);
+    }
     if no_modifier(ctx) {
         draft.proxy.check.retain(|line| line.words[0] != "option");
         draft.proxy.check.push(ctx.line());
