@@ -69,7 +69,8 @@ impl Listening {
     pub fn with(listen: Listen, (bind, id): (Arc<Bind>, u32), sockets: Vec<OwnedFd>) -> Self {
         let accepting = watch::Sender::new(Accepting::Yes);
         let (counters, acceptor) = (Counters::default(), ArcSwapOption::empty());
-        let id = bind.id.unwrap_or(id);
+        let place = bind.listen.iter().position(|other| *other == listen);
+        let id = place.and_then(|place| bind.ids.get(place)).copied().unwrap_or(id);
         let name = bind.name.clone().unwrap_or_else(|| format!("sock-{id}"));
         Self { listen, bind: ArcSwap::new(bind), name, id, sockets, counters, acceptor, accepting }
     }

@@ -69,7 +69,7 @@ fn of_proxy(old: &Proxy, new: &Proxy) -> Vec<String> {
 /// Each address of all `bind` lines, with what its line says.
 fn addresses(proxy: &Proxy) -> Vec<(String, Bind)> {
     let each = |bind: &Bind| {
-        let said = Bind { listen: vec![], text: String::new(), ..bind.clone() };
+        let said = Bind { listen: vec![], ids: vec![], text: String::new(), ..bind.clone() };
         bind.listen.iter().map(|listen| (address(listen), said.clone())).collect::<Vec<_>>()
     };
     proxy.binds.iter().flat_map(each).collect()
@@ -110,7 +110,12 @@ mod tests {
     fn names_what_changed() {
         check(BASE, expect![[""]]);
         check(&format!("\n\n# moved\n{BASE}"), expect![[""]]);
-        check(&BASE.replace(":80", ":80,:81"), expect!["frontend f: bind 0.0.0.0:81 added"]);
+        check(
+            &BASE.replace(":80", ":80,:81"),
+            expect![[r#"
+            frontend f: bind 0.0.0.0:80 changed
+            frontend f: bind 0.0.0.0:81 added"#]],
+        );
         check(
             &BASE.replace("127.0.0.1:1", "127.0.0.1:1 weight 2\n server s2 127.0.0.1:2"),
             expect![[r#"

@@ -10,6 +10,7 @@ pub mod diff;
 mod finish;
 mod global;
 mod keyword;
+pub mod keywords;
 mod line;
 pub mod model;
 mod params;
@@ -101,9 +102,9 @@ pub fn parse(sources: &[Source], env: &Env, files: &dyn Files) -> Result<Parsed,
     if !parser.read(sources) {
         return Err(Problems(parser.report.problems));
     }
-    let Parser { mut report, mut config, proxies, userlists, .. } = parser;
+    let Parser { mut report, mut config, proxies, userlists, stats_after, .. } = parser;
     config.userlists = userlists.into_iter().map(|draft| Arc::new(userlist::close(&mut report, draft))).collect();
-    let config = finish::finish(&mut report, config, proxies, files);
+    let config = finish::finish(&mut report, config, proxies, stats_after, files);
     for proxy in &config.proxies {
         let read = Program::read(proxy, sample::Env { files, patterns: &patterns }, false);
         report.problems.extend(read.map_or_else(|problems| problems.0, |(_, warnings)| warnings));

@@ -26,6 +26,8 @@ pub(super) struct Parser<'a> {
     pub config: Config,
     pub proxies: Vec<Draft>,
     pub userlists: Vec<userlist::Draft>,
+    /// How many proxies there were when `global` first spoke of the statistics' sockets.
+    pub stats_after: Option<usize>,
     defaults: Vec<Draft>,
     section: Section,
     /// How many problems there were when the section began.
@@ -85,6 +87,7 @@ impl<'a> Parser<'a> {
             config: Config::default(),
             proxies: vec![],
             userlists: vec![],
+            stats_after: None,
             defaults: vec![],
             section: Section::None,
             section_since: 0,
@@ -282,6 +285,9 @@ impl<'a> Parser<'a> {
         }
         if matches!(self.section, Section::Global) && self.environment(words) {
             return Ok(());
+        }
+        if matches!(self.section, Section::Global) && first == "stats" {
+            self.stats_after.get_or_insert(self.proxies.len());
         }
         let mut ctx = Ctx {
             words,

@@ -195,6 +195,11 @@ pub fn quoted(names: &[String]) -> String {
 }
 
 impl ActionRow {
+    /// Whether it may stand in such a list.
+    pub fn stands_in(&self, set: Set) -> bool {
+        self.sets & set as u8 != 0
+    }
+
     pub fn parse(&self, words: &mut Words<'_>, context: &Context<'_>, set: Set) -> Result<Action, String> {
         match self.support {
             Support::Done(parse) => parse(words, context, set),

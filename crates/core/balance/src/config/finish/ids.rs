@@ -1,6 +1,6 @@
 //! Numbers of proxies, servers and sockets, as the statistics show them.
 
-use crate::config::model::{Config, Proxy, Server};
+use crate::config::model::{Proxy, Server};
 use crate::config::problem::Problem;
 use crate::config::proxy::{Draft, kind};
 use std::sync::Arc;
@@ -20,11 +20,15 @@ pub(in crate::config) fn twin(draft: &Draft, others: &[Draft]) -> Option<Problem
     Some(Problem::alert(text).at(place))
 }
 
-/// By order of the sections, from 1, past those that are taken. The stats sockets' own frontend is the first.
-pub(super) fn proxies(config: &Config, drafts: &mut [Draft]) {
+/// By order of the sections, from 1, past those that are taken. The frontend of the stats sockets is one of them, where
+/// `global` first spoke of it: behind `stats_after` proxies.
+pub(super) fn proxies(stats_after: Option<usize>, drafts: &mut [Draft]) {
     let taken: Vec<u32> = drafts.iter().map(|draft| draft.proxy.id).filter(|id| *id > 0).collect();
-    let mut next = 1 + u32::from(!config.global.stats_sockets.is_empty());
-    for draft in drafts {
+    let mut next = 1;
+    for (index, draft) in drafts.iter_mut().enumerate() {
+        if stats_after == Some(index) {
+            next = free(next, |id| taken.contains(&id)) + 1;
+        }
         if draft.proxy.id == 0 {
             next = free(next, |id| taken.contains(&id));
             draft.proxy.id = next;
@@ -53,23 +57,20 @@ pub(super) fn servers(servers: &mut [Arc<Server>]) {
     }
 }
 
-/// Each socket of a line has a number; the line keeps that of its first one.
+/// Each socket of a line has a number; one that the line says is its first socket's.
 pub(super) fn binds(proxy: &mut Proxy) {
     let taken: Vec<u32> = proxy.binds.iter().filter_map(|bind| bind.id).collect();
     let mut next = 1;
     for bind in &mut proxy.binds {
-        let mut sockets = bind.listen.len() as u32;
-        if bind.id.is_none() {
-            next = free(next, |id| taken.contains(&id));
-            bind.id = Some(next);
-            sockets -= 1;
+        let mut custom = bind.id;
+        let number = |_| {
+            let id = custom.take().unwrap_or_else(|| {
+                next = free(next, |id| taken.contains(&id));
+                next
+            });
             next += 1;
-        } else {
-            sockets = sockets.saturating_sub(1);
-            next += 1;
-        }
-        for _ in 0..sockets {
-            next = free(next, |id| taken.contains(&id)) + 1;
-        }
+            id
+        };
+        bind.ids = (0..bind.listen.len()).map(number).collect();
     }
 }

@@ -13,9 +13,15 @@ use super::{Files, LogTarget};
 use std::sync::Arc;
 
 /// Completes the configuration. What is wrong stands in the report.
-pub(super) fn finish(report: &mut Report, mut config: Config, mut drafts: Vec<Draft>, files: &dyn Files) -> Config {
+pub(super) fn finish(
+    report: &mut Report,
+    mut config: Config,
+    mut drafts: Vec<Draft>,
+    stats_after: Option<usize>,
+    files: &dyn Files,
+) -> Config {
     let global_logs = config.global.logs.clone();
-    ids::proxies(&config, &mut drafts);
+    ids::proxies(stats_after, &mut drafts);
     for draft in &mut drafts {
         draft.proxy.logs = logs(draft, &global_logs);
         complete_binds(draft, &config);

@@ -72,6 +72,7 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     ignored("tune.ssl.keylog", ANY, "keys are not written down"),
     ignored("tune.ssl.maxrecord", ANY, RECORDS),
     ignored("tune.ssl.ssl-ctx-cache-size", ANY, "certificates are not made while running"),
+    ignored("tune.vars.check-max-size", ANY, NO_VARS_LIMIT),
     ignored("tune.vars.global-max-size", ANY, NO_VARS_LIMIT),
     ignored("tune.vars.proc-max-size", ANY, NO_VARS_LIMIT),
     ignored("tune.vars.reqres-max-size", ANY, NO_VARS_LIMIT),

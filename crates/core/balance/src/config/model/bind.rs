@@ -14,8 +14,10 @@ pub struct Bind {
     /// One per socket, ranges expanded.
     pub listen: Vec<Listen>,
     pub name: Option<String>,
-    /// Absent until `id` says so; then shown by the statistics.
+    /// As `id` says, for the first socket of the line.
     pub id: Option<u32>,
+    /// The `sid` of each socket in the statistics: by order in the proxy, past those that are taken.
+    pub ids: Vec<u32>,
     pub accept_proxy: bool,
     pub accept_netscaler_cip: Option<u32>,
     /// Some when `ssl` was said.

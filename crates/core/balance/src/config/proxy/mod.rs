@@ -54,6 +54,14 @@ pub(super) fn error_file(ctx: &mut Ctx, status: &str, path: &str) -> Option<(u16
     Some((status, errors::file(ctx, path)?))
 }
 
+/// Keywords of old files, and what to write instead.
+pub(super) fn removed() -> impl Iterator<Item = (String, &'static str)> {
+    let rules = removed::RULES.iter().map(|(name, _, cure)| ((*name).to_owned(), *cure));
+    let timeouts = removed::TIMEOUTS.iter().map(|(name, cure)| ((*name).to_owned(), *cure));
+    let options = removed::OPTIONS.iter().map(|(name, _)| (format!("option {name}"), ""));
+    rules.chain(timeouts).chain(options).chain(removed::OTHERS.iter().map(|(name, cure)| ((*name).to_owned(), *cure)))
+}
+
 /// Reads the words of a line into the section.
 pub(super) type Read = fn(&mut Ctx, &mut Draft, &Global);
 

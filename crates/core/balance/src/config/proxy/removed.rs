@@ -35,8 +35,11 @@ pub(super) const RULES: &[Removed] = &[
 ];
 
 /// `the 'x' directive is not supported anymore since HAProxy 2.1. Use 'timeout y'.`
-pub(super) const TIMEOUTS: &[(&str, &str)] =
-    &[("contimeout", "timeout connect"), ("clitimeout", "timeout client"), ("srvtimeout", "timeout server")];
+pub(super) const TIMEOUTS: &[(&str, &str)] = &[
+    ("contimeout", "Use 'timeout connect'."),
+    ("clitimeout", "Use 'timeout client'."),
+    ("srvtimeout", "Use 'timeout server'."),
+];
 
 /// `option 'x' is not supported any more since HAProxy ...`
 pub(super) const OPTIONS: &[(&str, &str)] = &[
@@ -48,6 +51,14 @@ pub(super) const OPTIONS: &[(&str, &str)] = &[
          implemented with combinations of 'http-request set-dst' and 'http-request set-uri', and even 'http-request \
          do-resolve' if DNS resolution is desired.",
     ),
+];
+
+/// Those with messages of their own.
+pub(super) const OTHERS: &[(&str, &str)] = &[
+    ("appsession", "Use 'stick' rules."),
+    ("grace", ""),
+    ("monitor-net", "Use 'http-request return'."),
+    ("redispatch", "Use 'option redispatch'."),
 ];
 
 /// Whether the line begins with such a keyword; then it is said.
@@ -62,7 +73,7 @@ pub(super) fn say(ctx: &mut Ctx) -> bool {
     }
     let old = if first == "timeout" { second } else { first };
     if let Some((name, cure)) = TIMEOUTS.iter().find(|(name, _)| *name == old) {
-        ctx.alert(format!("the '{name}' directive is not supported anymore since HAProxy 2.1. Use '{cure}'."));
+        ctx.alert(format!("the '{name}' directive is not supported anymore since HAProxy 2.1. {cure}"));
         return true;
     }
     let option = OPTIONS.iter().find(|(name, _)| first == "option" && *name == second);

@@ -43,3 +43,12 @@ pub fn find(name: &str) -> Option<Converter> {
 fn names() -> impl Iterator<Item = &'static Converter> {
     TABLES.iter().flat_map(|table| table.iter()).chain(map::converters())
 }
+
+/// All, those of stick tables among them, each with the reason if it is refused.
+pub fn table() -> impl Iterator<Item = (String, Option<&'static str>)> {
+    let listed = names().map(|converter| match converter.run {
+        super::keyword::Convert::Refused(why) => (converter.name.to_owned(), Some(why)),
+        _ => (converter.name.to_owned(), None),
+    });
+    listed.chain(counters::converter_names().map(|name| (name, None)))
+}

@@ -74,6 +74,21 @@ const ROWS: &[(&str, Counter, Touch, i64, &str)] = &[
     ("updt_conn_cnt", Counter::ConnCnt, Touch::Increment, 1, "s"),
 ];
 
+/// All names of fetches.
+pub fn names() -> impl Iterator<Item = String> {
+    let prefixes = [("sc0", 't'), ("sc1", 't'), ("sc2", 't'), ("sc", 't'), ("src", 's')];
+    ROWS.iter().flat_map(move |(suffix, .., letters)| {
+        let known = prefixes.into_iter().filter(|(_, letter)| letters.contains(*letter));
+        known.map(move |(prefix, _)| format!("{prefix}_{suffix}"))
+    })
+}
+
+/// All names of converters.
+pub fn converter_names() -> impl Iterator<Item = String> {
+    let of_keys = ROWS.iter().filter(|(.., letters)| letters.contains('k'));
+    of_keys.map(|(suffix, ..)| format!("table_{suffix}")).chain(["in_table".to_owned()])
+}
+
 /// The fetch of this name.
 pub fn find(name: &str) -> Option<Fetch> {
     let (of, suffix, letter) = match name.split_once('_')? {

@@ -40,3 +40,12 @@ pub fn find(name: &str) -> Option<Fetch> {
 pub fn names() -> impl Iterator<Item = &'static str> {
     TABLES.iter().flat_map(|table| table.iter()).map(|fetch| fetch.name)
 }
+
+/// All, those of stick tables among them, each with the reason if it is refused.
+pub fn table() -> impl Iterator<Item = (String, Option<&'static str>)> {
+    let listed = TABLES.iter().flat_map(|table| table.iter()).map(|fetch| match fetch.run {
+        super::keyword::Run::Refused(why) => (fetch.name.to_owned(), Some(why)),
+        _ => (fetch.name.to_owned(), None),
+    });
+    listed.chain(counters::names().map(|name| (name, None)))
+}
