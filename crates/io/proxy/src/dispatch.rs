@@ -79,6 +79,8 @@ pub enum Failure {
     /// The last attempt took too long.
     ConnectTimeout,
     Signal(Signal),
+    /// The client went away meanwhile.
+    Abandoned,
 }
 
 /// How one attempt ended.

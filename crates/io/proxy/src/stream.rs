@@ -13,17 +13,27 @@ use tokio::net::{TcpStream, UnixStream};
 pub trait Secure: AsyncRead + AsyncWrite + Unpin {
     /// The connection below.
     fn below(&self) -> &Stream;
+    /// Both ends agreed on HTTP/2 (ALPN).
+    fn speaks_h2(&self) -> bool;
 }
 
 impl Secure for tokio_rustls::server::TlsStream<Stream> {
     fn below(&self) -> &Stream {
         self.get_ref().0
     }
+
+    fn speaks_h2(&self) -> bool {
+        self.get_ref().1.alpn_protocol() == Some(b"h2")
+    }
 }
 
 impl Secure for tokio_rustls::client::TlsStream<Stream> {
     fn below(&self) -> &Stream {
         self.get_ref().0
+    }
+
+    fn speaks_h2(&self) -> bool {
+        self.get_ref().1.alpn_protocol() == Some(b"h2")
     }
 }
 
@@ -40,6 +50,11 @@ impl Stream {
             Self::Tcp(stream) => Some(stream),
             _ => None,
         }
+    }
+
+    /// Both ends agreed on HTTP/2 when they set up TLS.
+    pub fn speaks_h2(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.speaks_h2())
     }
 
     /// The socket, below TLS.

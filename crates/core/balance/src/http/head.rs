@@ -167,6 +167,14 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
+    /// What stands for a request that could not be read.
+    pub const EMPTY: Self = Self {
+        method: Span { start: 0, end: 0 },
+        uri: Span { start: 0, end: 0 },
+        version: Version::Http11,
+        headers: Headers { text: Vec::new(), fields: Vec::new() },
+    };
+
     pub fn new(method: &[u8], uri: &[u8], version: Version) -> Self {
         let mut head = Self { version, ..Self::default() };
         head.set_method(method);

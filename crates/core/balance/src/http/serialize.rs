@@ -2,16 +2,34 @@
 
 use super::head::{Headers, RequestHead, ResponseHead, Version};
 
-/// Writes a request's head. `connection` is a token to add to what the head says of the connection.
-pub fn request(head: &RequestHead, connection: Option<&[u8]>, out: &mut Vec<u8>) {
-    for part in [head.method(), b" ", head.uri(), b" ", wire_version(head.version), b"\r\n"] {
+/// Writes a request's head. `connection` is a token to add to what the head says of the connection; `chunked`: the head
+/// does not say that the body comes in chunks.
+pub fn request(head: &RequestHead, chunked: bool, connection: Option<&[u8]>, out: &mut Vec<u8>) {
+    for part in [head.method(), b" ", wire_uri(head), b" ", wire_version(head.version), b"\r\n"] {
         out.extend_from_slice(part);
+    }
+    if chunked {
+        out.extend_from_slice(CHUNKED);
     }
     finish(&head.headers, connection, out);
 }
 
+/// What stands for a body whose length is not known.
+const CHUNKED: &[u8] = b"transfer-encoding: chunked\r\n";
+
+/// A request that came as HTTP/2 has an absolute URI; a server of HTTP/1 expects the path.
+fn wire_uri(head: &RequestHead) -> &[u8] {
+    if head.version != Version::Http2 || head.method() == b"CONNECT" {
+        return head.uri();
+    }
+    match head.path_and_query() {
+        b"" => b"/",
+        path => path,
+    }
+}
+
 /// Writes a response's head.
-pub fn response(head: &ResponseHead, connection: Option<&[u8]>, out: &mut Vec<u8>) {
+pub fn response(head: &ResponseHead, chunked: bool, connection: Option<&[u8]>, out: &mut Vec<u8>) {
     out.extend_from_slice(wire_version(head.version));
     let status = head.status;
     out.push(b' ');
@@ -19,6 +37,9 @@ pub fn response(head: &ResponseHead, connection: Option<&[u8]>, out: &mut Vec<u8
     out.push(b' ');
     out.extend_from_slice(head.reason());
     out.extend_from_slice(b"\r\n");
+    if chunked {
+        out.extend_from_slice(CHUNKED);
+    }
     finish(&head.headers, connection, out);
 }
 

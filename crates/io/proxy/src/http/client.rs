@@ -1,21 +1,25 @@
 //! A client's connection in http mode: its requests, one after the other, and the rest between them.
 
-use super::exchange::{self, Client, Exchange, Next};
-use super::pool::Kept;
+use super::downstream::{Client, Private};
+use super::exchange::{self, Exchange, Next};
+use super::h2;
 use super::record::Times;
+use super::rewound::Rewound;
 use super::wire::{NoHead, Wire};
 use crate::conversation::Conversation;
 use crate::dispatch::millis;
 use crate::live::{Phase, Registered, Signal};
-use crate::server::Server;
 use crate::session::Admitted;
 use crate::stream::Stream;
 use crate::wheel::Ms;
+use balance::config::model::MuxProto;
 use balance::http::RequestHead;
 use balance::http::framing::Facts;
 use balance::http::parse;
 use std::future::poll_fn;
-use std::sync::Arc;
+
+/// What every connection of HTTP/2 begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Serves the requests of one connection.
 pub struct Connection {
@@ -28,7 +32,7 @@ pub struct Connection {
     /// Accepted, or done with the request before.
     pub since: Ms,
     /// `http-reuse never`: the connection to the server that goes with this one.
-    pub private: Option<Box<(Arc<Server>, Kept)>>,
+    pub private: Private,
 }
 
 /// Why no request was read.
@@ -48,13 +52,22 @@ pub async fn resume(
     stream: Stream,
     conversation: Option<Box<Conversation>>,
     first: Vec<u8>,
-    _h2: bool,
+    h2: bool,
 ) {
     let since = live.accepted;
+    if h2 || stream.speaks_h2() || admitted.listening.bind.load().proto == Some(MuxProto::H2) {
+        return Box::pin(h2::server::serve(live, admitted, Rewound::new(first, stream), conversation)).await;
+    }
+    let conversation = conversation.or_else(|| lasting(&live, &admitted));
     let wire = Wire::new(stream, first);
     let mut connection = Connection { live, admitted, conversation, wire, requests: 0, since, private: None };
     // What an idle connection holds is this function's state alone: each request's own is in a box.
     while connection.stirs().await {
+        if connection.requests == 0 && Box::pin(connection.has_preface()).await {
+            let Connection { live, admitted, mut wire, conversation, .. } = connection;
+            let first = wire.take_unread();
+            return Box::pin(h2::server::serve(live, admitted, Rewound::new(first, wire.stream), conversation)).await;
+        }
         if Box::pin(connection.serve()).await == Next::Close {
             break;
         }
@@ -62,6 +75,15 @@ pub async fn resume(
         connection.requests += 1;
         connection.since = connection.live.worker().now();
     }
+}
+
+/// Facts of a connection are kept with it only where rules may ask for them: they are larger than all else that an idle
+/// connection holds.
+pub fn lasting(live: &Registered, admitted: &Admitted) -> Option<Box<Conversation>> {
+    let program = admitted.frontend.program.load();
+    let has_rules =
+        !program.http_request.is_empty() || !program.tcp_content.is_empty() || !program.http_response.is_empty();
+    has_rules.then(|| Box::new(Conversation::new(live)))
 }
 
 impl Connection {
@@ -96,6 +118,23 @@ impl Connection {
         }
     }
 
+    /// Whether the client begins to speak HTTP/2 without having asked (RFC 9113 section 3.3). What is read stays.
+    async fn has_preface(&mut self) -> bool {
+        let config = self.admitted.frontend.config.load_full();
+        if config.options.disable_h2_upgrade || self.admitted.listening.bind.load().proto == Some(MuxProto::H1) {
+            return false;
+        }
+        let deadline = self.since.saturating_add(self.patience());
+        while PREFACE.starts_with(self.wire.unread()) && self.wire.unread().len() < PREFACE.len() {
+            let (worker, wire) = (self.live.worker(), &mut self.wire);
+            let more = poll_fn(|cx| wire.poll_more(cx, &mut worker.buffer.borrow_mut()));
+            if !matches!(self.live.until(worker, deadline, more).await, Ok(Ok(true))) {
+                return false;
+            }
+        }
+        self.wire.unread().starts_with(PREFACE)
+    }
+
     async fn serve(&mut self) -> Next {
         self.live.phase.set(Phase::Request);
         let mut request = RequestHead::default();
@@ -106,7 +145,16 @@ impl Connection {
         };
         let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
-        Exchange::new(&self.live, &self.admitted, times, self.requests == 0).run(&mut client, request, facts).await
+        let passing;
+        let conversation = match &self.conversation {
+            Some(lasting) => lasting,
+            None => {
+                passing = Conversation::new(&self.live);
+                &passing
+            }
+        };
+        let exchange = Exchange::new(&self.live, &self.admitted, conversation, times, self.requests == 0);
+        exchange.run(&mut client, request, facts).await
     }
 
     /// Reads a request's head. All of it has to come in `timeout http-request`.
@@ -127,11 +175,13 @@ impl Connection {
         }
     }
 
-    async fn refuse(&mut self, missing: NoRequest, silent: bool) -> Next {
+    async fn refuse(&mut self, missing: NoRequest, null: bool) -> Next {
         let now = self.live.worker().now();
         let first_byte = if self.requests == 0 { self.since } else { now };
         let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
-        Exchange::new(&self.live, &self.admitted, times, self.requests == 0).refuse(&mut client, missing, silent).await
+        let conversation = Conversation::new(&self.live);
+        let exchange = Exchange::new(&self.live, &self.admitted, &conversation, times, self.requests == 0);
+        exchange.refuse(&mut client, missing, null).await
     }
 }

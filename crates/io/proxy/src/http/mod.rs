@@ -10,12 +10,19 @@
 
 mod client;
 mod compress;
+mod downstream;
 mod exchange;
+mod finish;
+mod forward;
 mod h2;
+mod pages;
 pub mod pool;
 mod record;
 mod relay;
 mod reply;
+mod requests;
+mod responses;
+mod rewound;
 mod transfer;
 mod upstream;
 mod wire;

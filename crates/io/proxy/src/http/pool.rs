@@ -3,6 +3,7 @@
 //! The one used last is used first, so that the others become superfluous: each `pool-purge-delay` half of a server's
 //! idle connections is closed (manual section 5.2). A server that closes one is noticed then, or when it is taken.
 
+use super::h2::client::{Mux, Slot};
 use super::wire::Wire;
 use crate::server::Server;
 use crate::worker::Worker;
@@ -31,6 +32,8 @@ pub struct Pool {
 struct Shelf {
     server: Arc<Server>,
     idle: Vec<Kept>,
+    /// Connections of HTTP/2, with and without streams.
+    muxes: Vec<Rc<Mux>>,
     /// A task looks after it.
     purged: bool,
 }
@@ -50,6 +53,12 @@ impl Pool {
         None
     }
 
+    /// A place for a stream on a connection of HTTP/2.
+    pub fn slot(&self, server: &Arc<Server>) -> Option<Slot> {
+        let shelves = self.shelves.borrow();
+        shelves.get(&key(server))?.muxes.iter().find(|mux| mux.has_room()).map(Mux::take)
+    }
+
     fn purge(&self, server: &Arc<Server>) -> bool {
         let mut shelves = self.shelves.borrow_mut();
         let Some(shelf) = shelves.get_mut(&key(server)) else { return false };
@@ -60,7 +69,15 @@ impl Pool {
         // The ones used longest ago are first.
         shelf.idle.drain(..surplus);
         (shelf.idle.len()..before).for_each(|_| _ = server.counters.idle.leave());
-        if shelf.idle.is_empty() {
+        shelf.muxes.retain(|mux| !mux.is_closed());
+        let resting = shelf.muxes.iter().filter(|mux| mux.is_idle()).count();
+        let mut superfluous = resting.saturating_sub(low).div_ceil(2);
+        shelf.muxes.retain(|mux| {
+            let goes = mux.is_idle() && superfluous > 0;
+            superfluous -= usize::from(goes);
+            !goes
+        });
+        if shelf.idle.is_empty() && shelf.muxes.is_empty() {
             shelves.remove(&key(server));
             return false;
         }
@@ -91,16 +108,28 @@ pub fn give(worker: &Rc<Worker>, server: &Arc<Server>, mut kept: Kept) {
     }
     kept.wire.rest();
     server.counters.idle.enter();
+    on_shelf(worker, server, delay, |shelf| shelf.idle.push(kept));
+}
+
+/// Lets other requests use a connection of HTTP/2.
+pub fn share(worker: &Rc<Worker>, server: &Arc<Server>, mux: &Rc<Mux>) {
+    let delay = server.config.load().pool_purge_delay.unwrap_or(PURGE_DELAY);
+    if !delay.is_zero() {
+        on_shelf(worker, server, delay, |shelf| shelf.muxes.push(mux.clone()));
+    }
+}
+
+fn on_shelf(worker: &Rc<Worker>, server: &Arc<Server>, delay: Duration, put: impl FnOnce(&mut Shelf)) {
     let mut shelves = worker.pool.shelves.borrow_mut();
-    let new = || Shelf { server: server.clone(), idle: Vec::new(), purged: false };
+    let new = || Shelf { server: server.clone(), idle: Vec::new(), muxes: Vec::new(), purged: false };
     let shelf = shelves.entry(key(server)).or_insert_with(new);
-    shelf.idle.push(kept);
+    put(shelf);
     if !std::mem::replace(&mut shelf.purged, true) {
         tokio::task::spawn_local(purge(worker.clone(), server.clone(), delay));
     }
 }
 
-/// Ends with the last idle connection.
+/// Ends with the last connection.
 async fn purge(worker: Rc<Worker>, server: Arc<Server>, delay: Duration) {
     loop {
         tokio::time::sleep(delay).await;

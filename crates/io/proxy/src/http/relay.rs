@@ -1,14 +1,14 @@
 //! Moves an exchange's bodies, both ways at once, and waits for the answer's head; until it is done, a side breaks off,
 //! or a side is silent for too long.
 
-use super::exchange::{Client, Exchange};
+use super::downstream::Client;
+use super::exchange::Exchange;
 use super::transfer::{Broken, Transfer};
-use super::upstream::Upstream;
+use super::upstream::{Answered, Upstream};
 use super::wire::NoHead;
 use crate::dispatch::millis;
 use crate::live::{Phase, Signal};
 use crate::wheel::{Ms, NEVER};
-use balance::http::framing::Facts;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
@@ -52,7 +52,7 @@ impl Patience {
         let now = exchange.worker().now();
         Self {
             client: millis(exchange.front.timeouts.client),
-            server: millis(exchange.back.timeouts.server),
+            server: exchange.flow.asked.server_timeout.unwrap_or(millis(exchange.back.timeouts.server)),
             client_since: now,
             server_since: now,
             seen: (u64::MAX, u64::MAX, false),
@@ -85,7 +85,7 @@ impl Patience {
             let until = |is_awaited, since: Ms, limit: Ms| if is_awaited { since.saturating_add(limit) } else { NEVER };
             let client = until(waiting.client, self.client_since, self.client);
             let server = until(waiting.server, self.server_since, self.server);
-            exchange.live.deadline(exchange.worker(), client.min(server));
+            exchange.live().deadline(exchange.worker(), client.min(server));
         }
         None
     }
@@ -98,12 +98,12 @@ pub async fn await_head(
     client: &mut Client<'_>,
     server: &mut Upstream,
     up: &mut Transfer,
-) -> Result<Facts, Stop> {
-    exchange.live.phase.set(Phase::Response);
+) -> Result<Answered, Stop> {
+    exchange.live().phase.set(Phase::Response);
     let mut patience = Patience::new(exchange);
     let mut refused = false;
     poll_fn(|cx| {
-        let signal = exchange.live.poll_signal(cx);
+        let signal = exchange.live().poll_signal(cx);
         if let Some(signal) = signal.filter(|signal| *signal != Signal::Expired) {
             return Poll::Ready(Err(Stop::Signal(signal)));
         }
@@ -111,7 +111,10 @@ pub async fn await_head(
             return Poll::Ready(Err(stop));
         }
         let limits = exchange.response_limits();
-        match server.poll_response(cx, exchange.live.worker(), &limits, &mut exchange.response) {
+        let worker = exchange.worker();
+        let method = exchange.flow.request.as_ref().map_or(&b"GET"[..], |request| request.method());
+        let head = exchange.flow.response.get_or_insert_default();
+        match server.poll_response(cx, worker, &limits, method, head) {
             Poll::Ready(result) => return Poll::Ready(result.map_err(Stop::NoHead)),
             Poll::Pending => {}
         }
@@ -142,21 +145,21 @@ pub async fn relay(
     up: &mut Transfer,
     down: &mut Transfer,
 ) -> Result<(), Stop> {
-    exchange.live.phase.set(Phase::Data);
+    exchange.live().phase.set(Phase::Data);
     let mut patience = Patience::new(exchange);
     let mut refused = up.is_done();
     poll_fn(|cx| {
-        let signal = exchange.live.poll_signal(cx);
+        let signal = exchange.live().poll_signal(cx);
         if let Some(signal) = signal.filter(|signal| *signal != Signal::Expired) {
             return Poll::Ready(Err(Stop::Signal(signal)));
         }
-        match down.poll(cx, exchange.worker(), Some(&mut server.line.wire), client.wire()) {
+        match down.poll(cx, exchange.worker(), server.wire(), client.wire()) {
             // What is left of the request is still taken from the client, so that its next one can be seen.
             Poll::Ready(Ok(())) if refused || up.is_done() => return Poll::Ready(Ok(())),
             Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(Broken::Read(_))) => return Poll::Ready(Err(Stop::ServerGone)),
+            Poll::Ready(Err(Broken::Read)) => return Poll::Ready(Err(Stop::ServerGone)),
             Poll::Ready(Err(Broken::Junk)) => return Poll::Ready(Err(Stop::ServerJunk)),
-            Poll::Ready(Err(Broken::Write(_))) => return Poll::Ready(Err(Stop::ClientGone)),
+            Poll::Ready(Err(Broken::Write)) => return Poll::Ready(Err(Stop::ClientGone)),
             Poll::Pending => {}
         }
         if let Some(stop) = poll_up(cx, exchange, client, server, up, &mut refused) {
@@ -190,10 +193,10 @@ fn poll_up(
     if *refused || up.is_done() {
         return None;
     }
-    match up.poll(cx, exchange.worker(), client.wire(), Some(&mut server.line.wire)) {
-        Poll::Ready(Err(Broken::Read(_))) => Some(Stop::ClientGone),
+    match up.poll(cx, exchange.worker(), client.wire(), server.wire()) {
+        Poll::Ready(Err(Broken::Read)) => Some(Stop::ClientGone),
         Poll::Ready(Err(Broken::Junk)) => Some(Stop::ClientJunk),
-        Poll::Ready(Err(Broken::Write(_))) => {
+        Poll::Ready(Err(Broken::Write)) => {
             *refused = true;
             None
         }
@@ -205,7 +208,7 @@ fn poll_up(
 pub async fn flush(exchange: &Exchange<'_>, client: &mut Client<'_>, body: &mut Transfer) -> Result<(), Stop> {
     let mut patience = Patience::new(exchange);
     poll_fn(|cx| {
-        let signal = exchange.live.poll_signal(cx);
+        let signal = exchange.live().poll_signal(cx);
         if let Some(signal) = signal.filter(|signal| *signal != Signal::Expired) {
             return Poll::Ready(Err(Stop::Signal(signal)));
         }
@@ -221,4 +224,47 @@ pub async fn flush(exchange: &Exchange<'_>, client: &mut Client<'_>, body: &mut 
         }
     })
     .await
+}
+
+/// Waits for a client's time to be over (`timeout tarpit`), or for the client to go.
+pub async fn pause(exchange: &Exchange<'_>, client: &mut Client<'_>, millis: Ms) {
+    let deadline = exchange.worker().now().saturating_add(millis);
+    let gone = poll_fn(|cx| match client.poll_gone(cx, exchange.worker(), true) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    });
+    // Over in either way.
+    _ = exchange.live().until(exchange.worker(), deadline, gone).await;
+}
+
+/// Takes in a request's body until there is enough of it: all, as much as rules want, or as much as may be kept.
+pub async fn wait_for_body(
+    exchange: &Exchange<'_>,
+    client: &mut Client<'_>,
+    up: &mut Transfer,
+    millis: Ms,
+    at_least: u64,
+) -> Result<(), Stop> {
+    let deadline = exchange.worker().now().saturating_add(millis);
+    let body = poll_fn(|cx| {
+        loop {
+            let here = up.recorded().len();
+            let is_enough = up.is_read() || up.is_full() || at_least > 0 && here as u64 >= at_least;
+            if is_enough {
+                return Poll::Ready(Ok(()));
+            }
+            match up.poll(cx, exchange.worker(), client.wire(), None) {
+                Poll::Ready(Err(Broken::Junk)) => return Poll::Ready(Err(Stop::ClientJunk)),
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Stop::ClientGone)),
+                Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+                Poll::Pending if up.recorded().len() > here => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    });
+    match exchange.live().until(exchange.worker(), deadline, body).await {
+        Ok(result) => result,
+        Err(Signal::Expired) => Err(Stop::ClientTimeout),
+        Err(signal) => Err(Stop::Signal(signal)),
+    }
 }

@@ -1,5 +1,6 @@
 //! Answers that no server gave: of rules, of errors.
 
+use super::exchange::Exchange;
 use balance::config::model::{Error, Proxy};
 use balance::http::framing::Facts;
 use balance::http::parse::{self, Limits};
@@ -16,26 +17,41 @@ pub struct Ready {
 }
 
 /// Makes an answer of what was decided. None: nothing is to be sent (an empty `errorfile`).
-pub fn ready(reply: Reply, proxies: [&Proxy; 2]) -> Option<Ready> {
+pub fn ready(reply: Reply, exchange: &Exchange<'_>) -> Option<Ready> {
     match reply {
-        Reply::Page(status) => page(status, proxies),
-        Reply::PageOf { status, .. } => Some(built(Answer::page(status))),
+        Reply::Page(status) => page(status, exchange),
+        Reply::PageOf { section, status } => {
+            let running = exchange.worker().engine.running();
+            let section = running.config.http_errors.iter().find(|errors| *errors.name == *section);
+            match section.and_then(|errors| errors.files.get(&status)) {
+                Some((_, content)) => raw(content),
+                None => Some(built(Answer::page(status))),
+            }
+        }
         Reply::Raw { bytes, .. } => raw(&bytes),
         Reply::Built(answer) => Some(built(answer)),
     }
 }
 
 /// The backend's own page, else the frontend's, else the built-in one.
-fn page(status: u16, proxies: [&Proxy; 2]) -> Option<Ready> {
+fn page(status: u16, exchange: &Exchange<'_>) -> Option<Ready> {
     let built_in = Answer::page(status);
     let close = built_in.close;
-    let ready = match proxies.iter().find_map(|proxy| proxy.errors.get(&status)) {
-        Some(Error::Raw { content, .. }) => raw(content)?,
-        Some(Error::Redirect { status, location }) => {
+    let programs = [exchange.flow.programs.inner(), &exchange.flow.programs.front];
+    let proxies: [&Proxy; 2] = [&exchange.back, &exchange.front];
+    let own = proxies.iter().zip(programs).find_map(|(proxy, program)| Some((proxy.errors.get(&status)?, program)));
+    let ready = match own {
+        Some((Error::Raw { content, .. }, _)) => raw(content)?,
+        Some((Error::Redirect { status, location }, _)) => {
             let answer = Answer::new(*status).header("location", location.as_bytes());
             built(answer.header("cache-control", "no-cache"))
         }
-        Some(Error::Built(_)) | None => built(built_in),
+        Some((Error::Built(_), program)) => match program.errors.get(&status).map(|spec| spec.reply(&exchange.flow)) {
+            // What refers to a page again means the built-in one.
+            None | Some(Reply::Page(_)) => built(built_in),
+            Some(reply) => self::ready(reply, exchange)?,
+        },
+        None => built(built_in),
     };
     Some(Ready { close: close || ready.close, ..ready })
 }

@@ -10,11 +10,13 @@ use balance::http::framing::Body;
 use balance::http::parse::Limits;
 use balance::http::{Headers, serialize};
 use bytes::Bytes;
-use std::io;
 use std::task::{Context, Poll, ready};
 
 /// Bytes that may wait at a sink before it is flushed. Small pieces share a write; no more than one read waits.
 const WAITING: usize = 16 * 1024;
+
+/// Above what is asked for, a recorder takes what the read that reaches it brings.
+const MORE: usize = 64 * 1024;
 
 /// Pieces in one poll, at most: then others get their turn.
 const TURN: usize = 8;
@@ -27,6 +29,8 @@ pub enum Source {
     Chunked(Box<Decoder>),
     UntilClose,
     Stream(h2::RecvStream),
+    /// It is here already.
+    Bytes(Bytes),
 }
 
 /// Where it goes.
@@ -42,11 +46,11 @@ pub enum Sink {
 #[derive(Debug)]
 pub enum Broken {
     /// Its sender broke off, or ended it too early.
-    Read(io::Error),
+    Read,
     /// Its sender does not frame it rightly.
     Junk,
     /// Its receiver takes no more.
-    Write(io::Error),
+    Write,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +69,29 @@ pub struct Transfer {
     /// For a stream without room: what is to be sent next.
     held: Bytes,
     limits: Limits,
+    /// Recorded bytes that the receiver has yet to get.
+    again: Bytes,
     /// Bytes of the body that came; counted as HAProxy does.
     pub bytes: u64,
     /// Bytes of the body that went on.
     pub passed: u64,
+    /// What the end of a body in chunks counts.
+    trailed: u64,
     /// Whether the sink was waited for last.
     blocked: bool,
+    /// The body so far, for whoever has to look at it or to send it once more.
+    record: Option<Record>,
+}
+
+/// What is kept of a body.
+#[derive(Default)]
+struct Record {
+    bytes: Vec<u8>,
+    most: usize,
+    /// There was more than is kept.
+    overflown: bool,
+    /// Of the body's end, once it was read.
+    trailers: Headers,
 }
 
 impl From<Body> for Source {
@@ -88,7 +109,20 @@ impl Transfer {
     pub fn new(source: Source, sink: Sink, limits: Limits) -> Self {
         let state = State::Open;
         let held = Bytes::new();
-        Self { source, sink, filter: None, state, held, limits, bytes: 0, passed: 0, blocked: false }
+        Self {
+            source,
+            sink,
+            filter: None,
+            state,
+            held,
+            limits,
+            again: Bytes::new(),
+            bytes: 0,
+            passed: 0,
+            trailed: 0,
+            blocked: false,
+            record: None,
+        }
     }
 
     pub fn is_done(&self) -> bool {
@@ -100,14 +134,51 @@ impl Transfer {
         self.state != State::Open
     }
 
+    /// Bytes that count as sent: of the body, and for its end.
+    pub fn counted(&self) -> u64 {
+        self.passed + self.trailed
+    }
+
     /// Whether it waits for the receiving side.
     pub fn is_blocked(&self) -> bool {
         self.blocked
     }
 
-    /// The body's receiver is another one from now on.
-    pub fn set_sink(&mut self, sink: Sink) {
+    /// Nothing more of it is brought over.
+    pub fn give_up(&mut self) {
+        (self.source, self.state) = (Source::None, State::Done);
+    }
+
+    /// Keeps the body's first bytes, as many as this.
+    pub fn record(&mut self, most: usize) {
+        if self.record.is_none() && self.bytes == 0 {
+            self.record = Some(Record { most, ..Record::default() });
+        }
+    }
+
+    pub fn recorded(&self) -> &[u8] {
+        self.record.as_ref().map_or(&[], |record| &record.bytes)
+    }
+
+    /// As much as may be kept has come.
+    pub fn is_full(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.overflown || record.bytes.len() >= record.most)
+    }
+
+    /// Whether all that has come of the body can be sent to another receiver.
+    pub fn can_begin_again(&self) -> bool {
+        self.bytes == 0 || self.record.as_ref().is_some_and(|record| !record.overflown)
+    }
+
+    /// Gives the body a receiver, which gets what was recorded first.
+    pub fn begin(&mut self, sink: Sink) {
         self.sink = sink;
+        self.held = Bytes::new();
+        let Some(record) = &self.record else { return };
+        if self.state != State::Open {
+            (self.source, self.state) = (Source::None, State::Open);
+        }
+        self.again = Bytes::copy_from_slice(&record.bytes);
     }
 
     /// Moves what can be moved now. Ready when the whole body has been sent.
@@ -145,7 +216,7 @@ impl Transfer {
     /// Waits until the sink takes more.
     fn poll_room(&mut self, cx: &mut Context<'_>, to: Option<&mut Wire>) -> Poll<Result<(), Broken>> {
         match to {
-            Some(wire) if wire.unsent() >= WAITING => wire.poll_flush(cx).map_err(Broken::Write),
+            Some(wire) if wire.unsent() >= WAITING => wire.poll_flush(cx).map_err(|_| Broken::Write),
             Some(_) => Poll::Ready(Ok(())),
             None => self.poll_held(cx),
         }
@@ -153,7 +224,7 @@ impl Transfer {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>, to: Option<&mut Wire>) -> Poll<Result<(), Broken>> {
         match to {
-            Some(wire) => wire.poll_flush(cx).map_err(Broken::Write),
+            Some(wire) => wire.poll_flush(cx).map_err(|_| Broken::Write),
             None => self.poll_held(cx),
         }
     }
@@ -165,11 +236,10 @@ impl Transfer {
             stream.reserve_capacity(self.held.len());
             let room = match ready!(stream.poll_capacity(cx)) {
                 Some(Ok(room)) => room,
-                Some(Err(error)) => return Poll::Ready(Err(Broken::Write(io::Error::other(error)))),
-                None => return Poll::Ready(Err(Broken::Write(io::ErrorKind::BrokenPipe.into()))),
+                Some(Err(_)) | None => return Poll::Ready(Err(Broken::Write)),
             };
             let piece = self.held.split_to(room.min(self.held.len()));
-            stream.send_data(piece, false).map_err(|error| Broken::Write(io::Error::other(error)))?;
+            stream.send_data(piece, false).map_err(|_| Broken::Write)?;
         }
         Poll::Ready(Ok(()))
     }
@@ -182,9 +252,21 @@ impl Transfer {
         from: Option<&mut Wire>,
         to: Option<&mut Wire>,
     ) -> Result<Poll<()>, Broken> {
+        if !self.again.is_empty() {
+            let again = std::mem::take(&mut self.again);
+            return self.pass(cx, &again, to).map(Poll::Ready);
+        }
         match &mut self.source {
-            Source::None | Source::Length(0) => self.end(cx, to, &Headers::default()).map(Poll::Ready),
+            Source::None | Source::Length(0) => {
+                let trailers = self.record.as_mut().map(|record| record.trailers.clone()).unwrap_or_default();
+                self.end(cx, to, &trailers).map(Poll::Ready)
+            }
             Source::Stream(_) => self.poll_stream(cx, to),
+            Source::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.source = Source::None;
+                self.put(cx, &bytes, to).map(Poll::Ready)
+            }
             _ => self.poll_wire(cx, worker, from.expect("a body of HTTP/1 comes over a wire"), to),
         }
     }
@@ -201,7 +283,7 @@ impl Transfer {
         let bytes = if unread.is_empty() {
             match from.poll_read(cx, &mut buffer) {
                 Poll::Pending => return Ok(Poll::Pending),
-                Poll::Ready(read) => read.map_err(Broken::Read)?,
+                Poll::Ready(read) => read.map_err(|_| Broken::Read)?,
             }
         } else {
             &unread
@@ -209,7 +291,7 @@ impl Transfer {
         if bytes.is_empty() {
             return match self.source {
                 Source::UntilClose => self.end(cx, to, &Headers::default()).map(Poll::Ready),
-                _ => Err(Broken::Read(io::ErrorKind::UnexpectedEof.into())),
+                _ => Err(Broken::Read),
             };
         }
         let used = self.digest(cx, bytes, to)?;
@@ -241,7 +323,7 @@ impl Transfer {
                     && decoder.is_done()
                 {
                     let trailers = decoder.take_trailers(&self.limits);
-                    self.bytes += serialize::counted_trailers(&trailers);
+                    self.trailed = serialize::counted_trailers(&trailers);
                     self.end(cx, to, &trailers)?;
                 }
                 Ok(used)
@@ -252,7 +334,7 @@ impl Transfer {
 
     fn poll_stream(&mut self, cx: &mut Context<'_>, to: Option<&mut Wire>) -> Result<Poll<()>, Broken> {
         let Source::Stream(stream) = &mut self.source else { unreachable!("asked for streams only") };
-        let broken = |error| Broken::Read(io::Error::other(error));
+        let broken = |_| Broken::Read;
         match stream.poll_data(cx) {
             Poll::Pending => Ok(Poll::Pending),
             Poll::Ready(Some(data)) => {
@@ -272,6 +354,11 @@ impl Transfer {
     /// Sends a piece of the body on, as far as the sink takes it, and keeps the rest there.
     fn put(&mut self, cx: &mut Context<'_>, data: &[u8], to: Option<&mut Wire>) -> Result<(), Broken> {
         self.bytes += data.len() as u64;
+        if let Some(record) = &mut self.record {
+            let kept = data.len().min((record.most + MORE).saturating_sub(record.bytes.len()));
+            record.bytes.extend_from_slice(&data[..kept]);
+            record.overflown |= kept < data.len();
+        }
         match &mut self.filter {
             None => self.pass(cx, data, to),
             Some(filter) => {
@@ -296,7 +383,7 @@ impl Transfer {
             }
             // A write for a piece that is worth one; a small one waits for the next.
             (Sink::Raw, Some(wire)) if data.len() >= WAITING && wire.unsent() == 0 => {
-                wire.send(cx, data).map_err(Broken::Write)?;
+                wire.send(cx, data).map_err(|_| Broken::Write)?;
             }
             (Sink::Raw, Some(wire)) => wire.out().extend_from_slice(data),
             (Sink::Chunked, Some(wire)) => chunked::encode(data, wire.out()),
@@ -307,6 +394,11 @@ impl Transfer {
 
     fn end(&mut self, cx: &mut Context<'_>, to: Option<&mut Wire>, trailers: &Headers) -> Result<(), Broken> {
         self.state = State::Ending;
+        if let Some(record) = &mut self.record
+            && !trailers.is_empty()
+        {
+            record.trailers = trailers.clone();
+        }
         let mut to = to;
         if let Some(mut filter) = self.filter.take() {
             let last = filter.finish();
@@ -315,7 +407,7 @@ impl Transfer {
         match (&mut self.sink, to) {
             (Sink::Chunked, Some(wire)) => chunked::encode_end(trailers, wire.out()),
             (Sink::Stream(stream), _) => {
-                let broken = |error| Broken::Write(io::Error::other(error));
+                let broken = |_| Broken::Write;
                 // Nothing waits here for room: the last data may be large, but it is in memory already.
                 let last = std::mem::take(&mut self.held);
                 if trailers.is_empty() {

@@ -16,6 +16,8 @@ pub struct Wire {
     unread: Vec<u8>,
     unsent: Vec<u8>,
     sent: usize,
+    /// Bytes sent in all.
+    total: u64,
     /// The peer has said all it had to say.
     ended: bool,
 }
@@ -34,7 +36,7 @@ pub enum NoHead {
 impl Wire {
     /// With bytes that were read before.
     pub fn new(stream: Stream, unread: Vec<u8>) -> Self {
-        Self { stream, unread, unsent: Vec::new(), sent: 0, ended: false }
+        Self { stream, unread, unsent: Vec::new(), sent: 0, total: 0, ended: false }
     }
 
     pub fn unread(&self) -> &[u8] {
@@ -60,6 +62,20 @@ impl Wire {
         self.unsent.len() - self.sent
     }
 
+    /// Bytes sent in all: a mark for [`Wire::unsend`].
+    pub fn total_sent(&self) -> u64 {
+        self.total
+    }
+
+    /// Forgets what waits, if nothing has been sent since the mark.
+    pub fn unsend(&mut self, mark: Option<u64>) -> bool {
+        let untouched = mark == Some(self.total);
+        if untouched {
+            (self.unsent, self.sent) = (Vec::new(), 0);
+        }
+        untouched
+    }
+
     /// For whoever has more to send; [`Wire::poll_flush`] does.
     pub fn out(&mut self) -> &mut Vec<u8> {
         &mut self.unsent
@@ -81,6 +97,7 @@ impl Wire {
             && let Poll::Ready(count) = Pin::new(&mut self.stream).poll_write(cx, bytes)
         {
             sent = count?;
+            self.total += sent as u64;
         }
         self.unsent.extend_from_slice(&bytes[sent..]);
         Ok(())
@@ -94,6 +111,7 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.sent += count;
+            self.total += count as u64;
         }
         if self.sent > 0 {
             (self.unsent, self.sent) = (Vec::new(), 0);
@@ -155,6 +173,13 @@ impl Wire {
         if !self.unread.is_empty() {
             return Poll::Ready(Ok(true));
         }
+        let bytes = ready!(self.poll_read(cx, buffer))?;
+        self.unread.extend_from_slice(bytes);
+        Poll::Ready(Ok(!bytes.is_empty()))
+    }
+
+    /// Reads more of what has begun to come; false at the end.
+    pub fn poll_more(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<bool>> {
         let bytes = ready!(self.poll_read(cx, buffer))?;
         self.unread.extend_from_slice(bytes);
         Poll::Ready(Ok(!bytes.is_empty()))

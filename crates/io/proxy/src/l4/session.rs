@@ -118,6 +118,7 @@ pub fn cause(failure: &Failure) -> Ended {
         Failure::Refused(_) => (Cause::ServerAbort, record::Phase::Connect),
         Failure::ConnectTimeout => (Cause::ServerTimeout, record::Phase::Connect),
         Failure::Signal(signal) => (signalled(*signal), record::Phase::Connect),
+        Failure::Abandoned => (Cause::ClientAbort, record::Phase::Connect),
     }
 }
 

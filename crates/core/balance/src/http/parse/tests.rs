@@ -13,7 +13,7 @@ fn read_request(text: &[u8], lax: bool) -> String {
         Err(error) => format!("{} {error}", error.status),
         Ok(Some(parsed)) => {
             let mut out = Vec::new();
-            serialize::request(&head, None, &mut out);
+            serialize::request(&head, false, None, &mut out);
             let body = framing::request_body(head.method(), &parsed.facts);
             format!("{} | {body:?}{}", out.escape_ascii(), facts(&parsed))
         }
@@ -51,7 +51,7 @@ fn check_response(text: &str, expected: Expect) {
         Err(error) => error.to_string(),
         Ok(Some(parsed)) => {
             let mut out = Vec::new();
-            serialize::response(&head, None, &mut out);
+            serialize::response(&head, false, None, &mut out);
             let body = framing::response_body(b"GET", head.status, &parsed.facts);
             format!("{} | {body:?}{}", out.escape_ascii(), facts(&parsed))
         }
