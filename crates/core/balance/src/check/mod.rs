@@ -31,7 +31,7 @@ use rule::Rule;
 pub const LONGEST_ANSWER: usize = 16384;
 
 /// Bytes of the text about a check's end that are kept, as HAProxy does.
-pub const LONGEST_INFO: usize = 126;
+pub const LONGEST_INFO: usize = 127;
 
 /// What a backend's checks do.
 #[derive(Debug, Clone, Default)]
@@ -100,7 +100,7 @@ impl Check {
         };
         rule::spread_comments(&mut rules);
         if !rules.iter().any(Rule::is_connect) {
-            rules.insert(0, Rule::implicit_connect());
+            rules.insert(0, Rule::implicit_connect(self.kind));
         }
         self.rules = rules;
         self

@@ -1,5 +1,6 @@
 //! The steps of a check.
 
+use super::Kind;
 use super::http::Request;
 use super::pattern::Regex;
 use super::text::Text;
@@ -154,9 +155,10 @@ impl Rule {
         Self { action, comment: None, step: 0 }
     }
 
-    /// As the server line says.
-    pub fn implicit_connect() -> Self {
-        Self::new(Action::Connect(Connect { implicit: true, server_options: true, ..Connect::default() }))
+    /// As the server line says. Protocols that log clients that vanish get an orderly close.
+    pub fn implicit_connect(kind: Kind) -> Self {
+        let linger = !matches!(kind, Kind::None | Kind::Tcp | Kind::Http);
+        Self::new(Action::Connect(Connect { implicit: true, server_options: true, linger, ..Connect::default() }))
     }
 
     pub fn is_connect(&self) -> bool {

@@ -162,9 +162,15 @@ fn append_end(text: &mut String, counter: &Counter) {
         *text += &format!(", code: {code}");
     }
     if !info.is_empty() {
-        *text += &format!(", info: \"{info}\"");
+        *text += &format!(", info: \"{}\"", visible(info));
     }
     if let Some(duration) = counter.duration {
         *text += &format!(", check duration: {}ms", duration as Millis);
     }
+}
+
+/// Bytes that could confuse a reader of logs, by their numbers: `<22>`.
+fn visible(text: &str) -> String {
+    let plain = |byte: u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'<' | b'>');
+    text.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("<{byte:02X}>") }).collect()
 }

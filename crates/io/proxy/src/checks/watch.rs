@@ -203,13 +203,14 @@ impl Watched {
 
     fn about(&self, send_state: bool) -> About {
         let (backend, server) = (&self.backend, &self.server);
+        let running = server.health().oper() != Oper::Stopped;
         About {
             backend: backend.name.clone(),
             backend_id: backend.id,
             server: server.name.clone(),
             server_id: server.id,
             hostname: self.engine.hostname.clone(),
-            running: server.health().oper() != Oper::Stopped,
+            running,
             state: send_state.then(|| self.state_header()),
         }
     }

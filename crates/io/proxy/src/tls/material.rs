@@ -4,7 +4,7 @@ use super::acceptor::{Acceptor, Wrong};
 use super::connector::Connector;
 use super::store::Store;
 use balance::config::Files;
-use balance::config::model::{Bind, Capability, Config, Proxy};
+use balance::config::model::{Bind, Capability, Config, Proxy, Server};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -41,7 +41,12 @@ impl Material {
     fn load_servers(&mut self, config: &Config, proxy: &Proxy, files: &dyn Files) -> Vec<String> {
         let global = &config.global;
         let mut wrong = vec![];
-        for server in proxy.servers.iter().filter(|server| server.ssl || server.check.ssl == Some(true)) {
+        // `tcp-check connect ssl`, `http-check connect ssl`
+        let checks = proxy.check.iter().any(|line| {
+            line.words.get(1).is_some_and(|word| word == "connect") && line.words.iter().any(|word| word == "ssl")
+        });
+        let wants = |server: &Server| server.ssl || server.checked && (checks || server.check.ssl == Some(true));
+        for server in proxy.servers.iter().filter(|server| wants(server)) {
             let verify_none = global.ssl_server_verify_none;
             match Connector::build(&self.store, &server.tls, &global.ssl_server, verify_none, files) {
                 Ok(connector) => {

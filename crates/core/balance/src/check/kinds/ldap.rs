@@ -1,6 +1,6 @@
 //! `option ldap-check`: an anonymous bind (RFC 4511 section 4.2), in BER.
 
-use super::{connect, expect_pattern, numbered, regex, send};
+use super::{expect_pattern, numbered, regex, send};
 use crate::check::rule::{Answer, Info, Pattern, Rule};
 use crate::health::Status;
 
@@ -9,7 +9,6 @@ const BIND: [u8; 14] = [0x30, 0x0c, 0x02, 0x01, 0x01, 0x60, 0x07, 0x02, 0x01, 0x
 
 pub fn rules() -> Vec<Rule> {
     numbered(vec![
-        connect(),
         send(BIND),
         expect_pattern(Pattern::BinaryRegex(regex("^30")), |expect| {
             expect.min_recv = 14;

@@ -35,7 +35,8 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("patterns of our own are valid")
 }
 
-/// Numbers the steps as HAProxy does: the connect is the first.
+/// Numbers the steps as HAProxy does, whose logs tell the number: with some protocols the connect is one of them, with
+/// others it is not.
 fn numbered(mut rules: Vec<Rule>) -> Vec<Rule> {
     for (place, rule) in rules.iter_mut().enumerate() {
         rule.step = place + 1;

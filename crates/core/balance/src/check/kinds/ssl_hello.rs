@@ -1,6 +1,6 @@
 //! `option ssl-hello-chk`: a client's hello of SSLv3, answered by a hello or an alert (RFC 6101 section 5).
 
-use super::{connect, expect_pattern, numbered, regex, send};
+use super::{expect_pattern, numbered, regex, send};
 use crate::check::rule::{Pattern, Rule};
 use crate::health::Status;
 
@@ -11,7 +11,6 @@ fn ciphers() -> Vec<u8> {
 
 pub fn rules() -> Vec<Rule> {
     numbered(vec![
-        connect(),
         send(hello()),
         expect_pattern(Pattern::BinaryRegex(regex("^1[56]")), |expect| {
             expect.min_recv = 5;
