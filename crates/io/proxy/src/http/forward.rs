@@ -2,6 +2,7 @@
 
 use super::downstream::Client;
 use super::exchange::{Exchange, Next, limits};
+use super::observed;
 use super::relay::{self, Stop};
 use super::requests::is_idempotent;
 use super::transfer::Transfer;
@@ -50,6 +51,14 @@ impl Exchange<'_> {
                 }
                 Err(error) => Err(Stop::NoHead(error)),
             };
+            let seen = match &answered {
+                Ok(_) => Some(observed::answer(self.response().status)),
+                Err(stop) if may_repeat(&server, stop, up, self) => None,
+                Err(stop) => observed::no_answer(stop),
+            };
+            if let Some(seen) = seen {
+                crate::checks::observe(&self.worker().engine, backend, &server.place.server, seen);
+            }
             match answered {
                 Ok(answered) if self.retries_status() && up.can_begin_again() => {
                     drop(answered);

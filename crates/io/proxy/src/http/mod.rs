@@ -15,6 +15,7 @@ mod exchange;
 mod finish;
 mod forward;
 mod h2;
+mod observed;
 mod pages;
 pub mod pool;
 mod record;
