@@ -97,6 +97,7 @@ impl<'a> Reader<'a> {
 
     fn define(&mut self, line: &Line) {
         let name = line.words.get(1).map_or("", String::as_str);
+        self.env.patterns.set_origin(&line.place.file, line.place.line);
         if let Err(error) = self.acls.define(name, line.words.get(2..).unwrap_or_default(), self.env) {
             self.wrong(line, &error);
         }
@@ -108,6 +109,7 @@ impl<'a> Reader<'a> {
         line: &Placed<V>,
         parse: impl FnOnce(&[String], &Context<'_>) -> Result<T, String>,
     ) -> Option<T> {
+        self.env.patterns.set_origin(&line.place.file, line.place.line);
         let warnings = RefCell::default();
         let context = Context {
             proxy: &self.proxy.name,

@@ -65,7 +65,7 @@ fn cannot_bind(proxy: &Proxy, place: &Place, listen: &Listen, error: &std::io::E
     format!("Binding [{place}] for {kind} {}: cannot bind socket ({reason}) for [{address}]", proxy.name)
 }
 
-fn read_balance(proxy: &Proxy) -> Result<(Algorithm, HashType), String> {
+pub(crate) fn read_balance(proxy: &Proxy) -> Result<(Algorithm, HashType), String> {
     let words =
         |line: &Option<balance::config::model::Line>| line.as_ref().map_or(Vec::new(), |line| line.words[1..].to_vec());
     let algorithm = Algorithm::parse(&words(&proxy.balance))?;
@@ -115,7 +115,7 @@ impl Plan {
         let mut added = Vec::new();
         for frontend in &running.frontends {
             let config = frontend.config.load_full();
-            let default = config.default_backend.as_ref().map(|name| name.as_str());
+            let default = config.default_backend.as_deref();
             let own = config.capability.backend().then_some(config.name.as_str());
             frontend.default_backend.store(default.or(own).and_then(|name| running.backend(name)).cloned());
             added.extend(self.listen(frontend, &config).into_iter().map(|listening| (frontend.clone(), listening)));

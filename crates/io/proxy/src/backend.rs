@@ -104,6 +104,15 @@ impl Backend {
         self.refresh();
     }
 
+    /// Takes in another list of servers: one was added or removed at run time.
+    pub(crate) fn set_servers(&self, servers: Vec<Arc<Server>>) {
+        for (index, server) in servers.iter().enumerate() {
+            server.index.store(index, std::sync::atomic::Ordering::Relaxed);
+        }
+        self.servers.store(Arc::new(servers));
+        self.refresh();
+    }
+
     /// Takes in how its servers stand now: after any of them changed. Wakes who waits for them; returns how many.
     pub fn refresh(&self) -> u32 {
         let servers = self.servers.load_full();

@@ -11,6 +11,7 @@ use crate::tls::Material;
 use crate::wheel::Ms;
 use crate::worker::{self, Handle, Worker};
 use arc_swap::ArcSwap;
+use balance::cli::Limit;
 use balance::config::model::Config;
 use balance::pattern::Library;
 use std::collections::HashMap;
@@ -91,6 +92,8 @@ pub struct Engine {
     pub hostname: String,
     /// Variables of the process (`proc.`).
     vars: Mutex<Vars>,
+    /// What the statistics socket set and counts.
+    pub desk: crate::cli::Desk,
     /// A session ended, so there may be a place for another.
     pub(crate) room: Notify,
     /// Counts configurations put in force: whoever follows servers looks again.
@@ -127,6 +130,7 @@ impl Engine {
             logs,
             hostname: crate::setup::hostname(),
             vars: Mutex::default(),
+            desk: crate::cli::Desk::default(),
             room: Notify::new(),
             generation: watch::Sender::new(0),
             stopping: AtomicBool::new(false),
@@ -241,13 +245,11 @@ impl Engine {
         let config = frontend.config.load();
         let global = &running.config.global;
         let limits = [
-            (config.limits.rate_limit_sessions, &frontend.counters.session_rate),
-            (global.maxsessrate, &self.totals.session_rate),
-            (global.maxconnrate, &self.totals.connection_rate),
+            (config.limits.rate_limit_sessions.unwrap_or(0), &frontend.counters.session_rate),
+            (self.desk.rate(Limit::SessionRate, global.maxsessrate), &self.totals.session_rate),
+            (self.desk.rate(Limit::ConnectionRate, global.maxconnrate), &self.totals.connection_rate),
         ];
-        let over = limits
-            .iter()
-            .any(|(limit, rate)| limit.is_some_and(|limit| limit > 0 && rate.get(now) >= u64::from(limit)));
+        let over = limits.iter().any(|(limit, rate)| *limit > 0 && rate.get(now) >= u64::from(*limit));
         over.then(|| Duration::from_millis(10))
     }
 

@@ -6,10 +6,12 @@
 mod apply;
 pub mod backend;
 pub mod checks;
+pub mod cli;
 pub mod conversation;
 pub mod counters;
 pub mod disk;
 pub mod dispatch;
+mod dynamic;
 pub mod engine;
 pub mod flow;
 pub mod frontend;

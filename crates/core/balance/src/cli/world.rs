@@ -328,6 +328,9 @@ impl Servers for World {
             return Err(format!("unknown keyword '{word}'; did you mean 'tfo' maybe ?"));
         }
         let mut servers = self.servers.borrow_mut();
+        if servers.iter().any(|server| server.id.backend == backend && server.name == name) {
+            return Err("Already exists a server with the same name in backend.".into());
+        }
         let mut server = servers[0].clone();
         let id = servers.iter().map(|server| server.id.server).max().unwrap_or(0) + 1;
         server.id = ServerId { backend, server: id };

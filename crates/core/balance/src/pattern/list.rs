@@ -2,6 +2,7 @@
 
 use super::matcher::{Flags, Output, check};
 use super::method::Method;
+use super::versions::Versions;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,10 +35,11 @@ pub struct List {
 }
 
 #[derive(Debug, Default)]
-struct State {
-    entries: Vec<Entry>,
+pub(super) struct State {
+    pub(super) entries: Vec<Entry>,
+    pub(super) versions: Versions,
     next_id: u64,
-    uses: Vec<Use>,
+    pub(super) uses: Vec<Use>,
     /// What it is used by, as `show acl` tells it.
     users: Vec<String>,
 }
@@ -47,7 +49,7 @@ impl List {
         Self { file, is_map, version: AtomicU64::new(1), state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere leaves whole lines.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,16 +148,21 @@ impl List {
         self.changed();
     }
 
-    fn changed(&self) {
+    pub(super) fn changed(&self) {
         self.version.fetch_add(1, Ordering::Release);
     }
 }
 
 impl State {
     fn push(&mut self, pattern: &str, value: Option<&str>) {
+        let entry = self.entry(pattern, value);
+        self.entries.push(entry);
+    }
+
+    /// A line with a number of its own.
+    pub(super) fn entry(&mut self, pattern: &str, value: Option<&str>) -> Entry {
         self.next_id += 1;
-        let (pattern, value) = (pattern.to_owned(), value.map(str::to_owned));
-        self.entries.push(Entry { id: self.next_id, pattern, value });
+        Entry { id: self.next_id, pattern: pattern.to_owned(), value: value.map(str::to_owned) }
     }
 }
 

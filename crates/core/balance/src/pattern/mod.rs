@@ -13,6 +13,7 @@ mod number;
 mod regex;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 pub use library::Library;
 pub use list::{Entry, Key, List};
@@ -20,6 +21,7 @@ pub use matcher::{Flags, Matcher, Output};
 pub use method::Method;
 pub use number::{Range, Syntax};
 pub use regex::Regex;
+pub use versions::Answer;
 
 /// Bytes written as hexadecimal digits.
 pub(crate) fn hex_bytes(text: &str) -> Result<Vec<u8>, String> {

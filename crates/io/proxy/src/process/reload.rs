@@ -1,22 +1,25 @@
 //! Another configuration while we serve: read, compared, put in force; or refused, and nothing has changed.
 
 use super::load;
+use crate::cli::Doors;
 use crate::disk::Disk;
 use crate::engine::Engine;
 use crate::setup::Setup;
 use balance::command_line::CommandLine;
 use balance::config::{Level, Problem, diff};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What acts on the process as a whole: signals, and the commands of the statistics socket that mean the same.
 pub struct Control {
     pub engine: Arc<Engine>,
     line: CommandLine,
+    doors: Doors,
 }
 
 impl Control {
-    pub fn new(engine: Arc<Engine>, line: CommandLine) -> Self {
-        Self { engine, line }
+    pub fn new(engine: Arc<Engine>, line: CommandLine, doors: Doors) -> Self {
+        Self { engine, line, doors }
     }
 
     /// Reads the files again and puts what they say in force. Says on standard error what changed or what is wrong;
@@ -26,6 +29,7 @@ impl Control {
     /// What is wrong; the configuration in force is as it was.
     pub fn reload(&self) -> Result<Vec<String>, Vec<String>> {
         self.notice(Level::Notice, "Reloading HAProxy");
+        self.engine.desk.reloads.fetch_add(1, Relaxed);
         match self.try_reload() {
             Ok(changes) => {
                 for change in &changes {
@@ -35,6 +39,7 @@ impl Control {
                 Ok(changes)
             }
             Err(problems) => {
+                self.engine.desk.failed_reloads.fetch_add(1, Relaxed);
                 problems.iter().for_each(|problem| self.notice(problem.level, &problem.text));
                 self.notice(Level::Alert, "Loading failure! The configuration in force is unchanged.");
                 Err(problems.into_iter().map(|problem| problem.text).collect())
@@ -51,7 +56,9 @@ impl Control {
         let config = Arc::new(parsed.config);
         let setup = Setup::load(config.clone(), &Disk, &self.engine.logs, Some(&running.tls.store)).map_err(alerts)?;
         let changes = diff::changes(&running.config, &config);
+        let doors = self.doors.plan(&config).map_err(alerts)?;
         self.engine.apply(setup).map_err(|error| alerts(error.0))?;
+        self.doors.put(&config, doors);
         Ok(changes)
     }
 

@@ -4,7 +4,7 @@ use super::acceptor::{Acceptor, Wrong};
 use super::connector::Connector;
 use super::store::Store;
 use balance::config::Files;
-use balance::config::model::{Bind, Capability, Config, Proxy, Server};
+use balance::config::model::{Bind, Capability, Config, Global, Proxy, Server};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -39,19 +39,13 @@ impl Material {
     }
 
     fn load_servers(&mut self, config: &Config, proxy: &Proxy, files: &dyn Files) -> Vec<String> {
-        let global = &config.global;
         let mut wrong = vec![];
-        // `tcp-check connect ssl`, `http-check connect ssl`
-        let checks = proxy.check.iter().any(|line| {
-            line.words.get(1).is_some_and(|word| word == "connect") && line.words.iter().any(|word| word == "ssl")
-        });
-        let wants = |server: &Server| server.ssl || server.checked && (checks || server.check.ssl == Some(true));
-        for server in proxy.servers.iter().filter(|server| wants(server)) {
-            let verify_none = global.ssl_server_verify_none;
-            match Connector::build(&self.store, &server.tls, &global.ssl_server, verify_none, files) {
-                Ok(connector) => {
-                    self.connectors.insert((proxy.name.clone(), server.name.clone()), Arc::new(connector));
+        for server in &proxy.servers {
+            match self.connector_for(&config.global, proxy, server, files) {
+                Ok(Some(connector)) => {
+                    self.connectors.insert((proxy.name.clone(), server.name.clone()), connector);
                 }
+                Ok(None) => {}
                 Err(texts) => {
                     let place = format!("config : [{}] : 'server {}/{}' : ", server.place, proxy.name, server.name);
                     wrong.extend(texts.into_iter().map(|text| format!("{place}{text}")));
@@ -59,6 +53,29 @@ impl Material {
             }
         }
         wrong
+    }
+
+    /// Makes what a server needs, if its traffic or its checks have `ssl`.
+    ///
+    /// # Errors
+    /// All that is wrong, without the place.
+    pub fn connector_for(
+        &self,
+        global: &Global,
+        proxy: &Proxy,
+        server: &Server,
+        files: &dyn Files,
+    ) -> Result<Option<Arc<Connector>>, Vec<String>> {
+        // `tcp-check connect ssl`, `http-check connect ssl`
+        let checks = proxy.check.iter().any(|line| {
+            line.words.get(1).is_some_and(|word| word == "connect") && line.words.iter().any(|word| word == "ssl")
+        });
+        if !server.ssl && !(server.checked && (checks || server.check.ssl == Some(true))) {
+            return Ok(None);
+        }
+        let verify_none = global.ssl_server_verify_none;
+        let connector = Connector::build(&self.store, &server.tls, &global.ssl_server, verify_none, files)?;
+        Ok(Some(Arc::new(connector)))
     }
 
     /// Of the `bind` line at this place of a proxy, if it has `ssl`.

@@ -12,6 +12,24 @@ pub fn show_backend(call: &mut Call<'_>) -> Answer {
     Answer::data(out)
 }
 
+/// Words of a server line that a server added at run time cannot have (management guide, "add server").
+const FIXED: &[&str] = &[
+    "cookie",
+    "init-addr",
+    "log-proto",
+    "max-reuse",
+    "namespace",
+    "non-stick",
+    "redir",
+    "resolve-net",
+    "resolve-opts",
+    "resolve-prefer",
+    "resolvers",
+    "socks4",
+    "stick",
+    "tcp-ut",
+];
+
 pub fn add(call: &mut Call<'_>) -> Answer {
     let Some((backend, name)) = call.server_name() else {
         return Answer::error("Require 'backend/server'.");
@@ -19,12 +37,13 @@ pub fn add(call: &mut Call<'_>) -> Answer {
     let Some(id) = call.subject.backend(backend) else {
         return Answer::error("No such backend.");
     };
-    if call.subject.server(backend, name).is_ok() {
-        return Answer::error("Already exists a server with the same name in backend.\n");
-    }
     if call.word(1).is_empty() {
         return Answer::error("'server' expects <name> and <addr>[:<port>] as arguments.\n");
     }
+    if let Some(word) = call.words[2..].iter().find(|word| FIXED.contains(&word.as_str())) {
+        return Answer::error(format!("'{word}' option is not accepted for dynamic server\n"));
+    }
+    // The words are judged first, as HAProxy does; a name in use is refused by the subject.
     match call.subject.add_server(id, name, &call.words[1..]) {
         Ok(()) => Answer::notice("New server registered.\n"),
         refused => refused.into(),

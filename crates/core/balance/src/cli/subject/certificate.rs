@@ -28,6 +28,12 @@ pub struct CertificateFacts {
     pub chain: Vec<String>,
 }
 
+/// What `show ssl cert` calls a certificate's fingerprint.
+pub fn fingerprint(der: &[u8]) -> String {
+    use sha1::Digest as _;
+    sha1::Sha1::digest(der).iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
 pub trait Certificates {
     /// Names of files, with whether something uses them.
     fn certificate_files(&self, kept: Kept) -> Vec<(String, bool)>;

@@ -10,7 +10,7 @@ mod server;
 mod session;
 mod table;
 
-pub use certificate::{CertificateFacts, Certificates, Kept};
+pub use certificate::{CertificateFacts, Certificates, Kept, fingerprint};
 pub use frontend::{FrontendChange, FrontendFacts, FrontendState, Frontends};
 pub use pattern::{Found, ListFacts, ListKind, PatternEntry, Patterns, Pick, UnknownEntry};
 pub use process::{Captured, Limit, Process, ProxyFacts, Report, ResolverFacts, SocketFacts};
