@@ -249,7 +249,7 @@ impl<'a> Dispatch<'a> {
         let (config, backend) = (server.config.load(), self.backend.config.load());
         let dial = Dial {
             source: config.source.as_ref().or(backend.source.as_ref()),
-            keepalive: None,
+            keepalive: sockets::keepalive(backend.options.srvtcpka, &backend.server_keepalive),
             user_timeout: config.tcp_user_timeout,
         };
         let mut stream = sockets::connect(target, &dial).await?;

@@ -27,6 +27,7 @@ pub mod logs;
 pub mod persistence;
 pub mod pipes;
 pub mod process;
+pub mod profile;
 mod program_of;
 pub mod queue;
 pub mod server;

@@ -63,7 +63,9 @@ pub fn begin(
     if let Some(tcp) = stream.tcp() {
         // Refused only by a connection that is gone already.
         _ = tcp.set_nodelay(true);
-        _ = sockets::tune(tcp, None, listening.bind.load().tcp_user_timeout);
+        let config = frontend.config.load();
+        let keepalive = sockets::keepalive(config.options.clitcpka, &config.client_keepalive);
+        _ = sockets::tune(tcp, keepalive.as_ref(), listening.bind.load().tcp_user_timeout);
     }
     let live = Live::new(worker.next_id(), frontend.clone(), worker.now());
     live.source.set(peer);

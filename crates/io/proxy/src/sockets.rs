@@ -2,7 +2,7 @@
 
 use crate::server::Target;
 use crate::stream::Stream;
-use balance::config::model::{Bind, Listen, Source, UnixOwner};
+use balance::config::model::{Bind, Keepalive, Listen, Source, UnixOwner};
 use nix::unistd::{Gid, Group, Uid, User, chown};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
@@ -151,6 +151,21 @@ fn bind_source(socket: &TcpSocket, source: &Source) -> io::Result<()> {
         result = socket.bind(address);
     }
     result
+}
+
+/// Probes of the kernel for `option clitcpka`, `option srvtcpka`, with the times that are set; others are the system's.
+pub fn keepalive(wanted: bool, times: &Keepalive) -> Option<TcpKeepalive> {
+    let mut keepalive = TcpKeepalive::new();
+    if let Some(idle) = times.idle {
+        keepalive = keepalive.with_time(idle);
+    }
+    if let Some(interval) = times.interval {
+        keepalive = keepalive.with_interval(interval);
+    }
+    if let Some(count) = times.count {
+        keepalive = keepalive.with_retries(count);
+    }
+    wanted.then_some(keepalive)
 }
 
 /// Keep-alive probes and the patience with unacknowledged data, on a socket of either side.

@@ -9,7 +9,7 @@ pub mod fds;
 mod load;
 mod reload;
 mod serve;
-mod stop;
+pub(crate) mod stop;
 mod voice;
 
 pub use reload::Control;

@@ -20,8 +20,8 @@ pub use proxy::{
 };
 pub use sections::{Group, HttpErrors, Nameserver, Peer, Peers, ResolveHold, Resolvers, User, Userlist};
 pub use server::{
-    Agent, InitAddr, MarkedDown, MarkedUp, Observe, OnError, Port, ProxyHeader, Resolve, Server, ServerCheck,
-    ServerHost, Socks,
+    Agent, InitAddr, Keepalive, MarkedDown, MarkedUp, Observe, OnError, Port, ProxyHeader, Resolve, Server,
+    ServerCheck, ServerHost, Socks,
 };
 
 use std::fmt;
