@@ -2,7 +2,7 @@
 //!
 //! Where a directive stands does not matter.
 
-use super::model::{Bind, Capability, Config, Listen, Place, Proxy, Server};
+use super::model::{Bind, Capability, Config, Global, Listen, Place, Proxy, Server};
 
 /// Empty when both mean the same.
 pub fn changes(before: &Config, after: &Config) -> Vec<String> {
@@ -10,6 +10,8 @@ pub fn changes(before: &Config, after: &Config) -> Vec<String> {
     if before.global != after.global {
         lines.push("global changed".to_owned());
     }
+    let waits = at_start(&before.global).into_iter().zip(at_start(&after.global)).filter(|(old, new)| old != new);
+    lines.extend(waits.map(|((name, _), _)| format!("global: {name} changes when the process starts anew")));
     let pairs = |config: &Config| config.proxies.iter().map(|proxy| (title(proxy), bare(proxy))).collect::<Vec<_>>();
     let (old, new) = (pairs(before), pairs(after));
     for (name, proxy) in &new {
@@ -30,6 +32,23 @@ pub fn changes(before: &Config, after: &Config) -> Vec<String> {
         lines.push("resolvers, userlists, peers or http-errors changed".to_owned());
     }
     lines
+}
+
+/// What is done once, before the process serves: each keyword with what it says.
+fn at_start(global: &Global) -> [(&'static str, String); 11] {
+    [
+        ("nbthread", format!("{:?}", global.nbthread)),
+        ("chroot", format!("{:?}", global.chroot)),
+        ("user", format!("{:?}", global.user)),
+        ("group", format!("{:?}", global.group)),
+        ("uid", format!("{:?}", global.uid)),
+        ("gid", format!("{:?}", global.gid)),
+        ("ulimit-n", format!("{:?}", global.ulimit_n)),
+        ("fd-hard-limit", format!("{:?}", global.fd_hard_limit)),
+        ("daemon", format!("{:?}", global.daemon)),
+        ("master-worker", format!("{:?}", global.master_worker)),
+        ("pidfile", format!("{:?}", global.pidfile)),
+    ]
 }
 
 fn title(proxy: &Proxy) -> String {
@@ -110,12 +129,7 @@ mod tests {
     fn names_what_changed() {
         check(BASE, expect![[""]]);
         check(&format!("\n\n# moved\n{BASE}"), expect![[""]]);
-        check(
-            &BASE.replace(":80", ":80,:81"),
-            expect![[r#"
-            frontend f: bind 0.0.0.0:80 changed
-            frontend f: bind 0.0.0.0:81 added"#]],
-        );
+        check(&BASE.replace(":80", ":80,:81"), expect!["frontend f: bind 0.0.0.0:81 added"]);
         check(
             &BASE.replace("127.0.0.1:1", "127.0.0.1:1 weight 2\n server s2 127.0.0.1:2"),
             expect![[r#"
@@ -134,6 +148,12 @@ mod tests {
             expect![[r#"
             global changed
             backend c added"#]],
+        );
+        check(
+            &format!("global\n nbthread 5\n{BASE}"),
+            expect![[r#"
+            global changed
+            global: nbthread changes when the process starts anew"#]],
         );
         check(
             "frontend f\n bind :80\n default_backend b2\nbackend b2\n",

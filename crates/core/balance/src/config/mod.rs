@@ -21,6 +21,8 @@ mod report;
 mod sections;
 mod server;
 pub mod suggest;
+#[cfg(test)]
+mod tests;
 mod tls_params;
 pub mod values;
 mod words;
