@@ -18,6 +18,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("fuzz: dns", 1024),
     ("fuzz: proxy_protocol", 1024),
     ("fuzz: balance_cli", 2048),
+    ("fuzz: haproxy_config", 4096),
 ];
 
 /// How steps of fuzzing begin.
@@ -33,7 +34,7 @@ pub struct Args {
     /// Seconds for each target
     #[arg(long, default_value_t = 60)]
     seconds: u32,
-    /// Only these targets: decode, protobuf, patch, layers, spdy, dns, proxy_protocol, balance_cli
+    /// Only these targets: decode, protobuf, patch, layers, spdy, dns, proxy_protocol, balance_cli, haproxy_config
     targets: Vec<String>,
 }
 

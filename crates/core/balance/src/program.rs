@@ -4,7 +4,7 @@
 
 use crate::acl::{Acls, Condition};
 use crate::check::Check;
-use crate::config::model::{Error, Line, Mode, Placed, Proxy};
+use crate::config::model::{self, Error, Line, Mode, Placed, Proxy};
 use crate::config::{Problem, Problems};
 use crate::log::{self, Format};
 use crate::pick::Algorithm;
@@ -80,15 +80,18 @@ struct Reader<'a> {
     env: Env<'a>,
     experimental: bool,
     acls: Acls,
+    /// Of the `defaults` section: its rules know these alone, and the proxy's own rules do not.
+    inherited_acls: Acls,
     captures: RefCell<[Vec<usize>; 2]>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
     fn new(proxy: &'a Proxy, env: Env<'a>, experimental: bool) -> Self {
-        let lengths = |captures: &[crate::config::model::Capture]| captures.iter().map(|capture| capture.len).collect();
+        let lengths = |captures: &[model::Capture]| captures.iter().map(|capture| capture.len).collect();
         let captures = RefCell::new([lengths(&proxy.captures_request), lengths(&proxy.captures_response)]);
-        let mut reader = Self { proxy, env, experimental, acls: Acls::default(), captures, problems: Vec::new() };
+        let (acls, inherited_acls) = (Acls::default(), Acls::default());
+        let mut reader = Self { proxy, env, experimental, acls, inherited_acls, captures, problems: Vec::new() };
         for line in &proxy.acls {
             reader.define(line);
         }
@@ -98,9 +101,15 @@ impl<'a> Reader<'a> {
     fn define(&mut self, line: &Line) {
         let name = line.words.get(1).map_or("", String::as_str);
         self.env.patterns.set_origin(&line.place.file, line.place.line);
-        if let Err(error) = self.acls.define(name, line.words.get(2..).unwrap_or_default(), self.env) {
+        let acls = if self.is_own(&line.place) { &mut self.acls } else { &mut self.inherited_acls };
+        if let Err(error) = acls.define(name, line.words.get(2..).unwrap_or_default(), self.env) {
             self.wrong(line, &error);
         }
+    }
+
+    /// Whether a line stands in the section itself: those of its `defaults` stand before it.
+    fn is_own(&self, place: &model::Place) -> bool {
+        place.file == self.proxy.place.file && place.line >= self.proxy.place.line
     }
 
     /// Reads one line by its owner's parser.
@@ -113,7 +122,7 @@ impl<'a> Reader<'a> {
         let warnings = RefCell::default();
         let context = Context {
             proxy: &self.proxy.name,
-            acls: &self.acls,
+            acls: if self.is_own(&line.place) { &self.acls } else { &self.inherited_acls },
             env: self.env,
             experimental: self.experimental,
             captures: &self.captures,
@@ -253,7 +262,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A format of log lines, good for the proxy's mode and for logs at all.
-    fn log_format(&mut self, keyword: &str, written: &(crate::config::model::Place, String)) -> Option<Format> {
+    fn log_format(&mut self, keyword: &str, written: &(model::Place, String)) -> Option<Format> {
         let http = self.proxy.mode == Mode::Http;
         self.format(keyword, written, |text, env| {
             let format = Format::parse_log(text, env)?;
@@ -266,7 +275,7 @@ impl<'a> Reader<'a> {
     fn format(
         &mut self,
         keyword: &str,
-        written: &(crate::config::model::Place, String),
+        written: &(model::Place, String),
         parse: impl FnOnce(&str, Env<'_>) -> Result<Format, String>,
     ) -> Option<Format> {
         let (place, text) = written;

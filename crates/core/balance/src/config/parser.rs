@@ -344,7 +344,7 @@ impl<'a> Parser<'a> {
                 return Ok(true);
             }
         };
-        self.section = match proxy::open(&mut ctx, capability, &self.proxies, &self.defaults) {
+        self.section = match proxy::open(&mut ctx, capability, &self.proxies, &mut self.defaults) {
             Opened::Draft(draft) => Section::Proxy(draft),
             Opened::Nothing => Section::BrokenProxy,
             Opened::Abort => return Err(Abort),
@@ -354,7 +354,12 @@ impl<'a> Parser<'a> {
 
     fn close_section(&mut self) {
         match std::mem::replace(&mut self.section, Section::None) {
-            Section::Proxy(draft) if draft.proxy.capability == Capability::Defaults => self.defaults.push(*draft),
+            Section::Proxy(draft) if draft.proxy.capability == Capability::Defaults => {
+                if draft.named {
+                    self.check_rules(&draft);
+                }
+                self.defaults.push(*draft);
+            }
             Section::Proxy(draft) => {
                 self.check_rules(&draft);
                 self.proxies.push(*draft);
@@ -375,6 +380,9 @@ impl<'a> Parser<'a> {
             Ok((_, warnings)) => warnings,
             Err(problems) => problems.0,
         };
+        // What is wrong in defaults was said there.
+        let own = |place: &Place| place.file == proxy.place.file && place.line >= proxy.place.line;
+        problems.retain(|problem| problem.place.as_ref().is_none_or(own));
         problems.extend(ids::twin(draft, &self.proxies));
         self.report.merge(self.section_since, problems);
     }

@@ -115,7 +115,7 @@ fn kubespray() {
 fn defaults_are_inherited() {
     check(
         "defaults a\n timeout client 5s\n retries 7\ndefaults b from a\n mode http\nfrontend f from a\n bind :80\n\
-         frontend g\n bind :81\nbackend h from b\n retries 2\nlisten i\n bind :82\n timeout client 1s\n no option abortonclose\n",
+         frontend g from b\n bind :81\nbackend h from b\n retries 2\nlisten i from b\n bind :82\n timeout client 1s\n no option abortonclose\n",
         expect![[r#"
             1 frontend f Tcp client 5s retries 7 logs 0 errors [] default_backend None
               bind [Ip(0.0.0.0:80)] ids [1]
@@ -185,13 +185,16 @@ fn what_has_no_effect_is_said_once() {
 
 #[test]
 fn what_would_change_traffic_is_refused() {
-    check("global\n lua-load x\nbackend b\n filter spoe engine x config y\n server a :1 namespace x\n", expect![[r#"
+    check(
+        "global\n lua-load x\nbackend b\n filter spoe engine x config y\n server a :1 namespace x\n",
+        expect![[r#"
         ALERT: config : parsing [f.cfg:2] : 'lua-load' is not supported: Lua scripts are not run; express it in rules, or leave the line out.
         ALERT: config : parsing [f.cfg:4] : 'filter spoe' is not supported: SPOE agents are not spoken to; use rules, or a server that decides.
         ALERT: config : [f.cfg:5] : 'server b/a' : 'namespace' is not supported: connections start in the process's own namespace; start it in that namespace.
         ALERT: config : Error(s) found in configuration file : f.cfg
         ALERT: config : Fatal errors found in configuration.
-    "#]]);
+    "#]],
+    );
 }
 
 /// Words that configurations are made of, so that random ones get far.

@@ -5,7 +5,8 @@ use super::{Draft, Log, Read};
 use crate::config::global::log_target;
 use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, done};
 use crate::config::line::{Ctx, Modifier};
-use crate::config::model::{Capture, Global, Place};
+use crate::config::model::{Capability, Capture, Global, Place, Proxy};
+use crate::config::problem::Level;
 
 /// Without a backend's right to warn of them: they have a message of their own.
 const FRONT: u8 = DEFAULTS | FRONTS;
@@ -18,6 +19,7 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     }),
     done("log-format", FRONT, |ctx, draft, _| {
         if let Some(format) = format(ctx, draft) {
+            say_overridden(ctx, &draft.proxy, "log-format", false);
             let options = &mut draft.proxy.options;
             (options.tcplog, options.httplog, options.httpslog, options.httplog_clf) = (false, false, false, false);
             draft.httplog = None;
@@ -77,6 +79,24 @@ fn log(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
     match log_target(ctx) {
         Ok(target) => draft.logs.push(Log::Own(target)),
         Err(error) => ctx.alert(format!("log : {error}")),
+    }
+}
+
+/// Says in `defaults` that a format takes the place of another one.
+pub(super) fn say_overridden(ctx: &mut Ctx, proxy: &Proxy, new: &str, is_option: bool) {
+    let options = &proxy.options;
+    let old = match () {
+        () if proxy.log_formats.main.is_some() => "log-format",
+        () if options.tcplog => "option tcplog",
+        () if options.httpslog => "option httpslog",
+        () if options.httplog => "option httplog",
+        () => return,
+    };
+    let new = if is_option { format!("option {new}") } else { new.to_owned() };
+    if proxy.capability == Capability::Defaults && old != new {
+        let place = &ctx.report.place;
+        let text = format!("parsing [{place}]: '{new}' overrides previous '{old}' in 'defaults' section.");
+        ctx.report.push(Level::Warning, text);
     }
 }
 

@@ -39,6 +39,9 @@ pub(super) struct Draft {
     pub turns: [bool; rules::TURNS.len()],
     /// A `defaults` section with a name.
     pub named: bool,
+    /// Of such a section: some proxy names it, some proxy has it without naming it.
+    pub used_by_name: bool,
+    pub used_by_place: bool,
 }
 
 /// A `log` line.

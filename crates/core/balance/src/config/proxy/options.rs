@@ -142,6 +142,7 @@ fn log_format(ctx: &mut Ctx, draft: &mut Draft, set: fn(&mut Options)) {
         let (kind, name, option) = (kind(proxy.capability), &proxy.name, ctx.word(1));
         ctx.warn(format!("{kind} '{name}' : 'option {option}' directive is ignored in backends."));
     }
+    super::logs::say_overridden(ctx, proxy, ctx.word(1), true);
     proxy.log_formats.main = None;
     draft.httplog = (ctx.word(1) != "tcplog").then(|| ctx.report.place.clone());
     let options = &mut proxy.options;

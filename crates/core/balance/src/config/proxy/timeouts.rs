@@ -3,7 +3,7 @@
 use super::{Draft, Read};
 use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, done};
 use crate::config::line::Ctx;
-use crate::config::model::{Capability, Timeouts};
+use crate::config::model::Timeouts;
 use crate::config::values::{self, TIME_MAX_TEXT, Wrong};
 use std::time::Duration;
 
@@ -25,7 +25,6 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     }),
     done("timeout tarpit", ANY, |ctx, draft, _| timeout(ctx, draft, |timeouts| &mut timeouts.tarpit)),
     done("timeout tunnel", DEFAULTS | BACKS, |ctx, draft, _| timeout(ctx, draft, |timeouts| &mut timeouts.tunnel)),
-    // The forms of before 1.3; HAProxy 2.6 knows them no more, and neither do we.
 ];
 
 /// Time 0 is no timeout, as none at all.
@@ -44,9 +43,5 @@ fn timeout(ctx: &mut Ctx, draft: &mut Draft, which: fn(&mut Timeouts) -> &mut Op
     if let Some(extra) = ctx.words.get(3) {
         return ctx.alert(format!("'{name}' : unexpected extra argument '{extra}' after value '{word}'."));
     }
-    let value = which(&mut draft.proxy.timeouts);
-    if value.is_some() && draft.proxy.capability == Capability::Defaults {
-        ctx.warn(format!("overwriting '{name}' which was already specified"));
-    }
-    *value = (!time.is_zero()).then_some(time);
+    *which(&mut draft.proxy.timeouts) = (!time.is_zero()).then_some(time);
 }
