@@ -22,9 +22,15 @@ struct Slot {
 impl LeastConn {
     pub fn rebuild(&mut self, group: &[&Candidate]) {
         let old = std::mem::take(&mut self.slots);
-        let turn = |index| old.iter().find(|slot| slot.index == index).map_or(self.turn, |slot| slot.turn);
-        let slot = |server: &&Candidate| Slot { index: server.index, weight: server.eweight, turn: turn(server.index) };
-        self.slots = group.iter().map(slot).collect();
+        for server in group {
+            let kept = old.iter().find(|slot| slot.index == server.index && slot.weight == server.eweight);
+            let slot = kept.cloned().unwrap_or_else(|| {
+                // New, back again or of another weight: behind its equals.
+                self.turn += u64::from(!old.is_empty());
+                Slot { index: server.index, weight: server.eweight, turn: self.turn }
+            });
+            self.slots.push(slot);
+        }
     }
 
     pub fn pick(&mut self, loads: &Loads<'_>, avoid: Option<usize>) -> Option<usize> {

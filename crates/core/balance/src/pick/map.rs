@@ -39,7 +39,10 @@ impl Map {
     /// The next server in turn that is not full.
     pub fn next(&mut self, loads: &Loads<'_>, avoid: Option<usize>) -> Option<usize> {
         let places = self.places.len();
-        let start = self.turn.checked_rem(places)?;
+        if places == 0 {
+            return None;
+        }
+        let start = if self.turn < places { self.turn } else { 0 };
         let mut avoided = None;
         for place in (start..places).chain(0..start) {
             let index = self.places[place];

@@ -76,11 +76,17 @@ pub struct Picker {
     /// The only server, when that is the first backup: it is taken whatever its load.
     last_resort: Option<usize>,
     usable: usize,
+    /// The servers to choose from are active ones.
+    active: bool,
 }
 
 #[derive(Debug, Clone)]
 enum Policy {
-    RoundRobin(roundrobin::RoundRobin),
+    /// Active servers and backups each have their own turns.
+    RoundRobin {
+        active: roundrobin::RoundRobin,
+        backup: roundrobin::RoundRobin,
+    },
     StaticRoundRobin(map::Map),
     LeastConn(leastconn::LeastConn),
     First(first::First),
@@ -95,7 +101,7 @@ impl Picker {
     pub fn new(algorithm: &Algorithm, hash_type: &HashType) -> Self {
         let by_source = matches!(algorithm, Algorithm::Source);
         let policy = match algorithm {
-            Algorithm::RoundRobin => Policy::RoundRobin(Default::default()),
+            Algorithm::RoundRobin => Policy::RoundRobin { active: Default::default(), backup: Default::default() },
             Algorithm::StaticRr => Policy::StaticRoundRobin(Default::default()),
             Algorithm::LeastConn => Policy::LeastConn(Default::default()),
             Algorithm::First => Policy::First(Default::default()),
@@ -105,7 +111,7 @@ impl Picker {
             }
             _ => Policy::MapHash(Default::default(), *hash_type, by_source),
         };
-        Self { policy, all_backups: false, last_resort: None, usable: 0 }
+        Self { policy, all_backups: false, last_resort: None, usable: 0, active: false }
     }
 
     /// `option allbackups`: all backup servers share the load when no active one is left, not only the first.
@@ -118,12 +124,16 @@ impl Picker {
     pub fn rebuild(&mut self, servers: &[Candidate]) {
         let group = self.group(servers);
         self.usable = group.len();
+        self.active = group.first().is_some_and(|server| !server.backup);
         self.last_resort = match group[..] {
             [only] if only.backup && !self.all_backups => Some(only.index),
             _ => None,
         };
         match &mut self.policy {
-            Policy::RoundRobin(policy) => policy.rebuild(&group),
+            Policy::RoundRobin { active, backup } => {
+                active.rebuild(&usable(servers, false).collect::<Vec<_>>());
+                backup.rebuild(&usable(servers, true).collect::<Vec<_>>());
+            }
             Policy::StaticRoundRobin(map) | Policy::MapHash(map, ..) => map.rebuild(&group, map::divisor(servers)),
             Policy::LeastConn(policy) => policy.rebuild(&group),
             Policy::First(policy) => policy.rebuild(&group),
@@ -146,7 +156,8 @@ impl Picker {
             return self.last_resort;
         }
         match &mut self.policy {
-            Policy::RoundRobin(policy) => policy.pick(loads, avoid),
+            Policy::RoundRobin { active, .. } if self.active => active.pick(loads, avoid),
+            Policy::RoundRobin { backup, .. } => backup.pick(loads, avoid),
             Policy::StaticRoundRobin(map) => map.next(loads, avoid),
             Policy::LeastConn(policy) => policy.pick(loads, avoid),
             Policy::First(policy) => policy.pick(loads, avoid),
@@ -171,14 +182,15 @@ impl Picker {
 
     /// Active servers; else the first backup, or all of them with `option allbackups` (manual section 5.2, "backup").
     fn group<'a>(&self, servers: &'a [Candidate]) -> Vec<&'a Candidate> {
-        let usable = |backup: bool| {
-            servers.iter().filter(move |server| server.usable && server.eweight > 0 && server.backup == backup)
-        };
-        if usable(false).next().is_some() {
-            return usable(false).collect();
+        if usable(servers, false).next().is_some() {
+            return usable(servers, false).collect();
         }
-        usable(true).take(if self.all_backups { usize::MAX } else { 1 }).collect()
+        usable(servers, true).take(if self.all_backups { usize::MAX } else { 1 }).collect()
     }
+}
+
+fn usable(servers: &[Candidate], backup: bool) -> impl Iterator<Item = &Candidate> {
+    servers.iter().filter(move |server| server.usable && server.eweight > 0 && server.backup == backup)
 }
 
 #[cfg(test)]

@@ -28,8 +28,10 @@ pub struct RoundRobin {
 #[derive(Debug, Clone)]
 struct Slot {
     index: usize,
+    /// 0 while it is out of use.
     weight: u32,
-    /// Position of its next turn; 0 before its first one.
+    /// Positions of its last and its next turn; 0 before its first one.
+    last: i64,
     next: i64,
     /// What the division of round by weight left over so far: no turn is lost to rounding.
     rest: i64,
@@ -45,33 +47,70 @@ enum Place {
 }
 
 impl RoundRobin {
+    /// Takes in who is usable now, and with what weight. Who stays as he is keeps his turn.
     pub fn rebuild(&mut self, group: &[&Candidate]) {
-        let old = std::mem::take(&mut self.slots);
-        let begun = self.round > 0;
-        (self.fresh, self.due, self.later) = Default::default();
-        self.total = group.iter().map(|server| i64::from(server.eweight)).sum();
-        for server in group {
-            let slot = old.iter().find(|slot| slot.index == server.index);
-            self.slots.push(match slot {
-                Some(slot) => Slot { weight: server.eweight, ..slot.clone() },
-                None => {
-                    // In the middle of its interval: neither first of all, nor only after a whole round.
-                    let next = if begun { self.position + self.total / i64::from(server.eweight) / 2 } else { 0 };
-                    Slot { index: server.index, weight: server.eweight, next, rest: 0, place: Place::Out }
-                }
-            });
-        }
-        // The order of arrival within each queue lives on in the sequence numbers.
         for at in 0..self.slots.len() {
-            let Slot { weight, place, rest, .. } = self.slots[at];
-            match place {
-                Place::Fresh(arrival) => _ = self.fresh.insert((Reverse(weight), arrival, at)),
-                Place::Later(arrival) => _ = self.later.insert((Reverse(weight), arrival, at)),
-                Place::Due(next, arrival) => _ = self.due.insert((next, rest - i64::from(weight), arrival, at)),
-                Place::Out if begun => self.queue(at),
-                Place::Out => self.wait_in_fresh(at),
+            let gone = group.iter().all(|server| server.index != self.slots[at].index);
+            if gone && self.slots[at].weight > 0 {
+                self.leave(at);
+                self.total -= i64::from(self.slots[at].weight);
+                self.slots[at].weight = 0;
             }
         }
+        let first_time = self.slots.is_empty();
+        for server in group {
+            let known = self.slots.iter().position(|slot| slot.index == server.index);
+            let at = known.unwrap_or_else(|| {
+                let Candidate { index, .. } = **server;
+                self.slots.push(Slot { index, weight: 0, last: 0, next: 0, rest: 0, place: Place::Out });
+                self.slots.len() - 1
+            });
+            match self.slots[at].weight {
+                0 if first_time => {
+                    self.total += i64::from(server.eweight);
+                    self.slots[at].weight = server.eweight;
+                    self.wait_in_fresh(at);
+                }
+                0 => self.enter(at, server.eweight),
+                weight if weight != server.eweight => self.reweigh(at, server.eweight),
+                _ => {}
+            }
+        }
+        if first_time {
+            (self.round, self.position) = (self.total, self.total);
+        }
+    }
+
+    /// A server that comes (back) into use gets its share of what is left of this round and the next.
+    fn enter(&mut self, at: usize, weight: u32) {
+        let share = i64::from(weight);
+        self.total += share;
+        let next = self.position + (self.total + self.round - self.position) / share;
+        let slot = &mut self.slots[at];
+        (slot.weight, slot.next) = (weight, next);
+        self.queue(at);
+    }
+
+    /// A changed weight moves the next turn, not beyond where it was, nor to right now.
+    fn reweigh(&mut self, at: usize, weight: u32) {
+        let slot = &self.slots[at];
+        self.total += i64::from(weight) - i64::from(slot.weight);
+        let before = match slot.place {
+            Place::Fresh(_) => {
+                self.leave(at);
+                self.slots[at].weight = weight;
+                return self.wait_in_fresh(at);
+            }
+            Place::Later(_) => slot.next + self.round,
+            Place::Due(..) | Place::Out => slot.next,
+        };
+        let step = self.total / i64::from(weight);
+        let next = (slot.last + step).min(before);
+        let next = if next < self.position + 2 { self.position + step } else { next };
+        self.leave(at);
+        let slot = &mut self.slots[at];
+        (slot.weight, slot.next, slot.rest) = (weight, next, 0);
+        self.queue(at);
     }
 
     pub fn pick(&mut self, loads: &Loads<'_>, avoid: Option<usize>) -> Option<usize> {
@@ -121,14 +160,16 @@ impl RoundRobin {
 
     /// Takes a server out of its queue and counts its turn.
     fn advance(&mut self, at: usize) {
+        let fresh = matches!(self.slots[at].place, Place::Fresh(_));
         self.leave(at);
         let slot = &mut self.slots[at];
-        if slot.next == 0 {
-            slot.next = self.position;
+        if fresh {
+            (slot.next, slot.rest) = (self.position, 0);
         }
         let weight = i64::from(slot.weight);
-        slot.next += self.round / weight;
-        slot.rest += self.round % weight;
+        slot.last = slot.next;
+        slot.next += self.total / weight;
+        slot.rest += self.total % weight;
         if slot.rest >= weight {
             slot.rest -= weight;
             slot.next += 1;

@@ -318,3 +318,40 @@ fn refusals_have_haproxys_words() {
         "'hash-balance-factor' must be 0 or greater than 100."
     );
 }
+
+/// `algorithm weights | script | turns`: numbers of the script are turns taken, `d:` and `r:` take a server out of use,
+/// `e:` and `y:` put it back, `w:1=3` sets a weight. Servers 3 and 4 of four may be backups (`b`).
+#[test]
+fn turns_after_changes_are_haproxys() {
+    let mut wrong = Vec::new();
+    for line in include_str!("changes.txt").lines() {
+        let [start, script, expected] = line.split(" | ").collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let [balance, weights, options] = start.split(' ').chain([""]).take(3).collect::<Vec<_>>()[..] else {
+            panic!()
+        };
+        let weights: Vec<u32> = weights.split(',').map(|weight| weight.parse().unwrap()).collect();
+        let mut all = servers(&weights);
+        all.iter_mut().skip(2).for_each(|server| server.backup = options.contains('b'));
+        let mut picker = picker(balance, "", &[]).with_all_backups(options == "ball");
+        picker.rebuild(&all);
+        let mut shown = Vec::new();
+        for step in script.split(' ') {
+            let Some((change, rest)) = step.split_once(':') else {
+                shown.push(turns(&mut picker, step.parse().unwrap()));
+                continue;
+            };
+            let (number, value) = rest.split_once('=').unwrap_or((rest, ""));
+            let server = &mut all[number.parse::<usize>().unwrap() - 1];
+            match (change, value.strip_suffix('%')) {
+                ("w", Some(percent)) => server.eweight = 16 * (server.weight * percent.parse::<u32>().unwrap() / 100),
+                ("w", None) => server.eweight = 16 * value.parse::<u32>().unwrap(),
+                _ => server.usable = matches!(change, "e" | "y"),
+            }
+            picker.rebuild(&all);
+        }
+        if shown.join(" ") != expected {
+            wrong.push(format!("{line}\n  but {}", shown.join(" ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
