@@ -38,6 +38,10 @@ impl Exchange<'_> {
         if let Way::Ended(next) = self.run_rules(client, up, &program).await {
             return Way::Ended(next);
         }
+        let front = self.front.clone();
+        if let Way::Ended(next) = self.stats_page(client, up, &program, &front).await {
+            return Way::Ended(next);
+        }
         if program.use_backend.is_empty() {
             return Way::On(self.flow.default_backend.clone());
         }
@@ -48,6 +52,10 @@ impl Exchange<'_> {
     pub async fn pass_backend(&mut self, client: &mut Client<'_>, up: &mut Transfer) -> Way<()> {
         if let Some(program) = self.flow.programs.other().cloned() {
             if let Way::Ended(next) = self.run_rules(client, up, &program).await {
+                return Way::Ended(next);
+            }
+            let back = self.back.clone();
+            if let Way::Ended(next) = self.stats_page(client, up, &program, &back).await {
                 return Way::Ended(next);
             }
             self.coding = self.coding.or_else(|| self.choose_coding());
@@ -73,7 +81,7 @@ impl Exchange<'_> {
         Way::On(())
     }
 
-    async fn run_list(&mut self, client: &mut Client<'_>, up: &mut Transfer, list: &[Rule]) -> Way<()> {
+    pub async fn run_list(&mut self, client: &mut Client<'_>, up: &mut Transfer, list: &[Rule]) -> Way<()> {
         let mut next = 0;
         loop {
             let verdict = rules::evaluate(list, &mut next, &mut self.flow);
@@ -177,7 +185,7 @@ impl Exchange<'_> {
     }
 
     /// Takes in as much of the body as rules want to see, before any of it is forwarded.
-    async fn wait_for_body(
+    pub async fn wait_for_body(
         &mut self,
         client: &mut Client<'_>,
         up: &mut Transfer,

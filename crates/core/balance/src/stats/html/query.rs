@@ -90,11 +90,11 @@ impl Query {
             Form::Typed => ";typed",
         };
         out += form;
-        for (set, word) in [(self.up, ";up"), (self.no_maint, ";no-maint"), (self.no_refresh, ";norefresh")] {
-            out += if set { word } else { "" };
-        }
         if let Some(outcome) = &self.outcome {
             out += &format!(";st={outcome}");
+        }
+        for (set, word) in [(self.up, ";up"), (self.no_maint, ";no-maint"), (self.no_refresh, ";norefresh")] {
+            out += if set { word } else { "" };
         }
         if !self.scope.is_empty() {
             let scope = percent_encoding::utf8_percent_encode(&self.scope, percent_encoding::NON_ALPHANUMERIC);

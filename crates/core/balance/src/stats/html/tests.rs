@@ -72,7 +72,7 @@ fn states_have_colours() {
 fn addresses_are_read_and_written() {
     check("", expect!["/x"]);
     check(";csv;norefresh", expect!["/x;csv;norefresh"]);
-    check(";up;no-maint;st=DONEX?scope=a%20b", expect!["/x;up;no-maint;st=DONE?scope=a%20b"]);
+    check(";up;no-maint;st=DONEX?scope=a%20b", expect!["/x;st=DONE;up;no-maint?scope=a%20b"]);
     check("/;json", expect!["/x;json"]);
     check("?scope=x&unknown", expect!["/x?scope=x"]);
     check(";typed", expect!["/x;typed"]);
