@@ -16,6 +16,7 @@ pub mod log;
 pub mod password;
 pub mod pattern;
 pub mod pick;
+mod places;
 pub mod profile;
 pub mod program;
 pub mod proxy_protocol;

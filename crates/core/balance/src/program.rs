@@ -4,13 +4,14 @@
 
 use crate::acl::{Acls, Condition};
 use crate::check::Check;
-use crate::config::model::{self, Error, Line, Mode, Placed, Proxy};
+use crate::config::model::{self, Capability, Error, Line, Mode, Placed, Proxy};
 use crate::config::{Problem, Problems};
 use crate::log::{self, Format};
 use crate::pick::Algorithm;
+use crate::places;
 use crate::rules::cookie::Cookie;
 use crate::rules::{self, Context, PersistRule, Rule, ServerSwitch, StickRule, Switch, TcpRequest, TcpResponse};
-use crate::sample::{Env, Expr, Place};
+use crate::sample::{Env, Expr, Standing};
 use crate::stick::TableConfig;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -67,6 +68,7 @@ impl Program {
         reader.rules(&mut program);
         reader.switches(&mut program);
         reader.formats(&mut program);
+        env.notes().stand(Standing::default());
         reader.checks(&mut program);
         let captures = reader.captures.into_inner();
         program.captures = captures;
@@ -98,13 +100,33 @@ impl<'a> Reader<'a> {
         reader
     }
 
+    /// Says where a line stands, before its words are read.
+    fn stand(&self, line: &model::Place, words: &[String]) {
+        let (places, within) = places::of(words, self.proxy.capability);
+        let kind = match self.proxy.capability {
+            Capability::Frontend => "frontend",
+            Capability::Backend => "backend",
+            Capability::Defaults | Capability::Listen => "proxy",
+        };
+        let standing = Standing { line: line.clone(), proxy: self.proxy.name.clone(), places, within, kind };
+        self.env.notes().stand(standing);
+    }
+
+    /// Shows what was odd in what was read since.
+    fn warn(&mut self, line: &model::Place) {
+        for warning in self.env.notes().take_warnings() {
+            self.problems.push(Problem::warning(format!("config : {warning}")).at(line));
+        }
+    }
+
     fn define(&mut self, line: &Line) {
+        self.stand(&line.place, &line.words);
         let name = line.words.get(1).map_or("", String::as_str);
-        self.env.patterns.set_origin(&line.place.file, line.place.line);
         let acls = if self.is_own(&line.place) { &mut self.acls } else { &mut self.inherited_acls };
         if let Err(error) = acls.define(name, line.words.get(2..).unwrap_or_default(), self.env) {
             self.wrong(line, &error);
         }
+        self.warn(&line.place);
     }
 
     /// Whether a line stands in the section itself: those of its `defaults` stand before it.
@@ -118,7 +140,7 @@ impl<'a> Reader<'a> {
         line: &Placed<V>,
         parse: impl FnOnce(&[String], &Context<'_>) -> Result<T, String>,
     ) -> Option<T> {
-        self.env.patterns.set_origin(&line.place.file, line.place.line);
+        self.stand(&line.place, &line.words);
         let warnings = RefCell::default();
         let context = Context {
             proxy: &self.proxy.name,
@@ -133,6 +155,7 @@ impl<'a> Reader<'a> {
             let text = format!("config : parsing [{}] : {warning}", line.place);
             self.problems.push(Problem::warning(text).at(&line.place));
         }
+        self.warn(&line.place);
         match result {
             Ok(read) => Some(read),
             Err(error) => {
@@ -267,7 +290,6 @@ impl<'a> Reader<'a> {
         self.format(keyword, written, |text, env| {
             let format = Format::parse_log(text, env)?;
             format.check_mode(http)?;
-            format.check_place(Place::Log)?;
             Ok(format)
         })
     }
@@ -279,6 +301,7 @@ impl<'a> Reader<'a> {
         parse: impl FnOnce(&str, Env<'_>) -> Result<Format, String>,
     ) -> Option<Format> {
         let (place, text) = written;
+        self.stand(place, &[keyword.to_owned()]);
         match parse(text, self.env) {
             Ok(format) => Some(format),
             Err(error) => {

@@ -2,7 +2,7 @@
 
 use super::test::Test;
 use super::{Acl, Acls, Verdict};
-use crate::sample::{Context, Env, Place, Reference};
+use crate::sample::{Context, Env, Place};
 use std::sync::Arc;
 
 /// `if a b or !c`, `unless { path_beg /x }`.
@@ -14,7 +14,6 @@ pub struct Condition {
     negated: bool,
     /// One must pass: all of its terms pass.
     suites: Vec<Vec<Term>>,
-    warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -38,7 +37,7 @@ impl Condition {
     /// Reads all words, the first being `if` or `unless`.
     pub fn parse(words: &[String], acls: &Acls, env: Env<'_>) -> Result<Self, String> {
         let negated = words.first().is_some_and(|word| word == "unless");
-        let mut condition = Self { text: words.join(" "), negated, suites: Vec::new(), warnings: Vec::new() };
+        let mut condition = Self { text: words.join(" "), negated, suites: Vec::new() };
         let mut rest = words.get(1..).unwrap_or_default();
         let (mut suite, mut negated) = (Vec::new(), false);
         while let Some((word, after)) = rest.split_first() {
@@ -52,7 +51,7 @@ impl Condition {
                 _ if name.eq_ignore_ascii_case("or") => condition.suites.extend(take(&mut suite)),
                 "{" => {
                     let end = rest.iter().position(|word| word == "}").ok_or("missing closing '}' in condition")?;
-                    let test = Test::parse(&rest[..end], env, &mut condition.warnings)?;
+                    let test = Test::parse(&rest[..end], env)?;
                     rest = &rest[end + 1..];
                     suite.push(Term { negated, acl: Arc::new(Acl { tests: vec![test] }), name: None });
                 }
@@ -64,6 +63,9 @@ impl Condition {
             negated = false;
         }
         condition.suites.extend(take(&mut suite));
+        if let Some(text) = env.notes().first_place().and_then(|place| condition.check_place(place)) {
+            env.notes().warn(format!("parsing [{}] : {text}", env.notes().standing().line));
+        }
         Ok(condition)
     }
 
@@ -98,33 +100,25 @@ impl Condition {
         if wait { Verdict::Wait } else { Verdict::Fail }
     }
 
-    /// What was odd in it: braces without a pattern.
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
-
     /// What HAProxy warns of where it stands: keywords that cannot be had there.
-    pub fn check_place(&self, place: Place) -> Option<String> {
+    pub(super) fn check_place(&self, place: Place) -> Option<String> {
         let (term, (keyword, all)) =
             self.suites.iter().flatten().find_map(|term| Some((term, term.acl.out_of_place(place)?)))?;
+        let directive = place.tcp_directive().map_or_else(String::new, |directive| format!(" in '{directive}'"));
         let place = place.name();
         Some(match (&term.name, all) {
             (None, _) => format!(
-                "anonymous acl will never match because it uses keyword '{keyword}' which is incompatible with '{place}'"
+                "anonymous acl will never match{directive} because it uses keyword '{keyword}' which is incompatible \
+                 with '{place}'"
             ),
             (Some(name), true) => format!(
-                "acl '{name}' will never match because it only involves keywords that are incompatible with '{place}'"
+                "acl '{name}' will never match{directive} because it only involves keywords that are incompatible \
+                 with '{place}'"
             ),
             (Some(name), false) => {
                 format!("acl '{name}' involves keywords '{keyword}' which is incompatible with '{place}'")
             }
         })
-    }
-
-    /// What its expressions name.
-    pub fn references(&self) -> Vec<Reference> {
-        let tests = self.suites.iter().flatten().flat_map(|term| &term.acl.tests);
-        tests.flat_map(|test| test.expr().references()).collect()
     }
 }
 

@@ -27,7 +27,6 @@ pub enum Verdict {
 #[derive(Debug, Clone, Default)]
 pub struct Acls {
     named: HashMap<String, Arc<Acl>>,
-    warnings: Vec<String>,
 }
 
 /// Tests of which one must pass.
@@ -48,19 +47,14 @@ impl Acls {
                 "acl name '{name}' will never match. 'or' is used to express a logical disjunction within a condition."
             ));
         }
-        let test = Test::parse(words, env, &mut self.warnings)
-            .map_err(|text| format!("error detected while parsing ACL '{name}' : {text}."))?;
+        let test =
+            Test::parse(words, env).map_err(|text| format!("error detected while parsing ACL '{name}' : {text}."))?;
         Arc::make_mut(self.named.entry(name.to_owned()).or_default()).tests.push(test);
         Ok(())
     }
 
     pub fn is_empty(&self) -> bool {
         self.named.is_empty()
-    }
-
-    /// What was odd in the definitions so far.
-    pub fn take_warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.warnings)
     }
 
     /// The ACL of this name, or the one that is there without being declared.
@@ -70,7 +64,7 @@ impl Acls {
         }
         let Some(words) = predefined::find(name) else { return Ok(None) };
         let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
-        let test = Test::parse(&words, env, &mut Vec::new())?;
+        let test = Test::parse(&words, env)?;
         Ok(Some(Arc::new(Acl { tests: vec![test] })))
     }
 }
@@ -89,7 +83,7 @@ impl Acl {
     }
 
     /// The first keyword that cannot be had at this place, and whether that goes for all of them.
-    fn out_of_place(&self, place: Place) -> Option<(&'static str, bool)> {
+    fn out_of_place(&self, place: Place) -> Option<(&str, bool)> {
         let mut outside = self.tests.iter().filter(|test| !test.expr().source().reaches(place));
         let first = outside.next()?;
         Some((first.expr().keyword(), outside.count() + 1 == self.tests.len()))

@@ -19,7 +19,7 @@ const OPERATORS: [&str; 6] = ["eq", "ge", "gt", "le", "lt", "ne"];
 
 impl Test {
     /// `<criterion> [flags] [operator] [value ...]`.
-    pub fn parse(words: &[String], env: Env<'_>, warnings: &mut Vec<String>) -> Result<Self, String> {
+    pub fn parse(words: &[String], env: Env<'_>) -> Result<Self, String> {
         let first = words.first().map_or("", String::as_str);
         let name = identifier(first);
         let (expr, used, method, syntax) = match keyword::find(name) {
@@ -31,12 +31,17 @@ impl Test {
             }
             None => {
                 let (expr, used) =
-                    Expr::parse(words, env).map_err(|text| format!("{text} in ACL expression '{first}'"))?;
+                    Expr::parse_words(words, env).map_err(|text| format!("{text} in ACL expression '{first}'"))?;
                 let method = Method::of(expr.output());
                 (expr, used, method, Syntax::Plain)
             }
         };
-        Patterns { expr, name, method, syntax, env, matchers: Vec::new() }.parse(&words[used..], first, warnings)
+        env.notes().add(expr.references(true));
+        Patterns { expr, name, method, syntax, env, matchers: Vec::new() }.parse(
+            &words[used..],
+            first,
+            words.len() == 1,
+        )
     }
 
     pub fn expr(&self) -> &Expr {
@@ -89,22 +94,19 @@ struct Patterns<'e> {
 }
 
 impl Patterns<'_> {
-    fn parse(mut self, words: &[String], criterion: &str, warnings: &mut Vec<String>) -> Result<Test, String> {
+    fn parse(mut self, words: &[String], criterion: &str, alone: bool) -> Result<Test, String> {
         let mut words = words.iter().map(String::as_str).peekable();
-        let (mut ignore_case, mut ended, mut is_map, mut id) = (false, false, false, None);
+        let (mut ignore_case, mut is_map, mut id) = (false, false, None);
         while let Some(flag) = words.next_if(|word| word.starts_with('-')) {
             match flag {
-                "--" => {
-                    ended = true;
-                    break;
-                }
+                "--" => break,
                 "-i" => ignore_case = true,
                 // Names are resolved while the configuration is read, or not at all.
                 "-n" => {}
                 "-M" => is_map = true,
                 "-u" => {
-                    let number = words.next().and_then(|word| word.parse().ok());
-                    id = Some(number.ok_or("the argument of -u must be an integer")?);
+                    let number = words.next().map_or(Ok(0), str::parse);
+                    id = Some(number.map_err(|_| "the argument of -u must be an integer")?);
                 }
                 "-m" => self.set_method(words.next().unwrap_or_default())?,
                 "-f" => self.load(words.next().unwrap_or_default(), is_map, ignore_case)?,
@@ -133,8 +135,8 @@ impl Patterns<'_> {
             }
             patterns += 1;
         }
-        if patterns == 0 && !ended && self.matchers.is_empty() && method.takes_patterns() {
-            warnings.push(never_matches(criterion));
+        if alone && method.takes_patterns() {
+            self.env.notes().warn(never_matches(criterion));
         }
         let user = format!("acl '{}'", self.name);
         let own = Matcher::new(list, method, flags, None, &user, self.env.patterns)?;

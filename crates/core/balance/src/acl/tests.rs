@@ -15,7 +15,7 @@ fn judge(text: &str, context: &Fixture) -> String {
                 return text;
             }
         }
-        let warned: String = acls.take_warnings().iter().map(|_| "warned ").collect();
+        let warned: String = env.notes().take_warnings().iter().map(|_| "warned ").collect();
         match Condition::parse(&words(&format!("if {condition}")), &acls, env) {
             Err(text) => text,
             Ok(condition) => match condition.test(context) {

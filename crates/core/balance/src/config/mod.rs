@@ -17,6 +17,7 @@ mod params;
 mod parser;
 pub mod problem;
 mod proxy;
+mod references;
 mod report;
 mod sections;
 mod server;
@@ -107,10 +108,16 @@ pub fn parse(sources: &[Source], env: &Env, files: &dyn Files) -> Result<Parsed,
     let Parser { mut report, mut config, proxies, userlists, stats_after, .. } = parser;
     config.userlists = userlists.into_iter().map(|draft| Arc::new(userlist::close(&mut report, draft))).collect();
     let config = finish::finish(&mut report, config, proxies, stats_after, files);
+    // What the sections' own reading noted is noted again.
+    patterns.notes().take();
     for proxy in &config.proxies {
         let read = Program::read(proxy, sample::Env { files, patterns: &patterns }, false);
-        report.problems.extend(read.map_or_else(|problems| problems.0, |(_, warnings)| warnings));
+        let found = read.map_or_else(|problems| problems.0, |(_, warnings)| warnings);
+        // What was wrong in the section alone was told when it ended.
+        let new: Vec<_> = found.into_iter().filter(|problem| !report.problems.contains(problem)).collect();
+        report.problems.extend(new);
     }
+    report.problems.extend(references::check(&config, patterns.notes().take()));
     if report.fatal() {
         return Err(Problems(report.problems));
     }

@@ -1,7 +1,7 @@
 //! Log-format strings (manual section 8.2.6), read.
 
 use super::variable::{self, Variable};
-use crate::sample::{Env, Expr, Place, Reference};
+use crate::sample::{Env, Expr};
 
 /// What a format is for: how text, blanks and missing values are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,16 +103,6 @@ impl Format {
         }
     }
 
-    /// Whether all its samples can be had at this place; what HAProxy says otherwise.
-    pub fn check_place(&self, place: Place) -> Result<(), String> {
-        self.samples().try_for_each(|expr| expr.check_place(place))
-    }
-
-    /// What its samples name.
-    pub fn references(&self) -> Vec<Reference> {
-        self.samples().flat_map(Expr::references).collect()
-    }
-
     /// The text, where nothing in it depends on the stream.
     pub fn constant(&self) -> Option<&str> {
         match &self.nodes[..] {
@@ -120,13 +110,6 @@ impl Format {
             [Node::Text(text)] => Some(text),
             _ => None,
         }
-    }
-
-    fn samples(&self) -> impl Iterator<Item = &Expr> {
-        self.nodes.iter().filter_map(|node| match node {
-            Node::Sample(expr, _) => Some(&**expr),
-            _ => None,
-        })
     }
 }
 
@@ -207,6 +190,12 @@ impl Parser {
             Some(found) => return Err(format!("expected ']' after '{}', but found '{found}'", expr.text())),
             None => return Err(format!("missing ']' after '{}'", expr.text())),
         };
+        if !env.notes().reaches(expr.source()) {
+            return Err(format!(
+                "sample fetch <{text}> may not be reliably used here because it needs '{}' which is not available here",
+                expr.source().name()
+            ));
+        }
         self.nodes.push(Node::Sample(Box::new(expr), flags));
         Ok(rest)
     }

@@ -3,7 +3,7 @@ use super::{
 };
 use crate::http::{ResponseHead, Version};
 use crate::sample::fixture::{Fixture, with_env};
-use crate::sample::{Now, Place};
+use crate::sample::{Now, Place, Standing};
 use expect_test::{Expect, expect};
 
 /// A request whose line and headers have all that must be escaped.
@@ -79,9 +79,9 @@ fn standard_formats() {
     );
     check("%[ssl_fc_sni] %sslv/%sslc", expect!["- -/-"]);
     with_env(|env| {
+        env.notes().stand(Standing { places: vec![Place::Log], ..Standing::default() });
         for text in [super::TCP, super::HTTP, super::HTTPS, super::CLF] {
             let format = Format::parse_log(text, env).unwrap();
-            format.check_place(Place::Log).unwrap();
             assert_eq!(format.check_mode(false).is_ok(), text == super::TCP);
         }
     });
@@ -181,8 +181,9 @@ fn errors_in_haproxys_words() {
     check("%[hdr(a),lower ]", expect!["expected ']' after 'hdr(a),lower', but found ' '"]);
     check("%[hdr(a),]", expect!["failed to parse sample expression <hdr(a),]> : unknown converter ''"]);
     with_env(|env| {
-        let place = |text| Format::parse(text, env).unwrap().check_place(Place::Log).unwrap_err();
-        expect!["sample fetch <res.hdr(a)]> may not be reliably used here because it needs 'HTTP response headers' which is not available here"].assert_eq(&place("%[res.hdr(a)]"));
+        env.notes().stand(Standing { places: vec![Place::Log], ..Standing::default() });
+        let refused = |text| Format::parse(text, env).unwrap_err();
+        expect!["sample fetch <res.hdr(a)]> may not be reliably used here because it needs 'HTTP response headers' which is not available here"].assert_eq(&refused("%[res.hdr(a)]"));
         expect!["format variable 'tr' is reserved for HTTP mode"]
             .assert_eq(&Format::parse(super::HTTP, env).unwrap().check_mode(false).unwrap_err());
     });

@@ -51,6 +51,9 @@ fn network(text: &str) -> Option<Pattern> {
 }
 
 fn short_v4(text: &str) -> Option<Ipv4Addr> {
+    if let Ok(number) = text.parse::<u32>() {
+        return Some(number.into());
+    }
     let parts: Vec<u8> = text.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
     Some(match parts[..] {
         [a, b] => Ipv4Addr::new(a, 0, 0, b),

@@ -2,6 +2,7 @@
 
 use super::list::List;
 use crate::config::Files;
+use crate::sample::Notes;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,13 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub struct Library {
     state: Mutex<State>,
+    notes: Notes,
 }
 
 #[derive(Debug, Default)]
 struct State {
     lists: Vec<(Option<u32>, Arc<List>)>,
-    /// Where the configuration is being read: `file 'x' line 3`.
-    origin: String,
 }
 
 impl Library {
@@ -23,13 +23,15 @@ impl Library {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says which line of the configuration is being read: what descriptions of lists name.
-    pub fn set_origin(&self, file: &str, line: usize) {
-        self.state().origin = format!(" file '{file}' line {line}");
+    /// Where the line being read stands, and what samples name.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
     }
 
+    /// What descriptions of lists say of the line being read: ` file 'x' line 3`.
     pub(super) fn origin(&self) -> String {
-        self.state().origin.clone()
+        let line = self.notes.standing().line;
+        if line.line == 0 { String::new() } else { format!(" file '{}' line {}", line.file, line.line) }
     }
 
     /// A list without a file, with the number that `-u` gives it.

@@ -1,5 +1,6 @@
 //! Regular expressions: linear-time ones first; with look-around and back references by backtracking with a limit.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Steps a backtracking expression may take on one text: enough for sane ones, and a stop for a malicious request.
@@ -20,6 +21,8 @@ pub type Groups = Vec<Option<Range<usize>>>;
 impl Regex {
     /// Bytes, not characters, as PCRE without its UTF mode.
     pub fn new(pattern: &str, ignore_case: bool) -> Result<Self, String> {
+        let written = pattern;
+        let pattern = &*without_quotes(pattern);
         for unicode in [false, true] {
             let linear =
                 regex::bytes::RegexBuilder::new(pattern).unicode(unicode).case_insensitive(ignore_case).build();
@@ -34,9 +37,7 @@ impl Regex {
         match backtracking {
             Ok(regex) => Ok(Self(Kind::Backtracking(Box::new(regex)))),
             Err(error) => {
-                let why = error.to_string();
-                let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                Err(format!("regex '{pattern}' is invalid (error={why})"))
+                Err(format!("regex '{written}' is invalid (error={})", explained(&error.to_string(), pattern)))
             }
         }
     }
@@ -94,6 +95,42 @@ impl Regex {
             out.extend_from_slice(&text[copied.min(text.len())..]);
             out
         })
+    }
+}
+
+/// `\Q...\E` of PCRE, which the engines here do not know, written out.
+fn without_quotes(pattern: &str) -> Cow<'_, str> {
+    if !pattern.contains("\\Q") {
+        return Cow::Borrowed(pattern);
+    }
+    let mut out = String::new();
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once("\\Q") {
+        let (quoted, behind) = after.split_once("\\E").unwrap_or((after, ""));
+        out.push_str(before);
+        out.push_str(&regex::escape(quoted));
+        rest = behind;
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// What PCRE calls the common mistakes, and where it finds them.
+fn explained(why: &str, pattern: &str) -> String {
+    const KNOWN: [(&str, &str, bool); 5] = [
+        ("Opening parenthesis without closing parenthesis", "missing closing parenthesis", true),
+        ("end of string not reached", "unmatched closing parenthesis", false),
+        ("Target of repeat operator is invalid", "quantifier does not follow a repeatable item", false),
+        ("Invalid character class", "missing terminating ] for character class", true),
+        ("Backslash without following character", "\\ at end of pattern", true),
+    ];
+    let position = why.split_once("at position ").and_then(|(_, rest)| rest.split_once(':')).map(|(at, _)| at);
+    match KNOWN.iter().find(|(theirs, ..)| why.contains(theirs)) {
+        Some((_, known, at_end)) => {
+            let at = if *at_end { pattern.len().to_string() } else { position.unwrap_or("0").to_owned() };
+            format!("{known}, erroffset={at}")
+        }
+        None => why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     }
 }
 

@@ -1,13 +1,15 @@
 use super::{Flags, Key, Library, Matcher, Method, Output};
-use crate::sample::Value;
+use crate::config::model::Place;
 use crate::sample::fixture::FILES;
+use crate::sample::{Standing, Value};
 use expect_test::expect;
 use std::fmt::Write;
 
 #[test]
 fn changes_at_run_time_are_seen_at_once() {
     let library = Library::default();
-    library.set_origin("m.cfg", 3);
+    let line = Place { file: "m.cfg".into(), line: 3 };
+    library.notes().stand(Standing { line, ..Standing::default() });
     let list = library.file("nets.map", true, &FILES).unwrap();
     let matcher =
         Matcher::new(list.clone(), Method::Ip, Flags::default(), Some(Output::Str), "by map at", &library).unwrap();

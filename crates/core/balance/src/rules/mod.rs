@@ -58,5 +58,15 @@ pub struct Context<'a> {
     pub warnings: &'a RefCell<Vec<String>>,
 }
 
+impl Context<'_> {
+    /// What messages call the kind of section.
+    fn kind(&self) -> &'static str {
+        match self.env.notes().standing().kind {
+            "" => "proxy",
+            kind => kind,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

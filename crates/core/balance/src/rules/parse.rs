@@ -91,7 +91,8 @@ fn http_rule(set: Set, args: &[String], context: &Context<'_>) -> Result<Rule, S
         return Err(with_nearest(refusal, name, set));
     };
     let mut words = Words::new(name, args.get(1..).unwrap_or_default());
-    let wrap = |error| format!("error detected in proxy '{proxy}' while parsing '{directive} {name}' rule : {error}.");
+    let kind = context.kind();
+    let wrap = |error| format!("error detected in {kind} '{proxy}' while parsing '{directive} {name}' rule : {error}.");
     let action = row.parse(&mut words, context, set).map_err(wrap)?;
     if !words.at_end() {
         return Err(format!(
@@ -131,7 +132,10 @@ fn tcp_rule(set: Set, args: &[String], context: &Context<'_>) -> Result<Rule, St
     }
     let condition = condition(words.rest(), context).map_err(|error| {
         let word = words.peek().unwrap_or_default();
-        format!("'{directive} {name}' : error detected in proxy '{proxy}' while parsing '{word}' condition : {error}")
+        format!(
+            "'{directive} {name}' : error detected in {} '{proxy}' while parsing '{word}' condition : {error}",
+            context.kind()
+        )
     })?;
     Ok(Rule { action: action.into(), condition, side: set.side() })
 }

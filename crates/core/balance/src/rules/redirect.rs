@@ -50,8 +50,9 @@ const STATUSES: &[(u16, &str)] = &[
 
 /// `redirect ...`: evaluated behind all `http-request` rules of its section; its target is taken literally.
 pub fn redirect(args: &[String], context: &Context<'_>) -> Result<Rule, String> {
-    let wrap =
-        |error: String| format!("error detected in proxy '{}' while parsing redirect rule : {error}.", context.proxy);
+    let wrap = |error: String| {
+        format!("error detected in {} '{}' while parsing redirect rule : {error}.", context.kind(), context.proxy)
+    };
     let mut words = Words::new("redirect", args);
     let redirect = Redirect::parse(&mut words, context, true, Side::Client).map_err(wrap)?;
     let condition = parse::condition(words.rest(), context);

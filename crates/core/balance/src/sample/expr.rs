@@ -1,13 +1,15 @@
 //! An expression: a fetch and the converters behind it.
 
-use super::args::{self, Arg, Kind};
+use super::args::{self, Arg, Kind, Spec};
 use super::keyword::{Call, Convert, Converter, Fetch, Prefer, Run};
-use super::{Context, Entry, Env, Fetched, Place, Source, Type, Value, converter, fetch};
+use super::{Context, Entry, Env, Fetched, Reference, Source, Type, Value, converter, fetch};
 
 /// `hdr(host),lower,field(1,:)`.
 #[derive(Clone)]
 pub struct Expr {
     text: String,
+    /// The fetch's keyword as written.
+    name: String,
     fetch: Fetch,
     args: Vec<Arg>,
     steps: Vec<Step>,
@@ -15,6 +17,8 @@ pub struct Expr {
 
 #[derive(Clone)]
 struct Step {
+    /// Its keyword as written.
+    name: String,
     converter: Converter,
     args: Vec<Arg>,
 }
@@ -34,23 +38,23 @@ impl PartialEq for Expr {
 
 impl Eq for Expr {}
 
-/// Something an expression names that must exist: the configuration checks it when all of it is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
-    pub kind: Kind,
-    /// Empty for the proxy the expression stands in; of a server `backend/server` or `server`.
-    pub name: String,
-    /// From 1.
-    pub position: usize,
-    /// The keyword whose argument it is; for a converter with the fetch it follows.
-    pub keyword: &'static str,
-    pub converter_of: Option<&'static str>,
-}
-
 impl Expr {
     /// Reads one expression from the first words; with how many of them it took. Converters may stand in words of
     /// their own; the first word that is none ends it.
     pub fn parse(words: &[String], env: Env<'_>) -> Result<(Self, usize), String> {
+        let (expr, used) = Self::parse_words(words, env)?;
+        if !env.notes().reaches(expr.source()) {
+            let (name, source) = (expr.keyword(), expr.source().name());
+            return Err(format!(
+                "fetch method '{name}' extracts information from '{source}', none of which is available here"
+            ));
+        }
+        env.notes().add(expr.references(false));
+        Ok((expr, used))
+    }
+
+    /// As [`Expr::parse`], wherever it stands.
+    pub(crate) fn parse_words(words: &[String], env: Env<'_>) -> Result<(Self, usize), String> {
         let (mut expr, rest) = Self::parse_fetch(words.first().map_or("", String::as_str), env)?;
         let used = 1 + expr.parse_steps(rest, words.get(1..).unwrap_or_default(), env)?;
         expr.text = words[..used].join(",");
@@ -64,6 +68,7 @@ impl Expr {
             rest = expr.parse_step(rest.trim_start_matches(','), env)?;
         }
         expr.text = text[..text.len() - rest.len()].to_owned();
+        env.notes().add(expr.references(false));
         Ok((expr, rest))
     }
 
@@ -91,7 +96,7 @@ impl Expr {
             .map_err(|problem| format!("{what} '{name}' : {}", problem.text))?;
         (fetch.check)(&mut args, env).map_err(|text| format!("invalid args in {what} '{name}' : {text}"))?;
         let used = text.len() - rest.len();
-        Ok((Self { text: text[..used].to_owned(), fetch, args, steps: Vec::new() }, rest))
+        Ok((Self { text: text[..used].to_owned(), name: name.into(), fetch, args, steps: Vec::new() }, rest))
     }
 
     /// Reads the converters in the rest of a word and in the words that follow, up to the first word that is none.
@@ -127,7 +132,7 @@ impl Expr {
         let (mut args, rest) = args::parse(&text[name.len()..], converter.args)
             .map_err(|problem| format!("invalid arg {} in converter '{name}' : {}", problem.position, problem.text))?;
         (converter.check)(&mut args, env).map_err(|text| format!("invalid args in converter '{name}' : {text}"))?;
-        self.steps.push(Step { converter, args });
+        self.steps.push(Step { name: name.into(), converter, args });
         Ok(rest)
     }
 
@@ -151,9 +156,9 @@ impl Expr {
         &self.text
     }
 
-    /// The fetch's name.
-    pub fn keyword(&self) -> &'static str {
-        self.fetch.name
+    /// The fetch's keyword, as written.
+    pub fn keyword(&self) -> &str {
+        &self.name
     }
 
     pub fn has_converters(&self) -> bool {
@@ -178,35 +183,11 @@ impl Expr {
         self.fetch.source
     }
 
-    /// Whether it can be evaluated there; what HAProxy says otherwise.
-    pub fn check_place(&self, place: Place) -> Result<(), String> {
-        if self.source().reaches(place) {
-            return Ok(());
-        }
-        Err(format!(
-            "sample fetch <{}]> may not be reliably used here because it needs '{}' which is not available here",
-            self.text,
-            self.source().name()
-        ))
-    }
-
-    /// What it names.
-    pub fn references(&self) -> Vec<Reference> {
-        let mut found = Vec::new();
-        let mut look = |kinds: &[Kind], args: &[Arg], keyword, converter_of| {
-            for (place, kind) in kinds.iter().enumerate() {
-                if matches!(kind, Kind::Frontend | Kind::Backend | Kind::Table | Kind::Server | Kind::Userlist) {
-                    let name = match args.get(place) {
-                        Some(Arg::Name(name)) => name.to_string(),
-                        _ => String::new(),
-                    };
-                    found.push(Reference { kind: *kind, name, position: place + 1, keyword, converter_of });
-                }
-            }
-        };
-        look(self.fetch.args.kinds, &self.args, self.fetch.name, None);
+    /// What it names; arguments left out mean the proxy it stands in, where they are wanted at all.
+    pub(crate) fn references(&self, in_acl: bool) -> Vec<Reference> {
+        let mut found = named(self.fetch.args, &self.args, &self.name, None, in_acl);
         for step in &self.steps {
-            look(step.converter.args.kinds, &step.args, step.converter.name, Some(self.fetch.name));
+            found.extend(named(step.converter.args, &step.args, &step.name, Some(&self.name), in_acl));
         }
         found
     }
@@ -276,6 +257,22 @@ impl Expr {
         }
         Some(value)
     }
+}
+
+fn named(spec: Spec, args: &[Arg], keyword: &str, converter_of: Option<&str>, in_acl: bool) -> Vec<Reference> {
+    let wanted =
+        |kind: &Kind| matches!(kind, Kind::Frontend | Kind::Backend | Kind::Table | Kind::Server | Kind::Userlist);
+    let reference = |place: usize, kind: Kind| {
+        let name = match args.get(place) {
+            Some(Arg::Name(name)) => name.to_string(),
+            _ if place < spec.least => String::new(),
+            _ => return None,
+        };
+        let converter_of = converter_of.map(str::to_owned);
+        Some(Reference { kind, name, position: place + 1, keyword: keyword.into(), converter_of, in_acl })
+    };
+    let kinds = spec.kinds.iter().enumerate().filter(|(_, kind)| wanted(kind));
+    kinds.filter_map(|(place, kind)| reference(place, *kind)).collect()
 }
 
 /// The keyword that a text begins with.

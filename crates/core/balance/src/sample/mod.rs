@@ -8,6 +8,7 @@ pub mod fetch;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod keyword;
+pub mod notes;
 pub mod place;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,8 @@ pub use context::{
     BackendNumber, Body, Buffer, Certificate, Connection, Context, Counter, Endpoint, Entry, FrontendNumber, Named,
     Nothing, Now, ProcessNumber, Scope, ServerNumber, Side, StreamNumber, TableNumber, Tls, Touch, Var,
 };
-pub use expr::{Expr, Reference};
+pub use expr::Expr;
+pub use notes::{Note, Notes, Reference, Standing};
 pub use place::{Place, Source};
 pub use value::{Fetched, Type, Value};
 
@@ -28,4 +30,11 @@ pub struct Env<'a> {
     pub files: &'a dyn crate::config::Files,
     /// All maps and lists of patterns of this configuration: what the same file names is the same list.
     pub patterns: &'a crate::pattern::Library,
+}
+
+impl<'a> Env<'a> {
+    /// Where the line being read stands, and what it names.
+    pub fn notes(self) -> &'a Notes {
+        self.patterns.notes()
+    }
 }

@@ -28,6 +28,17 @@ pub enum Place {
 }
 
 impl Place {
+    /// The directive that warnings of TCP rules name besides.
+    pub(crate) fn tcp_directive(self) -> Option<&'static str> {
+        match self {
+            Self::FrontendConnection => Some("tcp-request connection"),
+            Self::FrontendSession => Some("tcp-request session"),
+            Self::FrontendContent | Self::BackendContent => Some("tcp-request content"),
+            Self::FrontendResponseContent | Self::BackendResponseContent => Some("tcp-response content"),
+            _ => None,
+        }
+    }
+
     /// As warnings call it.
     pub fn name(self) -> &'static str {
         match self {

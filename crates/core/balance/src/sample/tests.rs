@@ -73,7 +73,10 @@ fn errors_in_haproxys_words() {
             "error fetch method 'fc_rtt' is not supported: the kernel's state of a connection (TCP_INFO) is not read"
         ],
     );
-    check("str(a),protobuf(1)", expect!["error converter 'protobuf' is not supported: its protocol is not read"]);
+    check(
+        "str(a),mqtt_is_valid",
+        expect!["error converter 'mqtt_is_valid' is not supported: its protocol is not read"],
+    );
     check("hdr(a) x", expect!["rest  x"]);
 }
 

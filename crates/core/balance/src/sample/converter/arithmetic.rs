@@ -35,6 +35,7 @@ fn check_operand(args: &mut [Arg], _: Env<'_>) -> Result<(), String> {
     if let Some(Arg::Text(text)) = args.first() {
         args[0] = match (text.parse(), Var::parse(text)) {
             (Ok(number), _) => Arg::Int(number),
+            _ if text.is_empty() => Arg::Int(0),
             (_, Ok(var)) => Arg::Var(var),
             _ => return Err("expects an integer or a variable name".into()),
         };

@@ -10,6 +10,7 @@ mod jwt;
 mod language;
 mod map;
 mod net;
+mod protobuf;
 mod refused;
 mod text;
 mod time;
@@ -18,7 +19,7 @@ pub(crate) mod variable;
 use super::fetch::counters;
 use super::keyword::Converter;
 
-const TABLES: [&[Converter]; 13] = [
+const TABLES: [&[Converter]; 14] = [
     arithmetic::CONVERTERS,
     bytes::CONVERTERS,
     digest::CONVERTERS,
@@ -28,6 +29,7 @@ const TABLES: [&[Converter]; 13] = [
     jwt::CONVERTERS,
     language::CONVERTERS,
     net::CONVERTERS,
+    protobuf::CONVERTERS,
     refused::CONVERTERS,
     text::CONVERTERS,
     time::CONVERTERS,

@@ -9,7 +9,5 @@ pub const CONVERTERS: &[Converter] = &[
     refused("fix_tag_value", PROTOCOL),
     refused("mqtt_field_value", PROTOCOL),
     refused("mqtt_is_valid", PROTOCOL),
-    refused("protobuf", PROTOCOL),
-    refused("ungrpc", PROTOCOL),
     refused("aes_gcm_dec", "the proxy decrypts nothing but TLS"),
 ];

@@ -14,7 +14,9 @@ pub const FETCHES: &[Fetch] = &[
     }),
     client("ssl_fc_has_crt", Type::Bool, |call| flag(call, Side::Client, |tls| tls.peer.is_some())),
     client("ssl_fc_has_early", Type::Bool, |call| flag(call, Side::Client, |_| false)),
-    client("ssl_fc_is_resumed", Type::Bool, |call| flag(call, Side::Client, |tls| tls.resumed)),
+    client("ssl_fc_is_resumed", Type::Bool, |call| {
+        Fetched::Found(Value::Bool(call.context.tls(Side::Client).is_some_and(|tls| tls.resumed)))
+    }),
     client("ssl_fc_protocol", Type::Str, |call| text(call, Side::Client, |tls| Some(tls.version))),
     client("ssl_fc_cipher", Type::Str, |call| text(call, Side::Client, |tls| Some(tls.cipher))),
     client("ssl_fc_sni", Type::Str, |call| text(call, Side::Client, |tls| tls.sni.as_deref())),
