@@ -27,7 +27,7 @@ pub struct Plan {
 }
 
 /// Opens what is new and reads what could be wrong.
-pub fn plan(engine: &Arc<Engine>, setup: Setup) -> Result<Plan, StartError> {
+pub fn plan(engine: &Arc<Engine>, mut setup: Setup) -> Result<Plan, StartError> {
     let config = setup.config.clone();
     let mut wrong = Vec::new();
     let mut balance = HashMap::new();
@@ -42,12 +42,16 @@ pub fn plan(engine: &Arc<Engine>, setup: Setup) -> Result<Plan, StartError> {
             if find_listening(engine, &proxy.name, listen).is_some() {
                 continue;
             }
-            match Listening::open(
-                listen.clone(),
-                (bind, number as u32 + 1),
-                proxy.limits.backlog,
-                engine.worker_count(),
-            ) {
+            let bind = (bind, number as u32 + 1);
+            let inherited = match listen {
+                Listen::Ip(address) => setup.inherited.take(address),
+                _ => None,
+            };
+            let opened_now = match inherited {
+                Some(sockets) => Ok(Listening::with(listen.clone(), bind, sockets)),
+                None => Listening::open(listen.clone(), bind, proxy.limits.backlog, engine.worker_count()),
+            };
+            match opened_now {
                 Ok(listening) => _ = opened.insert((proxy.name.clone(), listen.clone()), Arc::new(listening)),
                 Err(error) => wrong.push(cannot_bind(proxy, &place, listen, &error)),
             }

@@ -1,6 +1,7 @@
 //! A configuration with everything that had to be read for it: what can be put in force.
 
 use crate::logs::{Logger, Logs};
+use crate::process::Inherited;
 use crate::tls::{Material, Store};
 use balance::config::Files;
 use balance::config::model::{Config, Proxy};
@@ -21,6 +22,8 @@ pub struct Setup {
     programs: HashMap<u32, Arc<Program>>,
     /// For what belongs to no proxy.
     pub log: Logger,
+    /// Sockets that a former process handed over; opened anew are only those that are not among them.
+    pub inherited: Inherited,
 }
 
 impl Setup {
@@ -60,7 +63,9 @@ impl Setup {
         }
         let log = logs.logger(&config.global.logs, tag, hostname.as_deref());
         match log {
-            Ok(log) if wrong.is_empty() => Ok(Self { config, tls, patterns, loggers, programs, log }),
+            Ok(log) if wrong.is_empty() => {
+                Ok(Self { config, tls, patterns, loggers, programs, log, inherited: Inherited::default() })
+            }
             Ok(_) => Err(wrong),
             Err(error) => Err(wrong.into_iter().chain([format!("config : global : {error}")]).collect()),
         }

@@ -1,6 +1,8 @@
 //! The machine's difference to UTC. Asked for each log line, so it is remembered for as long as it cannot change.
 
 use balance::sample::Now;
+use jiff::tz::TimeZone;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 /// Differences change at full quarters of an hour only.
@@ -11,6 +13,9 @@ static LAST: AtomicI64 = AtomicI64::new(0);
 
 const BITS: u32 = 20;
 
+/// Read once: in a chroot there is nothing to read it from.
+static ZONE: LazyLock<TimeZone> = LazyLock::new(TimeZone::system);
+
 /// Seconds that local time is ahead of UTC at this time (seconds since 1970).
 pub fn offset(seconds: i64) -> i32 {
     let quarter = seconds.div_euclid(QUARTER) + 1;
@@ -18,8 +23,7 @@ pub fn offset(seconds: i64) -> i32 {
     if last >> BITS == quarter {
         return ((last & ((1 << BITS) - 1)) - (1 << (BITS - 1))) as i32;
     }
-    let offset =
-        jiff::Timestamp::from_second(seconds).map_or(0, |time| jiff::tz::TimeZone::system().to_offset(time).seconds());
+    let offset = jiff::Timestamp::from_second(seconds).map_or(0, |time| ZONE.to_offset(time).seconds());
     LAST.store(quarter << BITS | (i64::from(offset) + (1 << (BITS - 1))), Relaxed);
     offset
 }

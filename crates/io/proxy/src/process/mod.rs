@@ -5,13 +5,19 @@
 //! - Who started us learns by exit code and standard error what is wrong; who signals us, by the logs.
 //! - After rights were given up only reading a new configuration has some of them back, for as long as it takes.
 
+mod daemon;
 pub mod fds;
+mod handover;
+mod limits;
 mod load;
+mod notify;
 mod reload;
+mod rights;
 mod serve;
 pub(crate) mod stop;
 mod voice;
 
+pub use handover::Inherited;
 pub use reload::Control;
 
 use crate::disk::Disk;

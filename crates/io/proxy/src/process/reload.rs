@@ -1,6 +1,7 @@
 //! Another configuration while we serve: read, compared, put in force; or refused, and nothing has changed.
 
-use super::load;
+use super::notify::Manager;
+use super::{load, rights};
 use crate::cli::Doors;
 use crate::disk::Disk;
 use crate::engine::Engine;
@@ -15,11 +16,12 @@ pub struct Control {
     pub engine: Arc<Engine>,
     line: CommandLine,
     doors: Doors,
+    pub manager: Manager,
 }
 
 impl Control {
-    pub fn new(engine: Arc<Engine>, line: CommandLine, doors: Doors) -> Self {
-        Self { engine, line, doors }
+    pub fn new(engine: Arc<Engine>, line: CommandLine, doors: Doors, manager: Manager) -> Self {
+        Self { engine, line, doors, manager }
     }
 
     /// Reads the files again and puts what they say in force. Says on standard error what changed or what is wrong;
@@ -29,6 +31,13 @@ impl Control {
     /// What is wrong; the configuration in force is as it was.
     pub fn reload(&self) -> Result<Vec<String>, Vec<String>> {
         self.notice(Level::Notice, "Reloading HAProxy");
+        self.manager.reloading();
+        let result = self.reload_loudly();
+        self.manager.ready();
+        result
+    }
+
+    fn reload_loudly(&self) -> Result<Vec<String>, Vec<String>> {
         self.engine.desk.reloads.fetch_add(1, Relaxed);
         match self.try_reload() {
             Ok(changes) => {
@@ -48,6 +57,7 @@ impl Control {
     }
 
     fn try_reload(&self) -> Result<Vec<String>, Vec<Problem>> {
+        let _raised = rights::raise();
         let nothing =
             || vec![Problem::alert("config : the folders that were named have no configuration file any more")];
         let parsed = load::load(&self.line, &Disk)?.ok_or_else(nothing)?;
