@@ -1,0 +1,3 @@
+pub mod cases;
+pub mod expect;
+pub mod wire;
