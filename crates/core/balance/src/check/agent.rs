@@ -12,7 +12,9 @@ pub fn read(bytes: &[u8], complete: bool) -> Option<Result<Agent, Outcome>> {
     match bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
         Some(end) if bytes[end] != 0 => Some(Ok(words(&String::from_utf8_lossy(&bytes[..end])))),
         _ if !complete => None,
-        _ if bytes.is_empty() => Some(Err(Outcome::new(Status::L7Response))),
+        _ if bytes.is_empty() => {
+            Some(Err(Outcome::new(Status::L7Response).with_info("TCPCHK got an empty response at step 2")))
+        }
         _ => Some(Err(Outcome::new(Status::L7Timeout).with_info("Ignoring incomplete line from agent"))),
     }
 }

@@ -9,7 +9,7 @@ use super::expect::Found;
 use super::http::Response;
 use super::rule::{Action, Answer, Connect, Expect, Info, Rule, Set};
 use super::view::{About, Vars, View};
-use super::{Check, Kind, LONGEST_ANSWER, LONGEST_INFO};
+use super::{Check, Kind, LONGEST_ANSWER};
 use crate::health::{Outcome, Status};
 use crate::sample::{Context, Value};
 use std::borrow::Cow;
@@ -275,11 +275,7 @@ impl Dialogue {
 
     fn outcome(&self, status: Status, mut info: String) -> Outcome {
         // As HAProxy, which keeps it as C's strings are.
-        let mut end = info.find('\0').unwrap_or(info.len()).min(LONGEST_INFO);
-        while !info.is_char_boundary(end) {
-            end -= 1;
-        }
-        info.truncate(end);
+        info.truncate(info.find('\0').unwrap_or(info.len()));
         Outcome { status, code: if status.has_code() { self.code } else { 0 }, info }
     }
 

@@ -30,9 +30,6 @@ use rule::Rule;
 /// Bytes of an answer that a check looks at: `tune.bufsize`. What comes behind them is never read.
 pub const LONGEST_ANSWER: usize = 16384;
 
-/// Bytes of the text about a check's end that are kept, as HAProxy does.
-pub const LONGEST_INFO: usize = 127;
-
 /// What a backend's checks do.
 #[derive(Debug, Clone, Default)]
 pub struct Check {

@@ -131,6 +131,8 @@ impl Health {
             self.last_change = now;
             effects.extend([Effect::Changed, Effect::MoveQueue]);
             effects.push(Effect::Log(Level::Notice, self.report("enters drain state", why)));
+        } else if before.drain() && flag.drain() && !self.admin.maint() {
+            self.note_remaining_drain(effects);
         }
     }
 

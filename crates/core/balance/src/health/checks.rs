@@ -25,9 +25,11 @@ pub struct Agent {
 }
 
 impl Health {
-    /// A run begins.
+    /// A run begins. What the one before told is forgotten, its status is not.
     pub fn start_check(&mut self, now: Millis, which: Which) {
-        self.counter_mut(which).started = Some(now);
+        let counter = self.counter_mut(which);
+        counter.started = Some(now);
+        counter.last.info.clear();
     }
 
     /// A run ended. Sets the time of the next one.

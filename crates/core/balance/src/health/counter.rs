@@ -3,6 +3,9 @@
 use super::status::{Status, Verdict};
 use crate::server::Millis;
 
+/// Bytes of the text about a check's end that are kept, as HAProxy does.
+const LONGEST_INFO: usize = 127;
+
 /// The end of one run of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
@@ -119,6 +122,11 @@ impl Counter {
     pub(super) fn count(&mut self, now: Millis, outcome: Outcome, agent: bool) -> Counted {
         let previous = self.last.status;
         self.last = outcome;
+        let mut end = self.last.info.len().min(LONGEST_INFO);
+        while !self.last.info.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.last.info.truncate(end);
         if self.last.status == Status::Analyze {
             self.duration = None;
         } else if let Some(started) = self.started.take() {

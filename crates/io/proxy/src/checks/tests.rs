@@ -214,7 +214,8 @@ fn agents() {
         assert_eq!(answer.weight.as_deref(), Some("50%"));
         told(&ask(nowhere().await).await.unwrap_err(), expect!["L4CON Connection refused"]);
         told(&ask(serve(Does::Hang).await).await.unwrap_err(), expect!["L7TOUT"]);
-        told(&ask(serve(Does::Close).await).await.unwrap_err(), expect!["L7RSP"]);
+        let empty = expect!["L7RSP TCPCHK got an empty response at step 2"];
+        told(&ask(serve(Does::Close).await).await.unwrap_err(), empty);
         let incomplete = expect!["L7TOUT Ignoring incomplete line from agent"];
         told(&ask(serve(Does::Say(b"up")).await).await.unwrap_err(), incomplete);
     });

@@ -223,15 +223,17 @@ impl Look<'_> {
         }
     }
 
-    /// Columns of health and agent checks, where the server has them.
+    /// Columns of health and agent checks, where the server has them and they may run.
     fn checks(&self, mut row: Row, health: &Health) -> Row {
         let (check, agent) = (health.counter(Which::Health), health.counter(Which::Agent));
-        if check.configured {
+        if check.enabled {
+            row.chkfail = Some(health.counters.failed_checks);
+            row.chkdown = Some(health.counters.down_transitions);
+            row.downtime = small(health.downtime(self.now));
+        }
+        if check.enabled && !check.paused {
             let last = &check.last;
             row = Row {
-                chkfail: Some(health.counters.failed_checks),
-                chkdown: Some(health.counters.down_transitions),
-                downtime: small(health.downtime(self.now)),
                 check_status: Some(health.code_text(Which::Health)),
                 check_code: last.status.has_code().then(|| u32::try_from(last.code).unwrap_or(0)),
                 check_duration: check.duration,
@@ -243,7 +245,7 @@ impl Look<'_> {
                 ..row
             };
         }
-        if agent.configured {
+        if agent.enabled && !agent.paused {
             let last = &agent.last;
             row = Row {
                 agent_status: Some(health.code_text(Which::Agent)),
