@@ -326,7 +326,8 @@ fn agents() {
     expect![[r#"Agent { health: Some(("fail", L7Status)), wish: None, weight: None, maxconn: None, unknown: None, description: "my text" }"#]].assert_eq(&read("fail # my text\r\n"));
     expect![[r#"Some(Err(Outcome { status: L7Timeout, code: 0, info: "Ignoring incomplete line from agent" }))"#]]
         .assert_eq(&read("up foo"));
-    expect![[r#"Some(Err(Outcome { status: L7Response, code: 0, info: "TCPCHK got an empty response at step 2" }))"#]].assert_eq(&read(""));
+    expect![[r#"Some(Err(Outcome { status: L7Response, code: 0, info: "TCPCHK got an empty response at step 2" }))"#]]
+        .assert_eq(&read(""));
     assert_eq!(agent::read(b"up", false), None);
 }
 
