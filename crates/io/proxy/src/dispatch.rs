@@ -100,7 +100,7 @@ pub struct Dispatch<'a> {
 
 impl<'a> Dispatch<'a> {
     pub fn new(worker: &'a Worker, live: &'a Live, backend: &'a Arc<Backend>) -> Self {
-        Self { worker, live, backend, tries: Tries::default(), started: worker.now() }
+        Self { worker, live, backend, tries: Tries::default(), started: worker.recent() }
     }
 
     /// Gets a place at a server without connecting to it; what has a connection there already needs no more.
@@ -111,8 +111,8 @@ impl<'a> Dispatch<'a> {
         let mut wish = wanted.server.clone().filter(|server| wanted.force || server.is_usable_when_bound());
         loop {
             let choice = match &wish {
-                Some(server) => self.backend.choose_this(server, self.worker.now()),
-                None => self.backend.choose(self.seed(wanted), avoid, self.worker.now()),
+                Some(server) => self.backend.choose_this(server, self.worker.recent()),
+                None => self.backend.choose(self.seed(wanted), avoid, self.worker.recent()),
             };
             match choice {
                 Choice::Server(server) => return Ok(self.placed(server)),

@@ -36,6 +36,15 @@ impl Entry {
     pub fn deadline(&self) -> Ms {
         self.deadline.get()
     }
+
+    /// Moves the deadline if it is not before the time at which the entry is looked at anyway; whether it did.
+    pub fn postpone(&self, deadline: Ms) -> bool {
+        let later = deadline >= self.queued.get();
+        if later {
+            self.deadline.set(deadline);
+        }
+        later
+    }
 }
 
 /// Keys by the time they are to be looked at.

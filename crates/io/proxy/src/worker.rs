@@ -30,6 +30,7 @@ pub struct Worker {
     wheel: Wheel,
     earlier: Notify,
     next_id: Cell<u64>,
+    recent: Cell<Ms>,
 }
 
 /// How others reach a worker.
@@ -68,6 +69,7 @@ impl Worker {
             wheel: Wheel::default(),
             earlier: Notify::new(),
             next_id: Cell::new(0),
+            recent: Cell::new(0),
         });
         local.spawn_local(worker.clone().keep_time());
         local.block_on(&runtime, async {
@@ -79,7 +81,14 @@ impl Worker {
 
     /// The engine's time: milliseconds since it started.
     pub fn now(&self) -> Ms {
-        self.engine.now()
+        let now = self.engine.now();
+        self.recent.set(now);
+        now
+    }
+
+    /// The time when it was asked for last: for whoever has not waited for anything since.
+    pub fn recent(&self) -> Ms {
+        self.recent.get()
     }
 
     /// Its sessions, for those who list or end them.
@@ -115,6 +124,10 @@ impl Worker {
     }
 
     pub(crate) fn set_deadline(&self, live: &Live, deadline: Ms) {
+        // Nearly always it moves to later, for which nobody has to know what time it is.
+        if live.timer.postpone(deadline) {
+            return;
+        }
         if self.wheel.set(live.key.get(), &live.timer, deadline, self.now()) {
             self.earlier.notify_one();
         }

@@ -44,6 +44,9 @@ impl Span {
     }
 }
 
+/// Fields that most heads have at most: one allocation for them.
+const USUAL: usize = 16;
+
 /// The fields of a head, in order of arrival, duplicates included.
 #[derive(Debug, Clone, Default)]
 pub struct Headers {
@@ -90,6 +93,9 @@ impl Headers {
 
     /// Adds a field whose name and value are in the text already.
     pub fn push_span(&mut self, name: Span, value: Span) {
+        if self.fields.is_empty() {
+            self.fields.reserve(USUAL);
+        }
         self.fields.push((name, value));
     }
 
@@ -162,6 +168,8 @@ pub struct RequestHead {
     method: Span,
     /// As it stands in the request line; for HTTP/2 `:path`.
     uri: Span,
+    /// Method and URI as they came, whatever rules made of them: for logs.
+    came: (Span, Span),
     pub version: Version,
     pub headers: Headers,
 }
@@ -171,6 +179,7 @@ impl RequestHead {
     pub const EMPTY: Self = Self {
         method: Span { start: 0, end: 0 },
         uri: Span { start: 0, end: 0 },
+        came: (Span { start: 0, end: 0 }, Span { start: 0, end: 0 }),
         version: Version::Http11,
         headers: Headers { text: Vec::new(), fields: Vec::new() },
     };
@@ -179,6 +188,7 @@ impl RequestHead {
         let mut head = Self { version, ..Self::default() };
         head.set_method(method);
         head.set_uri(uri);
+        head.came = (head.method, head.uri);
         head
     }
 
@@ -198,9 +208,15 @@ impl RequestHead {
         self.uri = self.headers.append(uri);
     }
 
+    /// Method and URI as the client sent them.
+    pub fn as_came(&self) -> (&[u8], &[u8]) {
+        (self.headers.slice(self.came.0), self.headers.slice(self.came.1))
+    }
+
     /// Names method and URI by what is in the text already: how a parser fills a head.
     pub fn set_line(&mut self, method: Span, uri: Span, version: Version) {
         (self.method, self.uri, self.version) = (method, uri, version);
+        self.came = (method, uri);
     }
 
     /// Host and port that the URI itself names: of `http://host/path`, or all of what CONNECT asks for.

@@ -2,9 +2,13 @@
 
 use super::head::{Headers, RequestHead, ResponseHead, Version};
 
+/// Room for what is written beyond a head's own text, and for a small body behind it: one allocation for most messages.
+const SPARE: usize = 512;
+
 /// Writes a request's head. `connection` is a token to add to what the head says of the connection; `chunked`: the head
 /// does not say that the body comes in chunks.
 pub fn request(head: &RequestHead, chunked: bool, connection: Option<&[u8]>, out: &mut Vec<u8>) {
+    out.reserve(head.headers.text().len() + SPARE);
     for part in [head.method(), b" ", wire_uri(head), b" ", wire_version(head.version), b"\r\n"] {
         out.extend_from_slice(part);
     }
@@ -30,6 +34,7 @@ fn wire_uri(head: &RequestHead) -> &[u8] {
 
 /// Writes a response's head.
 pub fn response(head: &ResponseHead, chunked: bool, connection: Option<&[u8]>, out: &mut Vec<u8>) {
+    out.reserve(head.headers.text().len() + SPARE);
     out.extend_from_slice(wire_version(head.version));
     let status = head.status;
     out.push(b' ');

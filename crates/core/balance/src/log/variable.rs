@@ -47,11 +47,11 @@ static VARIABLES: [Variable; 63] = [
     http("CC", |line, out| out.text(line.record().request_cookie.as_deref(), Encode::Nothing)),
     http("CS", |line, out| out.text(line.record().response_cookie.as_deref(), Encode::Nothing)),
     any("H", |line, out| out.text(line.context.hostname().map(str::as_bytes), Encode::Nothing)),
-    http("HM", |line, out| request(line, out, |head| head.method())),
-    http("HP", |line, out| request(line, out, |head| before_query(head.uri()))),
+    http("HM", |line, out| request(line, out, |head| head.as_came().0)),
+    http("HP", |line, out| request(line, out, |head| before_query(head.as_came().1))),
     http("HPO", |line, out| request(line, out, path_only)),
-    http("HQ", |line, out| request(line, out, |head| &head.uri()[before_query(head.uri()).len()..])),
-    http("HU", |line, out| request(line, out, |head| head.uri())),
+    http("HQ", |line, out| request(line, out, |head| &head.as_came().1[before_query(head.as_came().1).len()..])),
+    http("HU", |line, out| request(line, out, |head| head.as_came().1)),
     http("HV", |line, out| request(line, out, |head| head.version.as_str().as_bytes())),
     any("ID", |line, out| out.text(line.context.unique_id().as_deref(), Encode::Nothing)),
     any("ST", |line, out| {
@@ -134,7 +134,7 @@ static VARIABLES: [Variable; 63] = [
         let head = line
             .context
             .request()
-            .map(|head| [head.method(), b" ", head.uri(), b" ", head.version.as_str().as_bytes()].concat());
+            .map(|head| [head.as_came().0, b" ", head.as_came().1, b" ", head.version.as_str().as_bytes()].concat());
         out.quoted(head.as_deref().unwrap_or(BAD_REQUEST), Encode::Url);
     }),
     any("sslc", |line, out| {

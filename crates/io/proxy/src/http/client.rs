@@ -15,7 +15,7 @@ use crate::wheel::Ms;
 use balance::config::model::MuxProto;
 use balance::http::RequestHead;
 use balance::http::framing::Facts;
-use balance::http::parse;
+use balance::http::parse::{self, Limits};
 use std::future::poll_fn;
 
 /// What every connection of HTTP/2 begins with.
@@ -27,6 +27,7 @@ pub struct Connection {
     pub admitted: Admitted,
     pub conversation: Option<Box<Conversation>>,
     pub wire: Wire,
+    pub limits: Limits,
     /// Requests it has carried.
     pub requests: u32,
     /// Accepted, or done with the request before.
@@ -60,7 +61,8 @@ pub async fn resume(
     }
     let conversation = conversation.or_else(|| lasting(&live, &admitted));
     let wire = Wire::new(stream, first);
-    let mut connection = Connection { live, admitted, conversation, wire, requests: 0, since, private: None };
+    let limits = exchange::limits(live.worker());
+    let mut connection = Connection { live, admitted, conversation, wire, limits, requests: 0, since, private: None };
     // What an idle connection holds is this function's state alone: each request's own is in a box.
     while connection.stirs().await {
         if connection.requests == 0 && Box::pin(connection.has_preface()).await {
@@ -73,7 +75,7 @@ pub async fn resume(
         }
         connection.wire.rest();
         connection.requests += 1;
-        connection.since = connection.live.worker().now();
+        connection.since = connection.live.worker().recent();
     }
 }
 
@@ -104,7 +106,7 @@ impl Connection {
         };
         if self.requests == 0 {
             // A request that never came is answered and logged.
-            Box::pin(self.refuse(missing, true)).await;
+            Box::pin(self.refuse(missing, self.since, true)).await;
         }
         false
     }
@@ -141,7 +143,7 @@ impl Connection {
         let first_byte = if self.requests == 0 { self.since } else { self.live.worker().now() };
         let facts = match self.head(&mut request, first_byte).await {
             Ok(facts) => facts,
-            Err(missing) => return self.refuse(missing, false).await,
+            Err(missing) => return self.refuse(missing, first_byte, false).await,
         };
         let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
@@ -153,35 +155,40 @@ impl Connection {
                 &passing
             }
         };
-        let exchange = Exchange::new(&self.live, &self.admitted, conversation, times, self.requests == 0);
+        let exchange = Exchange::new(&self.live, &self.admitted, conversation, self.limits, times, self.requests == 0);
         exchange.run(&mut client, request, facts).await
     }
 
     /// Reads a request's head. All of it has to come in `timeout http-request`.
     async fn head(&mut self, request: &mut RequestHead, first_byte: Ms) -> Result<Facts, NoRequest> {
         let config = self.admitted.frontend.config.load_full();
-        let limits = exchange::limits(self.live.worker(), config.options.accept_invalid_http_request);
+        let limits = Limits { lax: config.options.accept_invalid_http_request, ..self.limits };
         let deadline = first_byte.saturating_add(millis(config.timeouts.http_request.or(config.timeouts.client)));
         let (worker, wire) = (self.live.worker(), &mut self.wire);
+        let mut waited = false;
         let head = poll_fn(|cx| {
-            wire.poll_head(cx, &mut worker.buffer.borrow_mut(), limits.bytes, |bytes| {
+            let head = wire.poll_head(cx, &mut worker.buffer.borrow_mut(), limits.bytes, |bytes| {
                 Ok(parse::request(bytes, &limits, request)?.map(|parsed| (parsed.used, parsed.facts)))
-            })
+            });
+            waited |= head.is_pending();
+            head
         });
-        match self.live.until(worker, deadline, head).await {
+        let head = self.live.until(worker, deadline, head).await;
+        if waited {
+            worker.now();
+        }
+        match head {
             Ok(Ok(facts)) => Ok(facts),
             Ok(Err(error)) => Err(NoRequest::Head(error)),
             Err(signal) => Err(NoRequest::Signal(signal)),
         }
     }
 
-    async fn refuse(&mut self, missing: NoRequest, null: bool) -> Next {
-        let now = self.live.worker().now();
-        let first_byte = if self.requests == 0 { self.since } else { now };
+    async fn refuse(&mut self, missing: NoRequest, first_byte: Ms, null: bool) -> Next {
         let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
         let conversation = Conversation::new(&self.live);
-        let exchange = Exchange::new(&self.live, &self.admitted, &conversation, times, self.requests == 0);
+        let exchange = Exchange::new(&self.live, &self.admitted, &conversation, self.limits, times, self.requests == 0);
         exchange.refuse(&mut client, missing, null).await
     }
 }

@@ -38,6 +38,8 @@ pub struct Exchange<'a> {
     pub front: Arc<Proxy>,
     /// The backend's configuration; until one is chosen the frontend's.
     pub back: Arc<Proxy>,
+    /// Of heads and what may be kept of bodies.
+    pub limits: Limits,
     pub facts: Facts,
     pub times: Times,
     pub tries: Tries,
@@ -55,11 +57,11 @@ pub struct Exchange<'a> {
 }
 
 /// The limits of heads, as `tune.*` says.
-pub fn limits(worker: &Worker, lax: bool) -> Limits {
+pub fn limits(worker: &Worker) -> Limits {
     let running = worker.engine.running();
     let tune = &running.config.global.tune;
     let bytes = tune.bufsize.saturating_sub(tune.maxrewrite).max(tune.bufsize / 2);
-    Limits { fields: tune.http_maxhdr.saturating_sub(1).max(1), bytes, lax }
+    Limits { fields: tune.http_maxhdr.saturating_sub(1).max(1), bytes, lax: false }
 }
 
 impl<'a> Exchange<'a> {
@@ -67,6 +69,7 @@ impl<'a> Exchange<'a> {
         live: &'a Registered,
         admitted: &'a Admitted,
         conversation: &'a Conversation,
+        limits: Limits,
         times: Times,
         first: bool,
     ) -> Self {
@@ -77,6 +80,7 @@ impl<'a> Exchange<'a> {
             flow,
             back: front.clone(),
             front,
+            limits,
             facts: Facts::default(),
             times,
             tries: Tries::default(),
@@ -110,12 +114,12 @@ impl<'a> Exchange<'a> {
     }
 
     pub fn response_limits(&self) -> Limits {
-        limits(self.worker(), self.back.options.accept_invalid_http_response)
+        Limits { lax: self.back.options.accept_invalid_http_response, ..self.limits }
     }
 
     /// Carries a request out.
     pub async fn run(mut self, client: &mut Client<'_>, request: RequestHead, facts: Facts) -> Next {
-        let now = self.worker().now();
+        let now = self.worker().recent();
         (self.facts, self.times.head) = (facts, Some(now));
         self.bytes_in = serialize::counted_request(&request);
         let body = framing::request_body(request.method(), &facts);
@@ -126,7 +130,7 @@ impl<'a> Exchange<'a> {
             counters.request_rate.count(now);
         }
         self.worker().engine.totals.requests_total.inc();
-        let mut up = Transfer::new(client.source(body), Sink::Nowhere, limits(self.worker(), false));
+        let mut up = Transfer::new(client.source(body), Sink::Nowhere, self.limits);
         let next = self.serve(client, body, &mut up).await;
         self.finish();
         next
@@ -177,7 +181,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn enter_backend(&mut self, backend: &Arc<Backend>) {
-        crate::l4::session::enter_backend(self.flow.live, backend);
+        crate::l4::session::enter_backend(self.flow.live, backend, self.worker().recent());
         self.back = backend.config.load_full();
         self.flow.enter(backend);
         backend.counters.requests_total.inc();

@@ -1,7 +1,7 @@
 //! A request at a server: connections, attempts, and the wait for an answer.
 
 use super::downstream::Client;
-use super::exchange::{Exchange, Next, limits};
+use super::exchange::{Exchange, Next};
 use super::observed;
 use super::relay::{self, Stop};
 use super::requests::is_idempotent;
@@ -32,7 +32,7 @@ impl Exchange<'_> {
         up: &mut Transfer,
     ) -> Next {
         if self.retries_requests() {
-            up.record(limits(self.worker(), false).bytes);
+            up.record(self.limits.bytes);
         }
         let mut attempt = Attempt::default();
         loop {
@@ -65,7 +65,9 @@ impl Exchange<'_> {
                     self.count_retry(&server, &mut attempt);
                 }
                 Ok(answered) => {
-                    crate::persistence::store(&self.flow, backend, &server.place.server);
+                    if !self.flow.programs.inner().stick.is_empty() {
+                        crate::persistence::store(&self.flow, backend, &server.place.server);
+                    }
                     return self.deliver(client, server, up, answered).await;
                 }
                 Err(stop) if may_repeat(&server, &stop, up, self) => attempt.fresh = true,
@@ -222,7 +224,8 @@ impl Exchange<'_> {
 
     /// The body that rules wait for does not come.
     pub async fn no_body(&mut self, client: &mut Client<'_>, stop: Stop) -> Next {
-        self.note_stop(&stop, Phase::Data);
+        self.times.head = None;
+        self.note_stop(&stop, Phase::Request);
         let status = match stop {
             Stop::ClientGone | Stop::Signal(_) => return Next::Close,
             Stop::ClientJunk => 400,

@@ -15,6 +15,8 @@ pub struct Times {
     pub head: Option<Ms>,
     /// The response's head.
     pub response: Option<Ms>,
+    /// A tarpit took it in.
+    pub held: Option<Ms>,
 }
 
 /// How long each phase took, in milliseconds; -1 for one that was not reached.
@@ -39,7 +41,7 @@ impl Times {
         Spans {
             idle: self.first_byte.saturating_sub(self.accepted) as i64,
             request: from(Some(self.first_byte), self.head),
-            queue: from(self.head, tries.assigned),
+            queue: from(self.held.or(self.head), tries.assigned),
             connect: from(tries.assigned, tries.connected),
             response: from(tries.connected, self.response),
             data: from(self.response, Some(now)),

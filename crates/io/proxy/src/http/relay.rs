@@ -48,8 +48,7 @@ struct Waiting {
 }
 
 impl Patience {
-    pub fn new(exchange: &Exchange<'_>) -> Self {
-        let now = exchange.worker().now();
+    pub fn new(exchange: &Exchange<'_>, now: Ms) -> Self {
         Self {
             client: millis(exchange.front.timeouts.client),
             server: exchange.flow.asked.server_timeout.unwrap_or(millis(exchange.back.timeouts.server)),
@@ -78,7 +77,9 @@ impl Patience {
             }
         }
         if expired || self.seen != progress {
-            let now = exchange.worker().now();
+            // The first look is in the same breath as the beginning.
+            let is_first = self.seen.0 == u64::MAX;
+            let now = if is_first { self.client_since } else { exchange.worker().now() };
             if self.seen != progress {
                 (self.client_since, self.server_since, self.seen) = (now, now, progress);
             }
@@ -100,7 +101,7 @@ pub async fn await_head(
     up: &mut Transfer,
 ) -> Result<Answered, Stop> {
     exchange.live().phase.set(Phase::Response);
-    let mut patience = Patience::new(exchange);
+    let mut patience = Patience::new(exchange, exchange.worker().recent());
     let mut refused = false;
     poll_fn(|cx| {
         let signal = exchange.live().poll_signal(cx);
@@ -146,7 +147,7 @@ pub async fn relay(
     down: &mut Transfer,
 ) -> Result<(), Stop> {
     exchange.live().phase.set(Phase::Data);
-    let mut patience = Patience::new(exchange);
+    let mut patience = Patience::new(exchange, exchange.worker().recent());
     let mut refused = up.is_done();
     poll_fn(|cx| {
         let signal = exchange.live().poll_signal(cx);
@@ -206,7 +207,7 @@ fn poll_up(
 
 /// Brings what waits for a client out.
 pub async fn flush(exchange: &Exchange<'_>, client: &mut Client<'_>, body: &mut Transfer) -> Result<(), Stop> {
-    let mut patience = Patience::new(exchange);
+    let mut patience = Patience::new(exchange, exchange.worker().now());
     poll_fn(|cx| {
         let signal = exchange.live().poll_signal(cx);
         if let Some(signal) = signal.filter(|signal| *signal != Signal::Expired) {

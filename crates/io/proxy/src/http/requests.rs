@@ -10,7 +10,7 @@ use crate::flow::Peeked;
 use crate::server::Server;
 use balance::http::compression::{self, Coding};
 use balance::http::reply::{Answer, Reply};
-use balance::http::{RequestHead, Version};
+use balance::http::{RequestHead, Version, serialize};
 use balance::log::record::{Cause, Phase};
 use balance::program::Program;
 use balance::rules::cookie::{Persistence, ServerCookie};
@@ -111,16 +111,19 @@ impl Exchange<'_> {
                 self.count_denied();
                 let limit = self.back.timeouts.tarpit.or(self.back.timeouts.connect);
                 relay::pause(self, client, millis(limit)).await;
+                // HAProxy shows the time in the tarpit as time in a queue.
+                (self.times.held, self.times.head) = (self.times.head, None);
+                self.tries.assigned = Some(self.worker().now());
                 self.ending.note(Cause::Proxy, Phase::Tarpit);
-                self.answer(client, reply, false).await
+                self.answer(client, reply, through).await
             }
             Verdict::Reply(reply) => {
                 self.count_intercepted();
-                self.ending.note(Cause::Local, Phase::Request);
+                self.end_locally();
                 self.answer(client, reply, through).await
             }
             Verdict::Unauthorized { realm } => {
-                self.ending.note(Cause::Proxy, Phase::Request);
+                self.end_locally();
                 let is_proxy = self.front.options.http_use_proxy_header && !self.request().uri().starts_with(b"/");
                 let answer = match is_proxy {
                     false => Answer::unauthorized(&realm),
@@ -130,6 +133,7 @@ impl Exchange<'_> {
             }
             Verdict::SilentDrop => {
                 self.count_denied();
+                (self.times.head, self.captured[0]) = (None, None);
                 self.ending.note(Cause::Proxy, Phase::Request);
                 if let Some(wire) = client.wire() {
                     crate::sockets::drop_silently(&wire.stream);
@@ -143,16 +147,23 @@ impl Exchange<'_> {
             }
             Verdict::PrometheusExporter => {
                 self.count_intercepted();
-                self.ending.note(Cause::Local, Phase::Request);
+                self.end_locally();
                 let answer = super::pages::metrics(self);
                 self.answer(client, Reply::Built(answer), through).await
             }
             _ => {
                 self.count_denied();
+                (self.times.head, self.captured[0]) = (None, None);
                 self.ending.note(Cause::Proxy, Phase::Request);
                 Next::Close
             }
         }
+    }
+
+    /// Answered on purpose. HAProxy's line shows no captured cookie then.
+    pub fn end_locally(&mut self) {
+        self.ending.note(Cause::Local, Phase::Request);
+        self.captured[0] = None;
     }
 
     fn count_denied(&self) {
@@ -193,10 +204,9 @@ impl Exchange<'_> {
         at_least: u64,
     ) -> Way<()> {
         if self.request().headers.has_token(b"expect", b"100-continue") {
-            client.send_interim(
-                &balance::http::ResponseHead::new(100, b"Continue", Version::Http11),
-                self.request().version,
-            );
+            let interim = balance::http::ResponseHead::new(100, b"Continue", Version::Http11);
+            self.bytes_out += serialize::counted_response(&interim);
+            client.send_interim(&interim, self.request().version);
             if let Some(head) = &mut self.flow.request {
                 head.headers.remove(b"expect");
             }

@@ -35,11 +35,12 @@ impl Exchange<'_> {
         self.flow.status = Some(status);
         server.place.server.counters.response(status);
         self.flow.in_response = true;
+        // As it came: HAProxy counts what rules make of it no more than what compression does.
+        let counted = serialize::counted_response(self.response());
+        self.bytes_out += counted;
         if let Some(refusal) = self.pass_response_rules(&server) {
             return self.refuse_response(client, server, refusal, up).await;
         }
-        let counted = serialize::counted_response(self.response());
-        self.bytes_out += counted;
         if connection::is_tunnel(self.request().method(), &self.facts, status) {
             return self.tunnel(client, server, up, source).await;
         }
@@ -94,6 +95,7 @@ impl Exchange<'_> {
     fn pass_response_rules(&mut self, server: &Upstream) -> Option<Verdict> {
         let program = self.flow.programs.inner().clone();
         let front = self.flow.programs.front.clone();
+        self.capture_response();
         let mut lists = vec![&program.http_response];
         if !Arc::ptr_eq(&program, &front) {
             lists.push(&front.http_response);
@@ -106,7 +108,6 @@ impl Exchange<'_> {
             }
         }
         self.set_persistence_cookie(server, &program);
-        self.capture_response();
         if !program.stick.is_empty()
             && let Some(backend) = &self.flow.backend
         {

@@ -134,9 +134,9 @@ impl Transfer {
         self.state != State::Open
     }
 
-    /// Bytes that count as sent: of the body, and for its end.
+    /// Bytes of the body, and what its end counts.
     pub fn counted(&self) -> u64 {
-        self.passed + self.trailed
+        self.bytes + self.trailed
     }
 
     /// Whether it waits for the receiving side.

@@ -65,7 +65,7 @@ impl Upstream {
         if !claim.fresh
             && let Some(line) = idle(worker, dispatch.backend, &place.server, &mut claim)
         {
-            dispatch.tries.connected = Some(worker.now());
+            dispatch.tries.connected = Some(worker.recent());
             for counters in [&place.server.counters, &dispatch.backend.counters] {
                 counters.reuses.inc();
             }

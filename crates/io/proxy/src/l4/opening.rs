@@ -65,7 +65,7 @@ pub async fn plain(live: &Registered, admitted: &Admitted) -> Result<Box<Opened>
     let Some(backend) = admitted.frontend.default_backend.load_full() else {
         return Err((Cause::ServerAbort, record::Phase::Connect).into());
     };
-    enter_backend(live, &backend);
+    enter_backend(live, &backend, live.worker().now());
     connect(live, admitted, &backend, None, (None, false)).await
 }
 
@@ -86,7 +86,7 @@ pub async fn ruled(
     let Some(backend) = backend(&flow) else {
         return Err((Cause::ServerAbort, record::Phase::Connect).into());
     };
-    enter_backend(live, &backend);
+    enter_backend(live, &backend, live.worker().now());
     flow.enter(&backend);
     let program = flow.programs.inner().clone();
     if flow.programs.other().is_some() {

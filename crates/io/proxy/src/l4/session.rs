@@ -12,6 +12,7 @@ use crate::journal;
 use crate::live::{Phase, Registered, Signal};
 use crate::session::Admitted;
 use crate::stream::Stream;
+use crate::wheel::Ms;
 use balance::log::record::{self, Cause};
 use balance::log::{Record, Termination};
 use std::sync::Arc;
@@ -53,8 +54,7 @@ pub async fn run(live: Registered, admitted: Admitted, mut client: Stream, conve
 }
 
 /// Counts a session in its backend.
-pub fn enter_backend(live: &Registered, backend: &Arc<Backend>) {
-    let now = live.worker().now();
+pub fn enter_backend(live: &Registered, backend: &Arc<Backend>, now: Ms) {
     *live.backend.borrow_mut() = Some(backend.clone());
     backend.counters.sessions.enter();
     backend.counters.sessions_total.inc();

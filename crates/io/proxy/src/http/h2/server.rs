@@ -13,6 +13,7 @@ use crate::dispatch::millis;
 use crate::live::{Live, Phase, Registered, Signal};
 use crate::session::Admitted;
 use crate::wheel::{Ms, NEVER};
+use balance::http::parse;
 use bytes::Bytes;
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -31,6 +32,7 @@ struct Connection {
     live: Registered,
     admitted: Admitted,
     conversation: Box<Conversation>,
+    limits: parse::Limits,
     streams: Cell<usize>,
     requests: Cell<u32>,
 }
@@ -47,8 +49,9 @@ pub async fn serve(live: Registered, admitted: Admitted, stream: Rewound, conver
     };
     let mut conversation = conversation.unwrap_or_else(|| Box::new(Conversation::new(&live)));
     conversation.connection.http_major = 2;
-    let connection =
-        Rc::new(Connection { live, admitted, conversation, streams: Cell::new(0), requests: Cell::new(0) });
+    let heads = super::super::exchange::limits(&worker);
+    let (streams, requests) = (Cell::new(0), Cell::new(0));
+    let connection = Rc::new(Connection { live, admitted, conversation, limits: heads, streams, requests });
     connection.rest();
     let mut leaving = false;
     loop {
@@ -122,7 +125,9 @@ impl Connection {
         let mut client = Client::H2 { body: Some(request.into_body()), respond };
         let times = Times { accepted: now, first_byte: now, ..Times::default() };
         let first = self.requests.get() == 1;
-        Exchange::new(&live, &self.admitted, &self.conversation, times, first).run(&mut client, head, facts).await;
+        Exchange::new(&live, &self.admitted, &self.conversation, self.limits, times, first)
+            .run(&mut client, head, facts)
+            .await;
         drop(live);
         self.streams.set(self.streams.get() - 1);
         if self.streams.get() == 0 {
