@@ -111,7 +111,7 @@ pub fn parse(sources: &[Source], env: &Env, files: &dyn Files) -> Result<Parsed,
     // What the sections' own reading noted is noted again.
     patterns.notes().take();
     for proxy in &config.proxies {
-        let read = Program::read(proxy, sample::Env { files, patterns: &patterns }, false);
+        let read = Program::read(proxy, sample::Env { files, patterns: &patterns }, config.global.experimental);
         let found = read.map_or_else(|problems| problems.0, |(_, warnings)| warnings);
         // What was wrong in the section alone was told when it ended.
         let new: Vec<_> = found.into_iter().filter(|problem| !report.problems.contains(problem)).collect();

@@ -1,7 +1,6 @@
 //! `normalize-uri`: one way to write a URI (RFC 3986 section 6.2.2), step by step. Experimental in HAProxy.
 
 use super::{
-    Context,
     action::Step,
     exchange::{Exchange, Verdict},
     uri::Part,
@@ -25,12 +24,7 @@ const NAMES: &str = "'fragment-encode', 'fragment-strip', 'path-merge-slashes', 
                      'percent-decode-unreserved', 'percent-to-uppercase', 'query-sort-by-name'";
 
 impl Normalizer {
-    pub fn parse(words: &mut Words<'_>, context: &Context<'_>) -> Result<Self, String> {
-        if !context.experimental {
-            return Err("'normalize-uri' action is experimental, must be allowed via a global \
-                        'expose-experimental-directives'"
-                .into());
-        }
+    pub fn parse(words: &mut Words<'_>) -> Result<Self, String> {
         let name = words.next_argument().ok_or("missing argument <normalizer>")?;
         let normalizer = match name {
             "fragment-encode" => Self::FragmentEncode,

@@ -90,6 +90,11 @@ fn http_rule(set: Set, args: &[String], context: &Context<'_>) -> Result<Rule, S
         let refusal = format!("'{directive}' expects {}, but got '{name}'.", sets::quoted(&names));
         return Err(with_nearest(refusal, name, set));
     };
+    if row.experimental && !context.experimental {
+        return Err(format!(
+            "'{name}' action is experimental, must be allowed via a global 'expose-experimental-directives'"
+        ));
+    }
     let mut words = Words::new(name, args.get(1..).unwrap_or_default());
     let kind = context.kind();
     let wrap = |error| format!("error detected in {kind} '{proxy}' while parsing '{directive} {name}' rule : {error}.");

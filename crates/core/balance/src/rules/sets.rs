@@ -69,6 +69,8 @@ pub struct ActionRow {
     pub argument: bool,
     /// HAProxy's messages name it before the registered ones in `tcp-request`, and wrap its errors.
     pub core: bool,
+    /// Only with `expose-experimental-directives` in `global`.
+    pub experimental: bool,
     sets: u8,
     pub support: Support,
 }
@@ -84,7 +86,7 @@ const A: u8 = Set::HttpAfterResponse as u8;
 type Parser = fn(&mut Words<'_>, &Context<'_>, Set) -> Result<Action, String>;
 
 const fn row(name: &'static str, sets: u8, parse: Parser) -> ActionRow {
-    ActionRow { name, argument: false, core: false, sets, support: Support::Done(parse) }
+    ActionRow { name, argument: false, core: false, experimental: false, sets, support: Support::Done(parse) }
 }
 
 /// With `(...)` behind its name.
@@ -97,7 +99,7 @@ const fn core(name: &'static str, sets: u8, parse: Parser) -> ActionRow {
 }
 
 const fn refused(name: &'static str, sets: u8, why: &'static str) -> ActionRow {
-    ActionRow { name, argument: false, core: false, sets, support: Support::Refused(why) }
+    ActionRow { name, argument: false, core: false, experimental: false, sets, support: Support::Refused(why) }
 }
 
 /// Every action of the 2.6 manual, sections 4.2 `http-*`, `tcp-*`.
@@ -136,7 +138,7 @@ pub const ACTIONS: &[ActionRow] = &[
     row("deny", Q | R, deny),
     row("disable-l7-retry", Q, |_, _, _| Ok(Action::Effect(Effect::DisableL7Retry))),
     row("early-hint", Q, |words, context, _| Ok(Action::EarlyHint(EarlyHint::parse(words, context)?))),
-    row("normalize-uri", Q, |words, context, _| Ok(Action::Normalize(Normalizer::parse(words, context)?))),
+    ActionRow { experimental: true, ..row("normalize-uri", Q, |words, _, _| Ok(Action::Normalize(Normalizer::parse(words)?))) },
     row("redirect", Q | R, |words, context, set| Ok(Action::Redirect(Redirect::parse(words, context, false, set.side())?))),
     row("reject", Q, |_, _, _| Ok(Action::End(Verdict::Reject))),
     row("replace-header", Q | R | A, |words, context, _| Ok(Action::Header(HeaderAction::parse_replace(words, context, false)?))),
