@@ -1,5 +1,6 @@
 //! One file for each command; this one parses the command line.
 
+mod balance;
 mod image;
 mod kubeconfig;
 mod reset;
@@ -43,6 +44,8 @@ enum Command {
     Status,
     /// Stop all pods and remove everything barque made on this machine
     Reset(reset::Arguments),
+    /// Balance TCP and HTTP by a haproxy.cfg, as haproxy would
+    Balance(balance::Arguments),
     /// Import, list and remove container images
     #[command(subcommand)]
     Image(image::Command),
@@ -50,6 +53,10 @@ enum Command {
 
 /// Parses the command line and runs the command.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(arguments) = balance::ours(&arguments) {
+        return balance::run(arguments);
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
@@ -61,6 +68,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match cli.command {
         Command::Server(arguments) => server::run(config, arguments),
         Command::Kubeconfig(arguments) => kubeconfig::run(&config, &arguments),
+        Command::Balance(arguments) => arguments.run(),
         Command::Status => status::run(&config),
         Command::Reset(arguments) => reset::run(&config, &arguments),
         Command::Image(command) => image::run(&config, command),

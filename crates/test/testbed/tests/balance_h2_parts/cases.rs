@@ -6,6 +6,9 @@ use super::wire::{
     PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, WITH_PRIORITY, block, field, frame, request, request_with,
 };
 
+/// What a client sends after its SETTINGS.
+type Send = fn(&Connection) -> Vec<u8>;
+
 pub struct Case {
     /// Section of RFC 7540 or, with `hpack`, 7541; and what is tried.
     pub name: &'static str,
@@ -13,11 +16,11 @@ pub struct Case {
     pub raw: bool,
     /// Our SETTINGS.
     pub settings: &'static [u8],
-    pub send: fn(&Connection) -> Vec<u8>,
+    pub send: Send,
     pub expect: Expect,
 }
 
-const fn case(name: &'static str, send: fn(&Connection) -> Vec<u8>, expect: Expect) -> Case {
+const fn case(name: &'static str, send: Send, expect: Expect) -> Case {
     Case { name, raw: false, settings: &[], send, expect }
 }
 
@@ -619,7 +622,7 @@ fn packed_after(first: &[u8]) -> Vec<u8> {
 }
 
 fn hpack() -> Vec<Case> {
-    let accepted: [(&'static str, fn(&Connection) -> Vec<u8>); 15] = [
+    let accepted: [(&'static str, Send); 15] = [
         ("hpack 6.1 indexed field", |_| packed(&[])),
         ("hpack 6.2.1 literal, indexing, indexed name", |_| packed(b"\x7a\x04test")),
         ("hpack 6.2.1 literal, indexing, indexed name, Huffman", |_| packed(b"\x7a\x83\x49\x50\x9f")),
@@ -636,7 +639,7 @@ fn hpack() -> Vec<Case> {
         ("hpack 6.3 several table size updates", |_| packed_after(&[0x20, 0x30])),
         ("hpack 2.3.2 field of the dynamic table", |_| packed(b"\x40\x03x-a\x04test\xbe")),
     ];
-    let refused: [(&'static str, fn(&Connection) -> Vec<u8>); 8] = [
+    let refused: [(&'static str, Send); 8] = [
         ("hpack 2.3.3 index beyond the tables", |_| packed(&[0xff, 0x00])),
         ("hpack 2.3.3 name's index beyond the tables", |_| packed(b"\x7f\x01\x04test")),
         ("hpack 4.2 table size update at the end of a block", |_| packed(&[0x20])),
