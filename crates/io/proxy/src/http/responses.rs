@@ -34,6 +34,7 @@ impl Exchange<'_> {
         let status = self.response().status;
         self.flow.status = Some(status);
         server.place.server.counters.response(status);
+        server.place.server.counters.requests_total.inc();
         self.flow.in_response = true;
         // As it came: HAProxy counts what rules make of it no more than what compression does.
         let counted = serialize::counted_response(self.response());

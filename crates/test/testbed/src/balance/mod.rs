@@ -12,8 +12,10 @@ pub mod inside;
 pub mod normal;
 pub mod program;
 pub mod scenario;
+pub mod stand;
 pub mod steps;
 pub mod suite;
+pub mod terminal;
 pub mod world;
 
 pub use program::Program;

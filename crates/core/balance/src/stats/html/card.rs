@@ -38,6 +38,9 @@ pub fn write(out: &mut String, page: &Page<'_>, rows: &[&Row], at: usize) {
             escape(&proxy.pxname)
         );
     }
+    if !admin {
+        *out += "<th class=\"tick\"></th>";
+    }
     let http = proxy.mode.as_deref() == Some("http");
     row::titles(out, http);
     *out += "</tr></thead><tbody>\n";

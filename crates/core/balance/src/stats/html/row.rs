@@ -21,7 +21,7 @@ const TITLES: &[(&str, bool)] = &[
 
 pub fn titles(out: &mut String, http: bool) {
     for (title, _) in TITLES.iter().filter(|(_, only_http)| http || !only_http) {
-        *out += &format!("<th scope=\"col\">{title}</th>");
+        *out += &format!("<th scope=\"col\" data-t=\"{title}\">{title}</th>");
     }
 }
 
@@ -35,15 +35,13 @@ pub fn write(out: &mut String, page: &Page<'_>, row: &Row, ticks: Option<usize>,
     };
     let name = escape(&row.svname);
     *out += &format!("<tr class=\"{kind} {}\" id=\"{}/{name}\">", colour(row), escape(&row.pxname));
-    if let Some(card) = ticks {
-        *out += &match row.kind {
-            Kind::Server => format!(
-                "<td class=\"tick\"><input type=\"checkbox\" name=\"s\" value=\"{name}\" data-of=\"{card}\" \
-                 aria-label=\"{name}\"></td>"
-            ),
-            _ => "<td class=\"tick\"></td>".to_owned(),
-        };
-    }
+    *out += &match (ticks, row.kind) {
+        (Some(card), Kind::Server) => format!(
+            "<td class=\"tick\"><input type=\"checkbox\" name=\"s\" value=\"{name}\" data-of=\"{card}\" \
+             aria-label=\"{name}\"></td>"
+        ),
+        _ => "<td class=\"tick\"></td>".to_owned(),
+    };
     let cells = [
         name_cell(page, row),
         state(row),
@@ -102,7 +100,11 @@ fn check(row: &Row) -> String {
     notes.extend(row.last_chk.as_deref().filter(|text| !text.is_empty()).map(escape));
     let failed = row.chkfail.unwrap_or(0);
     if failed > 0 {
-        notes.push(format!("{} failed, down {} times", number::count(failed), row.chkdown.unwrap_or(0)));
+        let downs = match row.chkdown.unwrap_or(0) {
+            0 => String::new(),
+            downs => format!(", {downs}× down"),
+        };
+        notes.push(format!("{} failed{downs}", number::count(failed)));
     }
     let about = escape(row.check_desc.as_deref().unwrap_or_default());
     let status = escape(status);
@@ -139,7 +141,9 @@ fn rate(row: &Row) -> String {
     let limit = row.rate_lim.filter(|limit| *limit > 0).map_or(String::new(), |limit| format!("<i>/{limit}</i>"));
     let mut notes = Vec::new();
     notes.extend(row.rate_max.map(|most| format!("most {}", number::count(most.into()))));
-    notes.extend(row.req_rate.map(|rate| format!("{} req/s", number::count(rate.into()))));
+    if row.mode.as_deref() == Some("http") {
+        notes.extend(row.req_rate.map(|rate| format!("{} req/s", number::count(rate.into()))));
+    }
     format!("{}<i>/s</i>{limit}{}", number::count(now.into()), small(&notes.join(" · ")))
 }
 
@@ -155,7 +159,9 @@ fn queue(row: &Row) -> String {
 fn total(row: &Row) -> String {
     let Some(all) = row.stot else { return String::new() };
     let mut notes = Vec::new();
-    notes.extend(row.req_tot.map(|requests| format!("{} requests", number::count(requests))));
+    if row.mode.as_deref() == Some("http") {
+        notes.extend(row.req_tot.map(|requests| format!("{} requests", number::count(requests))));
+    }
     notes.extend(row.lastsess.map(|seconds| match u64::try_from(seconds) {
         Ok(seconds) => format!("last {} ago", number::duration(seconds)),
         Err(_) => "none yet".to_owned(),
@@ -165,6 +171,9 @@ fn total(row: &Row) -> String {
 
 fn traffic(row: &Row) -> String {
     let (Some(received), Some(sent)) = (row.bin, row.bout) else { return String::new() };
+    if received + sent == 0 {
+        return String::new();
+    }
     format!(
         "<span title=\"{} B in, {} B out\">{} <i>in</i><br>{} <i>out</i></span>",
         number::grouped(received),
@@ -220,13 +229,17 @@ fn sum(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     }
 }
 
+/// Where the time went, as far as it went anywhere.
 fn times(row: &Row) -> String {
-    let Some(total) = row.ttime else { return String::new() };
+    let Some(total) = row.ttime.filter(|_| row.stot.unwrap_or(0) > 0) else { return String::new() };
     let parts = [("queue", row.qtime), ("connect", row.ctime), ("response", row.rtime)];
-    let notes: Vec<String> =
-        parts.into_iter().filter_map(|(name, millis)| Some(format!("{name} {} ms", millis?))).collect();
+    let notes: Vec<String> = parts
+        .into_iter()
+        .filter_map(|(name, millis)| Some((name, millis.filter(|millis| *millis > 0)?)))
+        .map(|(name, millis)| format!("{name} {millis}"))
+        .collect();
     let most = row.ttime_max.map_or(String::new(), |most| format!("at most {most} ms"));
-    format!("<span title=\"{most}\">{total} <i>ms</i></span>{}", small(&notes.join("<br>")))
+    format!("<span title=\"{most}\">{total} <i>ms</i></span>{}", small(&notes.join(" · ")))
 }
 
 fn weight(row: &Row) -> String {
