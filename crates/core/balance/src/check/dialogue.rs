@@ -92,6 +92,14 @@ impl Dialogue {
         self.run()
     }
 
+    /// The connection broke, in the system's words. What came before is looked at as if the server had closed.
+    pub fn broken(&mut self, reason: String) -> Step {
+        if self.bytes.is_empty() {
+            return Step::Done(self.failed(Layer::Established, Failure::Error(reason)));
+        }
+        self.closed()
+    }
+
     /// The connection could not be made, broke, or time is up.
     pub fn failed(&mut self, layer: Layer, failure: Failure) -> Outcome {
         let timeout = failure == Failure::Timeout;

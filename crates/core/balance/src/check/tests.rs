@@ -57,9 +57,7 @@ fn talk(lines: &str, server: &[&[u8]]) -> (String, String) {
             }
             Step::Read => match said.next().copied() {
                 Some(b"<close>") => dialogue.closed(),
-                Some(b"<reset>") => {
-                    Step::Done(dialogue.failed(Layer::Established, Failure::Error("Connection reset by peer".into())))
-                }
+                Some(b"<reset>") => dialogue.broken("Connection reset by peer".into()),
                 Some(bytes) => dialogue.received(bytes),
                 None => Step::Done(dialogue.failed(Layer::Established, Failure::Timeout)),
             },
@@ -258,6 +256,7 @@ fn databases() {
     check("option mysql-check", &[b"\x05\0\0\0\xff\x6a\x04no"], expect!["L7STS 1130 no"]);
     check("option mysql-check user bob", &[hello, b"<close>"], expect!["L7RSP  "]);
     check("option mysql-check user bob", &[b"SSH-2.0\r\n", b"<close>"], expect!["L7RSP  "]);
+    check("option mysql-check user bob", &[b"SSH-2.0\r\n", b"<reset>"], expect!["L7RSP  "]);
     check("option mysql-check user bob", &[b"<close>"], expect!["L7RSP  TCPCHK got an empty response at step 3"]);
     check("option pgsql-check user bob", &[b"R\0\0\0\x08\0\0\0\0"], expect!["L7OK 0 PostgreSQL server is ok"]);
     check("option pgsql-check user bob", &[b"R\0\0\0\x17\0\0\0\x0aSCRAM"], expect!["L7OK 0 PostgreSQL server is ok"]);

@@ -87,6 +87,7 @@ pub async fn run(mut dialogue: Dialogue, patience: Patience, route: &dyn Fn(&Con
             Step::Read => match run.read(&mut piece).await {
                 Ok(0) => dialogue.closed(),
                 Ok(count) => dialogue.received(&piece[..count]),
+                Err(Failure::Error(reason)) => dialogue.broken(reason),
                 Err(failure) => return dialogue.failed(Layer::Established, failure),
             },
             Step::Done(outcome) => return run.finish(outcome),

@@ -83,7 +83,7 @@ async fn serve(live: &Registered, admitted: &Admitted, client: &mut Stream, open
         }
         End::Expired(Side::Client) => (Cause::ClientTimeout, record::Phase::Data),
         End::Expired(Side::Server) => (Cause::ServerTimeout, record::Phase::Data),
-        End::Signal(signal) => (signalled(signal), record::Phase::Data),
+        End::Signal(signal) => (signalled(signal), record::Phase::None),
     };
     count(live, admitted, place, ended);
     ended
