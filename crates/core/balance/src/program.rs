@@ -166,6 +166,9 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong<V>(&mut self, line: &Placed<V>, error: &str) {
+        // Parsers of rules do not know of which kind their section is.
+        let of = |kind: &str| format!("error detected in {kind} '{}' while", self.proxy.name);
+        let error = error.replacen(&of("proxy"), &of(self.proxy.capability.kind()), 1);
         let text = format!("config : parsing [{}] : {error}", line.place);
         self.problems.push(Problem::alert(text).at(&line.place));
     }
@@ -305,7 +308,8 @@ impl<'a> Reader<'a> {
         match parse(text, self.env) {
             Ok(format) => Some(format),
             Err(error) => {
-                let text = format!("config : Parsing [{place}]: failed to parse {keyword} : {error}.");
+                let what = if keyword == "unique-id-format" { "unique-id" } else { keyword };
+                let text = format!("config : Parsing [{place}]: failed to parse {what} : {error}.");
                 self.problems.push(Problem::alert(text).at(place));
                 None
             }

@@ -88,7 +88,7 @@ fn theirs(folder: &Path) -> String {
         Some(1) => None,
         _ => lines.pop(),
     };
-    lines.push(format!("exit {}", output.status.code().unwrap()));
+    lines.push(output.status.code().map_or_else(|| "crash".to_owned(), |code| format!("exit {code}")));
     drop(last);
     lines.join("\n") + "\n"
 }

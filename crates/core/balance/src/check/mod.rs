@@ -103,21 +103,15 @@ impl Check {
         self
     }
 
-    /// Which lines have no effect, since another kind of check is in force: a warning's text for each, which names the
-    /// backend.
+    /// Which lines have no effect, since no `option` says which check they are of: warnings' texts, which name the
+    /// backend. HAProxy says nothing where another kind of check is in force.
     pub fn ignored(&self, backend: &str) -> Vec<String> {
-        let mut texts = Vec::new();
-        if self.kind != Kind::Tcp && !self.tcp.is_empty() {
-            texts.push(format!(
-                "backend '{backend}' uses tcp-check rules without 'option tcp-check', so the rules are ignored."
-            ));
-        }
-        if self.kind != Kind::Http && !self.http.is_empty() {
-            texts.push(format!(
-                "backend '{backend}' uses http-check rules without 'option httpchk', so the rules are ignored."
-            ));
-        }
-        texts
+        let lists = [("http-check", "httpchk", &self.http), ("tcp-check", "tcp-check", &self.tcp)];
+        let unused = lists.iter().filter(|(.., rules)| self.kind == Kind::None && !rules.is_empty());
+        let text = |(rules, option, _): &(&str, &str, _)| {
+            format!("backend '{backend}' uses {rules} rules without 'option {option}', so the rules are ignored.")
+        };
+        unused.map(text).collect()
     }
 
     /// The check speaks HTTP; `check-proto h2` is for those alone.

@@ -4,7 +4,6 @@ use super::model::{Line, Placed};
 use super::report::Report;
 use super::values;
 use super::{Env, Files};
-use crate::pattern::Library;
 
 /// `no`, `default`, or neither before the keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +19,6 @@ pub struct Ctx<'a> {
     pub report: &'a mut Report,
     pub env: &'a Env,
     pub files: &'a dyn Files,
-    /// Lists and maps named in files, shared by all that name them.
-    pub patterns: &'a Library,
 }
 
 impl<'a> Ctx<'a> {

@@ -31,8 +31,6 @@ mod words;
 pub use model::{Bind, Config, Global, LogTarget, Proxy, Server};
 pub use problem::{Level, Problem, Problems};
 
-use crate::program::Program;
-use crate::sample;
 use parser::Parser;
 use sections::userlist;
 use std::path::{Path, PathBuf};
@@ -107,18 +105,15 @@ pub fn parse(sources: &[Source], env: &Env, files: &dyn Files) -> Result<Parsed,
     }
     let Parser { mut report, mut config, proxies, userlists, stats_after, .. } = parser;
     config.userlists = userlists.into_iter().map(|draft| Arc::new(userlist::close(&mut report, draft))).collect();
-    let config = finish::finish(&mut report, config, proxies, stats_after, files);
-    // What the sections' own reading noted is noted again.
-    patterns.notes().take();
-    for proxy in &config.proxies {
-        let read = Program::read(proxy, sample::Env { files, patterns: &patterns }, config.global.experimental);
-        let found = read.map_or_else(|problems| problems.0, |(_, warnings)| warnings);
-        // What was wrong in the section alone was told when it ended.
-        let new: Vec<_> = found.into_iter().filter(|problem| !report.problems.contains(problem)).collect();
-        report.problems.extend(new);
-    }
-    report.problems.extend(references::check(&config, patterns.notes().take()));
+    let mut config = finish::finish(&mut report, config, proxies, stats_after);
+    report.merge_references(references::check(&config, patterns.notes().take()));
     if report.fatal() {
+        report.push(Level::Alert, "Fatal errors found in configuration.");
+        return Err(Problems(report.problems));
+    }
+    finish::resolve(&mut report, &mut config, files);
+    if report.fatal() {
+        report.push(Level::Alert, "Failed to initialize server(s) addr.");
         return Err(Problems(report.problems));
     }
     for (name, place, reason) in std::mem::take(&mut report.ignored) {

@@ -6,8 +6,6 @@ use super::model::Global;
 use super::model::{Place, Placed};
 use super::values::{self, Wrong};
 use super::{Env, Files, suggest};
-use crate::pattern::Library;
-use crate::sample;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,7 +15,6 @@ pub(super) struct Params<'a> {
     at: usize,
     pub env: &'a Env,
     pub files: &'a dyn Files,
-    patterns: &'a Library,
     place: Place,
     ca_base: Option<&'a Path>,
     crt_base: Option<&'a Path>,
@@ -45,18 +42,12 @@ impl<'a> Params<'a> {
             at: 0,
             env: ctx.env,
             files: ctx.files,
-            patterns: ctx.patterns,
             place: ctx.report.place.clone(),
             ca_base: global.ca_base.as_deref(),
             crt_base: global.crt_base.as_deref(),
             warnings: vec![],
             ignored: vec![],
         }
-    }
-
-    /// What expressions are read with.
-    pub fn sample_env(&self) -> sample::Env<'a> {
-        sample::Env { files: self.files, patterns: self.patterns }
     }
 
     pub fn placed<T>(&self, words: std::sync::Arc<[String]>, value: T) -> Placed<T> {

@@ -289,14 +289,7 @@ impl<'a> Parser<'a> {
         if matches!(self.section, Section::Global) && first == "stats" {
             self.stats_after.get_or_insert(self.proxies.len());
         }
-        let mut ctx = Ctx {
-            words,
-            modifier,
-            report: &mut self.report,
-            env: &self.env,
-            files: self.files,
-            patterns: self.patterns,
-        };
+        let mut ctx = Ctx { words, modifier, report: &mut self.report, env: &self.env, files: self.files };
         match &mut self.section {
             Section::None => ctx.report.alert_tight(format!("unknown keyword '{first}' out of section.")),
             Section::Global => global::line(&mut ctx, &mut self.config.global),
@@ -321,14 +314,8 @@ impl<'a> Parser<'a> {
         self.close_section();
         self.section_since = self.report.problems.len();
         self.section_name = words.get(1).map_or(first, String::as_str).to_owned();
-        let mut ctx = Ctx {
-            words,
-            modifier: Modifier::None,
-            report: &mut self.report,
-            env: &self.env,
-            files: self.files,
-            patterns: self.patterns,
-        };
+        let mut ctx =
+            Ctx { words, modifier: Modifier::None, report: &mut self.report, env: &self.env, files: self.files };
         let capability = match first {
             "global" => {
                 ctx.at_most(1, 0);
@@ -354,14 +341,14 @@ impl<'a> Parser<'a> {
 
     fn close_section(&mut self) {
         match std::mem::replace(&mut self.section, Section::None) {
-            Section::Proxy(draft) if draft.proxy.capability == Capability::Defaults => {
+            Section::Proxy(mut draft) if draft.proxy.capability == Capability::Defaults => {
                 if draft.named {
-                    self.check_rules(&draft);
+                    self.check_rules(&mut draft);
                 }
                 self.defaults.push(*draft);
             }
-            Section::Proxy(draft) => {
-                self.check_rules(&draft);
+            Section::Proxy(mut draft) => {
+                self.check_rules(&mut draft);
                 self.proxies.push(*draft);
             }
             Section::Resolvers(resolvers) => self.config.resolvers.push(resolvers),
@@ -373,9 +360,12 @@ impl<'a> Parser<'a> {
     }
 
     /// Has the lines read whose words belong to others, for what is wrong with them.
-    fn check_rules(&mut self, draft: &Draft) {
-        let env = sample::Env { files: self.files, patterns: self.patterns };
+    fn check_rules(&mut self, draft: &mut Draft) {
         let proxy = &draft.proxy;
+        // What defaults name is noted for each proxy that has their rules.
+        let scratch = Library::default();
+        let is_defaults = proxy.capability == Capability::Defaults;
+        let env = sample::Env { files: self.files, patterns: if is_defaults { &scratch } else { self.patterns } };
         let mut problems = match Program::read(proxy, env, self.config.global.experimental) {
             Ok((_, warnings)) => warnings,
             Err(problems) => problems.0,
@@ -383,6 +373,7 @@ impl<'a> Parser<'a> {
         // What is wrong in defaults was said there.
         let own = |place: &Place| place.file == proxy.place.file && place.line >= proxy.place.line;
         problems.retain(|problem| problem.place.as_ref().is_none_or(own));
+        draft.late = problems.extract_if(.., |problem| problem.text.starts_with(LATE)).collect();
         problems.extend(ids::twin(draft, &self.proxies));
         self.report.merge(self.section_since, problems);
     }
@@ -411,6 +402,9 @@ impl<'a> Parser<'a> {
         true
     }
 }
+
+/// How problems of formats begin: HAProxy reads those when all sections are read.
+const LATE: &str = "config : Parsing [";
 
 /// Columns of a condition shown in a message.
 const CONDITION_SHOWN: usize = 76;

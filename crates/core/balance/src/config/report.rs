@@ -42,6 +42,19 @@ impl Report {
         }
     }
 
+    /// What samples name and is not there. HAProxy says several in one message.
+    pub fn merge_references(&mut self, problems: Vec<Problem>) {
+        match &problems[..] {
+            [] => {}
+            [one] => self.problems.push(one.clone()),
+            several => {
+                let text = |problem: &Problem| problem.text.trim_start_matches("config : ").to_owned();
+                let lines: String = several.iter().map(|problem| format!("\n        {}", text(problem))).collect();
+                self.push(Level::Alert, format!("multiple argument resolution errors:{lines}"));
+            }
+        }
+    }
+
     pub fn ignore(&mut self, name: &str, reason: &'static str) {
         if !self.ignored.iter().any(|(known, ..)| known == name) {
             self.ignored.push((name.to_owned(), self.place.clone(), reason));

@@ -3,9 +3,10 @@
 mod backends;
 pub(super) mod ids;
 mod modes;
+mod references;
 mod servers;
 
-use super::model::{Capability, Config, Error, Proxy, Server};
+use super::model::{Capability, Config, Error, Proxy, Server, ServerHost};
 use super::problem::Level;
 use super::proxy::{Draft, Log, kind};
 use super::report::Report;
@@ -18,7 +19,6 @@ pub(super) fn finish(
     mut config: Config,
     mut drafts: Vec<Draft>,
     stats_after: Option<usize>,
-    files: &dyn Files,
 ) -> Config {
     let global_logs = config.global.logs.clone();
     ids::proxies(stats_after, &mut drafts);
@@ -30,25 +30,25 @@ pub(super) fn finish(
     for (draft, proxy) in drafts.iter_mut().zip(&proxies) {
         check(report, draft, proxy, &proxies, &config);
     }
-    for (draft, proxy) in drafts.iter().zip(&proxies) {
+    for (draft, proxy) in drafts.iter().zip(&proxies).filter(|(_, proxy)| !proxy.disabled) {
+        modes::protocols(report, proxy);
         certificates(report, draft);
         servers::late(report, proxy, &config);
     }
     for draft in &mut drafts {
         errorfiles(report, draft, &config);
     }
-    if !report.fatal() {
-        for draft in &mut drafts {
-            servers::resolve(report, &mut draft.proxy, files);
-        }
-        if report.fatal() {
-            report.push(Level::Alert, "Failed to initialize server(s) addr.");
-        }
-    } else {
-        report.push(Level::Alert, "Fatal errors found in configuration.");
-    }
     config.proxies = drafts.into_iter().map(|draft| Arc::new(draft.proxy)).collect();
     config
+}
+
+/// Asks for the addresses of servers that have names.
+pub(super) fn resolve(report: &mut Report, config: &mut Config, files: &dyn Files) {
+    for proxy in config.proxies.iter_mut().filter(|proxy| !proxy.disabled) {
+        if proxy.servers.iter().any(|server| matches!(server.host, ServerHost::Name(_))) {
+            servers::resolve(report, Arc::make_mut(proxy), files);
+        }
+    }
 }
 
 /// One proxy, in the order in which HAProxy says things.
@@ -60,6 +60,8 @@ fn check(report: &mut Report, draft: &mut Draft, before: &Proxy, all: &[Proxy], 
     no_bind(report, before);
     backends::check(report, before, all);
     modes::before_timeouts(report, draft);
+    references::tables(report, before, all, config);
+    report.problems.append(&mut draft.late);
     missing_timeouts(report, before);
     modes::after_timeouts(report, &draft.proxy);
     servers::early(report, &draft.proxy, all, config);
@@ -155,6 +157,13 @@ fn errorfiles(report: &mut Report, draft: &mut Draft, config: &Config) {
             report.push(Level::Alert, format!("proxy '{proxy}': unknown http-errors section '{name}' (at {place})."));
             continue;
         };
+        for status in statuses.iter().filter(|status| !section.files.contains_key(status)) {
+            let text = format!(
+                "config: proxy '{}' : status '{status}' not declared in http-errors section '{name}' (at {place}).",
+                draft.proxy.name
+            );
+            report.push(Level::Warning, text);
+        }
         for (status, (path, content)) in &section.files {
             if statuses.is_empty() || statuses.contains(status) {
                 let error = Error::Raw { path: path.clone(), content: content.clone() };

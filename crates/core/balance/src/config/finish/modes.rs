@@ -1,6 +1,6 @@
 //! What needs `mode http` and stands where it is not: said, and left out.
 
-use crate::config::model::{Mode, Proxy};
+use crate::config::model::{Mode, MuxProto, Proxy};
 use crate::config::problem::Level;
 use crate::config::proxy::{Draft, kind};
 use crate::config::report::Report;
@@ -72,5 +72,30 @@ pub(super) fn after_timeouts(report: &mut Report, proxy: &Proxy) {
     let options = [("forwardfor", options.forwardfor.is_some()), ("originalto", options.originalto.is_some())];
     for (name, _) in options.iter().filter(|(_, used)| *used) {
         warn(format!("'option {name}' ignored for {named} as it requires HTTP mode."));
+    }
+}
+
+/// What is spoken without negotiation must be what the mode reads.
+pub(super) fn protocols(report: &mut Report, proxy: &Proxy) {
+    let named = format!("{} '{}'", kind(proxy.capability), proxy.name);
+    let fits = |proto: MuxProto| (proto == MuxProto::None) == (proxy.mode == Mode::Tcp);
+    let name = |proto| match proto {
+        MuxProto::H1 => "h1",
+        MuxProto::H2 => "h2",
+        MuxProto::None => "none",
+    };
+    for bind in &proxy.binds {
+        if let Some(proto) = bind.proto.filter(|proto| !fits(*proto)) {
+            let (proto, text, place) = (name(proto), &bind.text, &bind.place);
+            let text = format!("{named} : MUX protocol '{proto}' is not usable for 'bind {text}' at [{place}].");
+            report.push(Level::Alert, text);
+        }
+    }
+    for server in &proxy.servers {
+        if let Some(proto) = server.proto.filter(|proto| !fits(*proto)) {
+            let (proto, server, place) = (name(proto), &server.name, &server.place);
+            let text = format!("{named} : MUX protocol '{proto}' is not usable for server '{server}' at [{place}].");
+            report.push(Level::Alert, text);
+        }
     }
 }

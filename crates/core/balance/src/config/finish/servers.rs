@@ -113,6 +113,7 @@ fn cookies(report: &mut Report, proxy: &Proxy) {
 
 /// What is said after all proxies.
 pub(super) fn late(report: &mut Report, proxy: &Proxy, config: &Config) {
+    let has_kind = proxy.check.iter().any(|line| line.words[0] == "option");
     for server in &proxy.servers {
         let known = |name: &&String| config.resolvers.iter().any(|resolvers| resolvers.name == **name);
         if let Some(name) = server.resolvers.as_ref().filter(|name| !known(name)) {
@@ -123,7 +124,9 @@ pub(super) fn late(report: &mut Report, proxy: &Proxy, config: &Config) {
         let no_port = matches!(server.port, Port::Client(_)) && server.check.port.is_none();
         if server.checked && no_port && !proxy.check.iter().any(|line| line.words.iter().any(|word| word == "port")) {
             let (proxy, server) = (&proxy.name, &server.name);
-            let text = format!("config: backend '{proxy}': server '{server}' has neither service port nor check port.");
+            let more = if has_kind { " nor tcp_check rule 'connect' with port information" } else { "" };
+            let text =
+                format!("config: backend '{proxy}': server '{server}' has neither service port nor check port{more}.");
             report.push(Level::Alert, text);
         }
     }

@@ -50,8 +50,8 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     done("cluster-secret", ANY, |ctx, global| {
         text(ctx, &mut global.cluster_secret, "expects a secret as an argument.");
     }),
-    done("external-check", ANY, |ctx, global| switch(ctx, &mut global.external_check)),
-    done("insecure-fork-wanted", ANY, |ctx, global| switch(ctx, &mut global.insecure_fork_wanted)),
+    ignored("external-check", ANY, "no program is started to check a server"),
+    ignored("insecure-fork-wanted", ANY, "no program is started"),
     done("nosplice", ANY, |ctx, global| switch(ctx, &mut global.nosplice)),
     done("noreuseport", ANY, |ctx, global| switch(ctx, &mut global.noreuseport)),
     done("quiet", ANY, |ctx, global| switch(ctx, &mut global.quiet)),

@@ -91,16 +91,13 @@ fn argument(ctx: &mut Ctx) -> bool {
     ctx.at_most(1, 1)
 }
 
-/// HAProxy's `tune.bufsize` counts bytes, with units since 2.0.
+/// Bytes. HAProxy reads no unit here, and 32 bytes where `32k` is written are too few to run with: units are read.
 fn bytes(ctx: &mut Ctx, value: &mut usize) {
     if !argument(ctx) {
         return;
     }
-    match values::leading_number(ctx.word(1)) {
-        number @ 1.. => {
-            ctx.lax_number(1);
-            *value = number as usize;
-        }
+    match values::size(ctx.word(1)) {
+        Ok(number @ 1..) => *value = number as usize,
         _ => ctx.alert(format!("'{}' expects a positive integer argument.", ctx.word(0))),
     }
 }

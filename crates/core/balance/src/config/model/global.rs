@@ -60,8 +60,6 @@ pub struct Global {
     pub server_state_base: Option<PathBuf>,
     pub localpeer: Option<String>,
     pub cluster_secret: Option<String>,
-    pub external_check: bool,
-    pub insecure_fork_wanted: bool,
     pub unix_bind: UnixOwner,
     pub unix_bind_prefix: Option<String>,
     pub nosplice: bool,

@@ -74,8 +74,6 @@ pub struct Proxy {
     pub client_keepalive: super::server::Keepalive,
     pub server_keepalive: super::server::Keepalive,
     pub http_send_name_header: Option<String>,
-    pub external_check_command: Option<String>,
-    pub external_check_path: Option<String>,
 }
 
 /// Which sides a section has.
@@ -228,6 +226,16 @@ impl Proxy {
 }
 
 impl Capability {
+    /// As messages call a section: a `listen` is a proxy.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Defaults => "defaults",
+            Self::Frontend => "frontend",
+            Self::Backend => "backend",
+            Self::Listen => "proxy",
+        }
+    }
+
     pub fn frontend(self) -> bool {
         matches!(self, Self::Frontend | Self::Listen)
     }

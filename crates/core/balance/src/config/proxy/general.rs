@@ -10,6 +10,7 @@ use crate::pick::{Algorithm, HashType};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+const NO_PROGRAMS: &str = "no program is started to check a server";
 const NO_MAIL: &str = "no mail is sent; watch the log or the metrics";
 const NO_SERVICES: &str = "the answer would come from elsewhere";
 
@@ -54,14 +55,8 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
         "" => ctx.alert("'http-send-name-header' requires a header string."),
         name => draft.proxy.http_send_name_header = Some(name.to_owned()),
     }),
-    done("external-check command", DEFAULTS | BACKS, |ctx, draft, _| match ctx.word(2) {
-        "" => ctx.alert("missing argument after 'command'."),
-        command => draft.proxy.external_check_command = Some(command.to_owned()),
-    }),
-    done("external-check path", DEFAULTS | BACKS, |ctx, draft, _| match ctx.word(2) {
-        "" => ctx.alert("missing argument after 'path'."),
-        path => draft.proxy.external_check_path = Some(path.to_owned()),
-    }),
+    ignored("external-check command", DEFAULTS | BACKS, NO_PROGRAMS),
+    ignored("external-check path", DEFAULTS | BACKS, NO_PROGRAMS),
     ignored("bind-process", ANY, "there is one process"),
     ignored("email-alert from", ANY, NO_MAIL),
     ignored("email-alert level", ANY, NO_MAIL),

@@ -17,6 +17,7 @@ pub(super) use section::{Opened, open};
 use super::keyword::{self, BACKEND, DEFAULTS, FRONTEND, FRONTS, Fate, Keyword, LISTEN, NAMED_DEFAULTS};
 use super::line::Ctx;
 use super::model::{Capability, Global, LogTarget, Place, Proxy, Server};
+use super::problem::Problem;
 use super::suggest;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub(super) struct Draft {
     pub errorfiles: Vec<(Place, String, Vec<u16>)>,
     /// `bind`s with a certificate and without `ssl`.
     pub idle_certificates: Vec<(String, Place)>,
+    /// What HAProxy says of formats when all sections are read.
+    pub late: Vec<Problem>,
     /// Where `option httplog` or `httpslog` stands.
     pub httplog: Option<Place>,
     /// Where `id` stands.
@@ -94,12 +97,7 @@ pub(super) fn line(ctx: &mut Ctx, draft: &mut Draft, global: &Global) {
 
 /// `frontend`, `backend`, `proxy` (a `listen`), as messages name a section.
 pub(super) fn kind(capability: Capability) -> &'static str {
-    match capability {
-        Capability::Defaults => "defaults",
-        Capability::Frontend => "frontend",
-        Capability::Backend => "backend",
-        Capability::Listen => "proxy",
-    }
+    capability.kind()
 }
 
 /// The keyword that begins the section.

@@ -7,6 +7,7 @@ use crate::config::line::{Ctx, Modifier};
 use crate::config::model::{Capability, HttpClose, Options};
 use crate::config::problem::Level;
 
+const NO_PROGRAMS: &str = "no program is started to check a server";
 const FRONT: u8 = DEFAULTS | FRONTS;
 const BACK: u8 = DEFAULTS | BACKS;
 
@@ -75,7 +76,7 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     done("option pgsql-check", BACK, check),
     done("option redis-check", BACK, check),
     done("option ldap-check", BACK, check),
-    done("option external-check", BACK, check),
+    refused("option external-check", BACK, NO_PROGRAMS, "use 'option httpchk' or an agent ('agent-check')"),
     refused("option spop-check", BACK, "SPOE agents are not spoken to", "check them with 'option tcp-check'"),
 ];
 
@@ -170,7 +171,7 @@ fn tcpka(ctx: &mut Ctx, draft: &mut Draft, _: &crate::config::Global) {
     options.srvtcpka |= capability != Capability::Frontend;
 }
 
-/// One kind of check at a time: another `option` replaces it, and its rules with it only if they are of its kind.
+/// One kind of check at a time: the last `option` holds. All are kept, so that mistakes in any of them are found.
 fn check(ctx: &mut Ctx, draft: &mut Draft, _: &crate::config::Global) {
     // Headers once stood behind the version, for lack of another place.
     if ctx.word(1) == "httpchk" && ctx.word(4).contains("\r\n") {
@@ -180,7 +181,6 @@ fn check(ctx: &mut Ctx, draft: &mut Draft, _: &crate::config::Global) {
         ctx.report.push(Level::Warning, text);
     }
     if no_modifier(ctx) {
-        draft.proxy.check.retain(|line| line.words[0] != "option");
         draft.proxy.check.push(ctx.line());
     }
 }

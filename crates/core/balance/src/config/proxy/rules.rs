@@ -6,7 +6,6 @@ use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, NAMED_DEFAUL
 use crate::config::line::Ctx;
 use crate::config::model::Line;
 use crate::config::values::{self, Wrong};
-use crate::stick::TableConfig;
 use std::time::Duration;
 
 const ALL: u8 = NAMED_DEFAULTS | FRONTS | BACKS;
@@ -59,7 +58,7 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     done("stick match", BACKS, |ctx, draft, _| draft.proxy.stick.push(ctx.line())),
     done("stick store-request", BACKS, |ctx, draft, _| draft.proxy.stick.push(ctx.line())),
     done("stick store-response", BACKS, |ctx, draft, _| draft.proxy.stick.push(ctx.line())),
-    done("stick-table", FRONTS | BACKS, stick_table),
+    done("stick-table", FRONTS | BACKS, |ctx, draft, _| draft.proxy.stick_table = Some(ctx.line())),
     done("http-check", DEFAULTS | BACKS, |ctx, draft, _| draft.proxy.check.push(ctx.line())),
     done("tcp-check", DEFAULTS | BACKS, |ctx, draft, _| draft.proxy.check.push(ctx.line())),
     done("compression algo", ANY, compression_algo),
@@ -91,10 +90,9 @@ pub(super) const TURNS: [&str; 8] = [
 fn turn(ctx: &mut Ctx, draft: &mut Draft, turn: usize) {
     let later = (turn + 1..TURNS.len()).find(|later| draft.turns[*later]);
     if let Some(later) = later {
-        ctx.warn(format!(
-            "a '{}' rule placed after a '{}' rule will still be processed before.",
-            TURNS[turn], TURNS[later]
-        ));
+        let placed = TURNS[turn];
+        let placed = if placed.starts_with("tcp-request") { "tcp-request" } else { placed };
+        ctx.warn(format!("a '{placed}' rule placed after a '{}' rule will still be processed before.", TURNS[later]));
     }
     draft.turns[turn] = true;
 }
@@ -167,17 +165,6 @@ fn use_server(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
     }
     turn(ctx, draft, 7);
     draft.proxy.use_server.push(ctx.line());
-}
-
-fn stick_table(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
-    let mut warnings = vec![];
-    match TableConfig::parse(ctx.rest(1), &mut warnings) {
-        Ok(_) => draft.proxy.stick_table = Some(ctx.line()),
-        Err(error) => ctx.alert(error),
-    }
-    for warning in warnings {
-        ctx.warn(warning);
-    }
 }
 
 fn inspect_delay(ctx: &mut Ctx, draft: &Draft) -> Option<Duration> {

@@ -5,6 +5,7 @@ use crate::config::keyword::{ANY, Keyword, done, ignored, refused};
 use crate::config::model::{ProxyHeader, Server, Socks, TlsVersion};
 use crate::config::params::{Params, Read};
 use crate::config::tls_params as tls;
+use crate::pattern::Library;
 use crate::sample;
 use std::net::{IpAddr, SocketAddr};
 
@@ -146,7 +147,10 @@ fn proxy_v2_options(params: &mut Params, server: &mut Server) -> Result<(), Stri
 
 fn sni(params: &mut Params, server: &mut Server) -> Result<(), String> {
     let words = ["sni".to_owned(), params.required("sni expression")?.to_owned()];
-    let (expression, _) = sample::Expr::parse(&words[1..], params.sample_env())
+    // What it names is noted when it is read with its backend.
+    let scratch = Library::default();
+    let env = sample::Env { files: params.files, patterns: &scratch };
+    let (expression, _) = sample::Expr::parse(&words[1..], env)
         .map_err(|error| format!("error detected while parsing sni expression : {error}"))?;
     server.sni = Some(params.placed(words.into(), expression));
     Ok(())
