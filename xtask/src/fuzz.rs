@@ -19,6 +19,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("fuzz: proxy_protocol", 1024),
     ("fuzz: balance_cli", 2048),
     ("fuzz: haproxy_config", 4096),
+    ("fuzz: http1", 4096),
 ];
 
 /// How steps of fuzzing begin.
@@ -34,7 +35,7 @@ pub struct Args {
     /// Seconds for each target
     #[arg(long, default_value_t = 60)]
     seconds: u32,
-    /// Only these targets: decode, protobuf, patch, layers, spdy, dns, proxy_protocol, balance_cli, haproxy_config
+    /// Only these targets: decode, protobuf, patch, layers, spdy, dns, proxy_protocol, balance_cli, haproxy_config, http1
     targets: Vec<String>,
 }
 

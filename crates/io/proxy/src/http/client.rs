@@ -1,6 +1,7 @@
 //! A client's connection in http mode: its requests, one after the other, and the rest between them.
 
 use super::downstream::{Client, Private};
+use super::evidence;
 use super::exchange::{self, Exchange, Next};
 use super::h2;
 use super::record::Times;
@@ -12,7 +13,7 @@ use crate::live::{Phase, Registered, Signal};
 use crate::session::Admitted;
 use crate::stream::Stream;
 use crate::wheel::Ms;
-use balance::config::model::MuxProto;
+use balance::config::model::{MuxProto, Proxy};
 use balance::http::RequestHead;
 use balance::http::framing::Facts;
 use balance::http::parse::{self, Limits};
@@ -141,9 +142,15 @@ impl Connection {
         self.live.phase.set(Phase::Request);
         let mut request = RequestHead::default();
         let first_byte = if self.requests == 0 { self.since } else { self.live.worker().now() };
-        let facts = match self.head(&mut request, first_byte).await {
+        let config = self.admitted.frontend.config.load_full();
+        let facts = match self.head(&config, &mut request, first_byte).await {
             Ok(facts) => facts,
-            Err(missing) => return self.refuse(missing, first_byte, false).await,
+            Err(missing) => {
+                if let NoRequest::Head(NoHead::Invalid(invalid)) = &missing {
+                    evidence::request(&self.live, &self.wire, invalid);
+                }
+                return self.refuse(missing, first_byte, false).await;
+            }
         };
         let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
@@ -155,13 +162,13 @@ impl Connection {
                 &passing
             }
         };
-        let exchange = Exchange::new(&self.live, &self.admitted, conversation, self.limits, times, self.requests == 0);
+        let first = self.requests == 0;
+        let exchange = Exchange::new(&self.live, &self.admitted, conversation, config, self.limits, times, first);
         exchange.run(&mut client, request, facts).await
     }
 
     /// Reads a request's head. All of it has to come in `timeout http-request`.
-    async fn head(&mut self, request: &mut RequestHead, first_byte: Ms) -> Result<Facts, NoRequest> {
-        let config = self.admitted.frontend.config.load_full();
+    async fn head(&mut self, config: &Proxy, request: &mut RequestHead, first_byte: Ms) -> Result<Facts, NoRequest> {
         let limits = Limits { lax: config.options.accept_invalid_http_request, ..self.limits };
         let deadline = first_byte.saturating_add(millis(config.timeouts.http_request.or(config.timeouts.client)));
         let (worker, wire) = (self.live.worker(), &mut self.wire);
@@ -188,7 +195,8 @@ impl Connection {
         let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
         let conversation = Conversation::new(&self.live);
-        let exchange = Exchange::new(&self.live, &self.admitted, &conversation, self.limits, times, self.requests == 0);
+        let (config, first) = (self.admitted.frontend.config.load_full(), self.requests == 0);
+        let exchange = Exchange::new(&self.live, &self.admitted, &conversation, config, self.limits, times, first);
         exchange.refuse(&mut client, missing, null).await
     }
 }

@@ -69,11 +69,11 @@ impl<'a> Exchange<'a> {
         live: &'a Registered,
         admitted: &'a Admitted,
         conversation: &'a Conversation,
+        front: Arc<Proxy>,
         limits: Limits,
         times: Times,
         first: bool,
     ) -> Self {
-        let front = admitted.frontend.config.load_full();
         let mut flow = Flow::new(live, admitted, conversation);
         flow.first_request = first;
         Self {

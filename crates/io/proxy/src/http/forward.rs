@@ -1,12 +1,13 @@
 //! A request at a server: connections, attempts, and the wait for an answer.
 
 use super::downstream::Client;
+use super::evidence;
 use super::exchange::{Exchange, Next};
 use super::observed;
 use super::relay::{self, Stop};
 use super::requests::is_idempotent;
 use super::transfer::Transfer;
-use super::upstream::{Answered, Claim, Upstream};
+use super::upstream::{Answered, Claim, Line, Upstream};
 use super::wire::NoHead;
 use crate::backend::Backend;
 use crate::dispatch::{Dispatch, Failure, Wanted};
@@ -205,6 +206,9 @@ impl Exchange<'_> {
     /// There is no answer, or none that can be used.
     pub async fn no_answer(&mut self, client: &mut Client<'_>, server: Upstream, stop: Stop, up: &Transfer) -> Next {
         self.bytes_in += up.bytes;
+        if let (Stop::NoHead(NoHead::Invalid(invalid)), Line::H1(kept)) = (&stop, &server.line) {
+            evidence::response(self, &kept.wire, invalid);
+        }
         let is_upload = matches!(stop, Stop::ClientGone | Stop::ClientTimeout) && !up.is_read();
         self.note_stop(&stop, if is_upload { Phase::Data } else { Phase::Headers });
         let status = match stop {

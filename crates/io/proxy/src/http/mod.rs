@@ -11,6 +11,7 @@
 mod client;
 mod compress;
 mod downstream;
+mod evidence;
 mod exchange;
 mod finish;
 mod forward;

@@ -287,7 +287,13 @@ impl Exchange<'_> {
 
     /// The server that rules, the cookie or a table want, and whether it is wanted even if it is down.
     pub fn persistent(&mut self, backend: &Arc<Backend>) -> (Option<Arc<Server>>, bool) {
-        let program = self.flow.programs.inner().clone();
+        let program = self.flow.programs.inner();
+        let asks = program.cookie.is_some()
+            || !(program.persist.is_empty() && program.use_server.is_empty() && program.stick.is_empty());
+        if !asks {
+            return (None, self.back.options.persist);
+        }
+        let program = program.clone();
         let flow = &self.flow;
         let force = self.back.options.persist || program.persist.iter().any(|rule| rule.force && rule.holds(flow));
         let ignore = program.persist.iter().any(|rule| !rule.force && rule.holds(flow));

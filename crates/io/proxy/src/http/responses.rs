@@ -97,11 +97,8 @@ impl Exchange<'_> {
         let program = self.flow.programs.inner().clone();
         let front = self.flow.programs.front.clone();
         self.capture_response();
-        let mut lists = vec![&program.http_response];
-        if !Arc::ptr_eq(&program, &front) {
-            lists.push(&front.http_response);
-        }
-        for list in lists {
+        let both = (!Arc::ptr_eq(&program, &front)).then_some(&front.http_response);
+        for list in [&program.http_response].into_iter().chain(both) {
             if !list.is_empty()
                 && let Some(verdict) = self.run_response_list(list)
             {
@@ -131,8 +128,12 @@ impl Exchange<'_> {
 
     /// `http-after-response`, over every answer.
     pub fn after_response(&mut self) {
-        let (program, front) = (self.flow.programs.inner().clone(), self.flow.programs.front.clone());
         self.flow.in_response = true;
+        let programs = &self.flow.programs;
+        if programs.inner().http_after_response.is_empty() && programs.front.http_after_response.is_empty() {
+            return;
+        }
+        let (program, front) = (programs.inner().clone(), programs.front.clone());
         if !program.http_after_response.is_empty() {
             self.run_response_list(&program.http_after_response);
         }

@@ -143,11 +143,13 @@ impl Wire {
                 return Poll::Ready(Err(if self.unread.is_empty() { NoHead::Closed } else { NoHead::Cut }));
             }
             if self.unread.is_empty() {
-                if let Some((used, parsed)) = Self::look(bytes, &mut parse)? {
-                    self.unread.extend_from_slice(&bytes[used..]);
+                let looked = Self::look(bytes, &mut parse);
+                // What cannot be read is kept, too: it can be shown then.
+                let used = if let Ok(Some((used, _))) = looked { used } else { 0 };
+                self.unread.extend_from_slice(&bytes[used..]);
+                if let Some((_, parsed)) = looked? {
                     return Poll::Ready(Ok(parsed));
                 }
-                self.unread.extend_from_slice(bytes);
                 continue;
             }
             self.unread.extend_from_slice(bytes);

@@ -125,7 +125,8 @@ impl Connection {
         let mut client = Client::H2 { body: Some(request.into_body()), respond };
         let times = Times { accepted: now, first_byte: now, ..Times::default() };
         let first = self.requests.get() == 1;
-        Exchange::new(&live, &self.admitted, &self.conversation, self.limits, times, first)
+        let config = self.admitted.frontend.config.load_full();
+        Exchange::new(&live, &self.admitted, &self.conversation, config, self.limits, times, first)
             .run(&mut client, head, facts)
             .await;
         drop(live);
