@@ -8,12 +8,13 @@ use crate::worker::Worker;
 use crate::{session, sockets};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use balance::config::model::{Bind, Listen};
+use futures_util::FutureExt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
@@ -43,7 +44,7 @@ pub struct Listening {
     /// Its number among its frontend's listeners, from 1.
     pub id: u32,
     /// One for each worker, or one for all. Kept so that a successor of this process can take them over.
-    pub sockets: Vec<OwnedFd>,
+    sockets: Mutex<Vec<OwnedFd>>,
     pub counters: Counters,
     /// Of a `bind ... ssl`.
     pub acceptor: ArcSwapOption<Acceptor>,
@@ -72,6 +73,7 @@ impl Listening {
         let place = bind.listen.iter().position(|other| *other == listen);
         let id = place.and_then(|place| bind.ids.get(place)).copied().unwrap_or(id);
         let name = bind.name.clone().unwrap_or_else(|| format!("sock-{id}"));
+        let sockets = Mutex::new(sockets);
         Self { listen, bind: ArcSwap::new(bind), name, id, sockets, counters, acceptor, accepting }
     }
 
@@ -87,6 +89,15 @@ impl Listening {
             }
             changed
         });
+        if accepting == Accepting::Ended {
+            // While one is open the kernel takes connections in, and nobody would accept them.
+            self.sockets().clear();
+        }
+    }
+
+    /// Empty once it has ended.
+    pub fn sockets(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has a worker accept from it. Sockets are dealt out in turn; a worker without one of its own shares.
@@ -94,10 +105,12 @@ impl Listening {
     /// # Errors
     /// The system's, where it has no descriptor left.
     pub fn serve_on(self: &Arc<Self>, worker: &Rc<Worker>, frontend: &Arc<Frontend>) -> io::Result<()> {
-        let count = self.sockets.len();
-        let own: Vec<_> = match count > worker.engine.worker_count() {
-            true => self.sockets.iter().skip(worker.id).step_by(worker.engine.worker_count()).collect(),
-            false => vec![&self.sockets[worker.id % count]],
+        let sockets = self.sockets();
+        let (count, workers) = (sockets.len(), worker.engine.worker_count());
+        let own: Vec<&OwnedFd> = match count > workers {
+            true => sockets.iter().skip(worker.id).step_by(workers).collect(),
+            // None, if it has ended before this worker knew of it.
+            false => sockets.get(worker.id % count.max(1)).into_iter().collect(),
         };
         for socket in own {
             let door = Door::open(&self.listen, socket.try_clone()?)?;
@@ -150,7 +163,13 @@ async fn accept(
     loop {
         let now = *accepting.borrow_and_update();
         match now {
-            Accepting::Ended => return,
+            Accepting::Ended => {
+                // Whom the kernel has taken in is not turned away.
+                while let Some(Ok((stream, peer))) = door.accept().now_or_never() {
+                    session::begin(&worker, &frontend, &listening, stream, peer);
+                }
+                return;
+            }
             Accepting::Paused => {
                 if accepting.changed().await.is_err() {
                     return;
@@ -159,7 +178,11 @@ async fn accept(
             }
             Accepting::Yes => {}
         }
-        wait_for_room(&worker, &frontend, &listening).await;
+        tokio::select! {
+            biased;
+            _ = accepting.changed() => continue,
+            () = wait_for_room(&worker, &frontend, &listening) => {}
+        }
         let accepted = tokio::select! {
             biased;
             // An error means that the listener is gone, which the next turn sees.

@@ -35,8 +35,14 @@ pub async fn listeners(engine: &Arc<Engine>, mut stream: UnixStream) -> io::Resu
         .iter()
         .flat_map(|frontend| frontend.listeners.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone())
         .collect();
-    let sockets: Vec<BorrowedFd<'_>> =
-        listening.iter().flat_map(|listening| &listening.sockets).map(AsFd::as_fd).collect();
+    // Copies: a listener may end while the other side takes its time.
+    let mut sockets = Vec::new();
+    for listening in listening {
+        for socket in listening.sockets().iter() {
+            sockets.push(socket.try_clone()?);
+        }
+    }
+    let sockets: Vec<BorrowedFd<'_>> = sockets.iter().map(AsFd::as_fd).collect();
     let count = i32::try_from(sockets.len()).unwrap_or(i32::MAX);
     stream.write_all(&count.to_ne_bytes()).await?;
     for (at, piece) in sockets.chunks(PIECE).enumerate() {

@@ -27,11 +27,8 @@ pub fn start() -> io::Result<ExitCode> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
-    let mut word = String::new();
-    if let Some(output) = child.stdout.take() {
-        BufReader::new(output).read_line(&mut word)?;
-    }
-    if word.trim_end() == READY {
+    let mut lines = child.stdout.take().into_iter().flat_map(|output| BufReader::new(output).lines());
+    if lines.any(|line| line.is_ok_and(|line| line == READY)) {
         return Ok(ExitCode::SUCCESS);
     }
     let code = child.wait()?.code().and_then(|code| u8::try_from(code).ok());

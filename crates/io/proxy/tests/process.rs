@@ -1,0 +1,319 @@
+//! The balancer as a process: signals, reload under traffic, successors, the background.
+//!
+//! The process is this very program, started for its test `balancer`.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// Tells the test `balancer` to be one: its command line.
+const TOLD: &str = "PROXY_TEST_BALANCER";
+
+/// Not a test of its own.
+#[test]
+fn balancer() {
+    let Ok(line) = std::env::var(TOLD) else { return };
+    let code = proxy::process::main(line.split_whitespace().map(str::to_owned));
+    std::process::exit(if code == std::process::ExitCode::SUCCESS { 0 } else { 1 });
+}
+
+#[test]
+fn connections_survive_reloads_and_faults() {
+    let bench = Bench::new("reload");
+    bench.write(&bench.config(""));
+    let process = bench.start("");
+    let mut kept = bench.connect();
+    let load = Load::start(bench.port);
+    for round in 0..10 {
+        let extra = format!("backend b{round}\n server x 127.0.0.1:1\n");
+        bench.write(&(bench.config(&format!("weight {}", round + 1)) + &extra));
+        process.signal(Signal::SIGUSR2);
+        wait("the reload", || process.said().contains(&format!("backend b{round} added")));
+        assert_eq!(echo(&mut kept), "still there");
+    }
+    bench.write("frontend f\n bimd :1\n");
+    process.signal(Signal::SIGHUP);
+    wait("the refusal", || process.said().contains("The configuration in force is unchanged."));
+    let said = process.said();
+    assert!(said.contains("config : parsing [") && said.contains(":2] : unknown keyword 'bimd'"), "{said}");
+    assert_eq!(echo(&mut kept), "still there");
+    let (served, failed) = load.stop();
+    assert!(served > 20 && failed == 0, "{failed} of {served} connections failed");
+}
+
+#[test]
+fn a_successor_takes_over_without_a_refused_connection() {
+    let bench = Bench::new("successor");
+    bench.write(&bench.config(""));
+    let mut process = bench.start("");
+    let mut kept = bench.connect();
+    let load = Load::start(bench.port);
+    for _ in 0..4 {
+        let next = bench.start(&format!("-x {} -sf {}", bench.path("stats.sock").display(), process.id()));
+        assert_eq!(echo(&mut kept), "still there");
+        // The old one ends when its last session does.
+        kept = bench.connect();
+        let mut old = std::mem::replace(&mut process, next);
+        assert_eq!(old.code(), Some(0));
+    }
+    let (served, failed) = load.stop();
+    assert!(served > 20 && failed == 0, "{failed} of {served} connections failed");
+}
+
+#[test]
+fn a_soft_stop_waits_for_sessions_and_not_for_ever() {
+    let bench = Bench::new("stop");
+    bench.write(&(bench.config("") + "global\n hard-stop-after 600ms\n"));
+    let mut process = bench.start("");
+    let mut kept = bench.connect();
+    assert_eq!(echo(&mut kept), "still there");
+    process.signal(Signal::SIGUSR1);
+    wait("closed listeners", || TcpStream::connect(("127.0.0.1", bench.port)).is_err());
+    assert_eq!(echo(&mut kept), "still there");
+    assert!(process.said().contains("Proxy f stopped (cumulated conns: FE: 1, BE: 0)."), "{}", process.said());
+    let stopping = Instant::now();
+    assert_eq!(process.code(), Some(0));
+    assert!(stopping.elapsed() < Duration::from_secs(3));
+    assert_eq!(kept.read(&mut [0; 8]).unwrap_or(0), 0);
+}
+
+#[test]
+fn the_background_is_left_when_it_serves() {
+    let bench = Bench::new("daemon");
+    bench.write(&bench.config(""));
+    let pidfile = bench.path("pid");
+    let mut process = bench.spawn(&format!("-D -p {}", pidfile.display()));
+    assert_eq!(process.code(), Some(0));
+    let pid: i32 = fs::read_to_string(&pidfile).unwrap().trim().parse().unwrap();
+    assert_ne!(pid, process.id());
+    assert_eq!(echo(&mut bench.connect()), "still there");
+    kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+    wait("its end", || TcpStream::connect(("127.0.0.1", bench.port)).is_err());
+    // What is wrong is said, and told by the exit code.
+    bench.write("frontend f\n bind 256.0.0.1:1\n");
+    let mut process = bench.spawn("-D");
+    assert_eq!(process.code(), Some(1));
+    assert!(process.said().contains("[ALERT]"), "{}", process.said());
+}
+
+#[test]
+fn the_manager_is_told() {
+    let bench = Bench::new("notify");
+    bench.write(&bench.config(""));
+    let path = bench.path("notify.sock");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let hear = || {
+        let mut buffer = [0; 200];
+        let length = manager.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).lines().next().unwrap_or_default().to_owned()
+    };
+    let process = bench.spawn_with("-Ws", &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    assert_eq!(hear(), "READY=1");
+    process.signal(Signal::SIGUSR2);
+    assert_eq!([hear(), hear()], ["RELOADING=1", "READY=1"]);
+    process.signal(Signal::SIGUSR1);
+    assert_eq!(hear(), "STOPPING=1");
+}
+
+/// A folder, a port, and a server that echoes.
+struct Bench {
+    folder: PathBuf,
+    port: u16,
+    server: u16,
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("barque-process-{name}-{}", std::process::id()));
+        _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                std::thread::spawn(move || {
+                    let mut other = stream.try_clone().unwrap();
+                    // Whoever breaks off has what they wanted.
+                    _ = std::io::copy(&mut stream, &mut other);
+                    _ = other.shutdown(Shutdown::Write);
+                });
+            }
+        });
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { folder, port, server }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn config(&self, server: &str) -> String {
+        format!(
+            "global
+    nbthread 2
+    stats socket {} level admin expose-fd listeners
+defaults
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+frontend f
+    bind 127.0.0.1:{}
+    default_backend b
+backend b
+    server s 127.0.0.1:{} {server}
+",
+            self.path("stats.sock").display(),
+            self.port,
+            self.server
+        )
+    }
+
+    fn write(&self, config: &str) {
+        fs::write(self.path("haproxy.cfg"), config).unwrap();
+    }
+
+    fn spawn(&self, flags: &str) -> Process {
+        self.spawn_with(flags, &[])
+    }
+
+    fn spawn_with(&self, flags: &str, env: &[(&str, &str)]) -> Process {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let said = self.path(&format!("stderr-{}", NUMBER.fetch_add(1, Relaxed)));
+        let line = format!("-f {} {flags}", self.path("haproxy.cfg").display());
+        let process = Command::new(std::env::current_exe().unwrap())
+            .args(["balancer", "--exact", "--nocapture"])
+            .env(TOLD, line)
+            .envs(env.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&said).unwrap())
+            .spawn()
+            .unwrap();
+        Process { process, said }
+    }
+
+    /// Started, and its statistics socket answers with its own process id.
+    fn start(&self, flags: &str) -> Process {
+        let process = self.spawn(flags);
+        let pid = format!("Pid: {}\n", process.id());
+        wait("the process", || ask(&self.path("stats.sock"), "show info\n").contains(&pid));
+        process
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).unwrap()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+struct Process {
+    process: Child,
+    said: PathBuf,
+}
+
+impl Process {
+    fn id(&self) -> i32 {
+        self.process.id() as i32
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.id()), signal).unwrap();
+    }
+
+    /// What it wrote to standard error.
+    fn said(&self) -> String {
+        fs::read_to_string(&self.said).unwrap()
+    }
+
+    /// Its exit code, once it has ended.
+    fn code(&mut self) -> Option<i32> {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(20) {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("it goes on: {}", self.said());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended.
+        _ = self.process.kill();
+        _ = self.process.wait();
+    }
+}
+
+/// Connections one after the other, each with a word and its echo, as fast as they go.
+struct Load {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<(u32, u32)>,
+}
+
+impl Load {
+    fn start(port: u16) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let (mut served, mut failed) = (0, 0);
+            while !stopped.load(Relaxed) {
+                served += 1;
+                let result = TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| try_echo(&mut stream));
+                failed += u32::from(result.is_err());
+            }
+            (served, failed)
+        });
+        Self { stop, thread }
+    }
+
+    fn stop(self) -> (u32, u32) {
+        self.stop.store(true, Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+fn echo(stream: &mut TcpStream) -> String {
+    try_echo(stream).unwrap()
+}
+
+fn try_echo(stream: &mut TcpStream) -> std::io::Result<String> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(b"still there")?;
+    let mut bytes = [0; 11];
+    stream.read_exact(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Empty while nobody answers.
+fn ask(socket: &Path, command: &str) -> String {
+    let mut answer = String::new();
+    if let Ok(mut stream) = std::os::unix::net::UnixStream::connect(socket) {
+        // What came is the answer.
+        _ = stream.write_all(command.as_bytes());
+        _ = stream.read_to_string(&mut answer);
+    }
+    answer
+}
+
+#[track_caller]
+fn wait(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{what} did not come");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
