@@ -6,7 +6,7 @@
 //! - A step asks for one thing. The driver does it and reports; it alone knows time.
 
 use super::expect::Found;
-use super::http::Response;
+use super::http::{HttpRequest, Response};
 use super::rule::{Action, Answer, Connect, Expect, Info, Rule, Set};
 use super::view::{About, Vars, View};
 use super::{Check, Kind, LONGEST_ANSWER};
@@ -22,6 +22,8 @@ pub enum Step {
     Connect(Connect),
     /// Send all of it, then call [`Dialogue::sent`].
     Send(Vec<u8>),
+    /// The same, for a request. Over HTTP/2 the answer is to be given in the form of HTTP/1.
+    Request(Box<HttpRequest>),
     /// Wait for bytes or the end of the stream, for [`Dialogue::received`] or [`Dialogue::closed`].
     Read,
     Done(Outcome),
@@ -141,7 +143,8 @@ impl Dialogue {
                 }
                 Action::SendHttp(request) => {
                     let made = self.with_view(|view| request.make(&self.about, view));
-                    Some(self.send(made.write()))
+                    self.bytes.clear();
+                    Some(Step::Request(Box::new(made)))
                 }
                 Action::Expect(expect) => self.expect(rule, expect),
                 Action::Set(var, set) => {

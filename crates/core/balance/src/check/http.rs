@@ -20,9 +20,9 @@ pub(super) struct Request {
     pub body: Option<Text>,
 }
 
-/// A request with its texts made: what an HTTP/2 connection needs taken apart.
+/// A request with its texts made, for whichever version of HTTP the connection speaks. Names are in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Made {
+pub struct HttpRequest {
     pub method: Vec<u8>,
     pub uri: Vec<u8>,
     pub version: Version,
@@ -43,7 +43,7 @@ impl Request {
         self
     }
 
-    pub fn make(&self, about: &About, context: &dyn Context) -> Made {
+    pub fn make(&self, about: &About, context: &dyn Context) -> HttpRequest {
         let version = match self.version.as_deref() {
             None | Some("HTTP/1.0") => Version::Http10,
             Some(_) => Version::Http11,
@@ -65,11 +65,11 @@ impl Request {
         if !body.is_empty() || version == Version::Http11 && !bodiless {
             headers.push((b"content-length".to_vec(), body.len().to_string().into_bytes()));
         }
-        Made { method, uri: text(&self.uri).unwrap_or_else(|| b"/".to_vec()), version, headers, body }
+        HttpRequest { method, uri: text(&self.uri).unwrap_or_else(|| b"/".to_vec()), version, headers, body }
     }
 }
 
-impl Made {
+impl HttpRequest {
     /// As HTTP/1.
     pub fn write(mut self) -> Vec<u8> {
         let has_connection = self.headers.iter().any(|(name, _)| name == b"connection");

@@ -18,6 +18,7 @@ mod text;
 mod view;
 
 pub use dialogue::{Dialogue, Failure, Layer, Step};
+pub use http::HttpRequest;
 pub use parse::{parse_http_check, parse_option, parse_tcp_check};
 pub use rule::Connect;
 pub use state_header::{Numbers, state_header};
@@ -112,10 +113,5 @@ impl Check {
             format!("backend '{backend}' uses {rules} rules without 'option {option}', so the rules are ignored.")
         };
         unused.map(text).collect()
-    }
-
-    /// The check speaks HTTP; `check-proto h2` is for those alone.
-    pub fn is_http(&self) -> bool {
-        self.kind == Kind::Http
     }
 }

@@ -55,6 +55,10 @@ fn talk(lines: &str, server: &[&[u8]]) -> (String, String) {
                 sent += &format!("{} | ", bytes.escape_ascii());
                 dialogue.sent()
             }
+            Step::Request(request) => {
+                sent += &format!("{} | ", request.write().escape_ascii());
+                dialogue.sent()
+            }
             Step::Read => match said.next().copied() {
                 Some(b"<close>") => dialogue.closed(),
                 Some(b"<reset>") => dialogue.broken("Connection reset by peer".into()),
@@ -402,4 +406,24 @@ fn wrong_lines() {
         "tcp-check connect proto h2": 'tcp-check connect' : 'proto' : invalid MUX protocol 'h2' for tcp-check.
         "tcp-check comment": 'tcp-check comment' : expects a string as argument.
     "#]].assert_eq(&said.concat());
+}
+
+proptest::proptest! {
+    /// Whatever a server says, in whatever pieces, a check of any kind ends, and does not panic.
+    #[test]
+    fn any_answer(kind in 0..12usize, pieces in proptest::collection::vec(proptest::collection::vec(0..=255u8, 0..40), 0..8)) {
+        let kinds = [
+            "option httpchk", "option httpchk\nhttp-check expect rstring ab", "option smtpchk",
+            "option mysql-check user bob", "option mysql-check", "option pgsql-check user bob", "option redis-check",
+            "option ldap-check", "option ssl-hello-chk", "option tcp-check\ntcp-check expect rbinary ^00",
+            "option tcp-check\ntcp-check expect string a\ntcp-check expect ! string b", "option tcp-check",
+        ];
+        // What begins as it should gets further.
+        let heads: [&[u8]; 4] = [b"", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"\x30\x84", b"\x05\0\0\0"];
+        for head in heads {
+            let said: Vec<&[u8]> = std::iter::once(head).chain(pieces.iter().map(Vec::as_slice)).chain([&b"<close>"[..]]).collect();
+            talk(kinds[kind], &said);
+        }
+        agent::read(&pieces.concat(), true);
+    }
 }

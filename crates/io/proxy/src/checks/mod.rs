@@ -11,6 +11,7 @@
 
 mod agent;
 mod effects;
+mod h2;
 mod probe;
 mod route;
 #[cfg(test)]

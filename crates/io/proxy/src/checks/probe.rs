@@ -3,11 +3,12 @@
 //! Time, as HAProxy gives it: without `timeout check` all of it takes `inter` at most. With it, `inter` and `timeout
 //! connect` limit the connection (TLS included), then `timeout check` what follows.
 
+use super::h2;
 use super::route::{Route, Tls};
 use crate::sockets::{self, Dial};
 use crate::stream::Stream;
 use crate::text;
-use balance::check::{Connect, Dialogue, Failure, Layer, Step};
+use balance::check::{Connect, Dialogue, Failure, HttpRequest, Layer, Step};
 use balance::health::{Outcome, Status};
 use balance::proxy_protocol::{Endpoints, SendProxy, Tlvs};
 use std::io;
@@ -58,6 +59,8 @@ struct Open {
     /// Closed in order, not by a reset.
     linger: bool,
     encrypted: bool,
+    /// HTTP/2 is what was agreed on.
+    h2: bool,
 }
 
 impl Drop for Open {
@@ -81,6 +84,16 @@ pub async fn run(mut dialogue: Dialogue, patience: Patience, route: &dyn Fn(&Con
                 Err((layer, failure)) => return dialogue.failed(layer, failure),
             },
             Step::Send(bytes) => match run.send(&bytes).await {
+                Ok(()) => dialogue.sent(),
+                Err(failure) => return dialogue.failed(Layer::Established, failure),
+            },
+            Step::Request(request) if run.open.as_ref().is_some_and(|open| open.h2) => {
+                match run.exchange(&request).await {
+                    Ok(answer) => answered(&mut dialogue, &answer),
+                    Err(failure) => return dialogue.failed(Layer::Established, failure),
+                }
+            }
+            Step::Request(request) => match run.send(&request.write()).await {
                 Ok(()) => dialogue.sent(),
                 Err(failure) => return dialogue.failed(Layer::Established, failure),
             },
@@ -115,18 +128,22 @@ impl Run<'_> {
             }
         }
         let encrypted = route.tls.is_some();
+        let mut h2 = route.h2;
         if let Some(tls) = route.tls {
-            stream = self.encrypt(stream, &tls).await?;
+            let alpn;
+            (stream, alpn) = self.encrypt(stream, &tls).await?;
+            h2 |= alpn.as_deref() == Some("h2");
         }
-        self.open = Some(Open { stream, linger: connect.linger, encrypted });
+        self.open = Some(Open { stream, linger: connect.linger, encrypted, h2 });
         self.deadline = self.patience.to_answer(self.start);
         Ok(())
     }
 
-    async fn encrypt(&self, stream: Stream, tls: &Tls) -> Result<Stream, (Layer, Failure)> {
+    /// With the protocol that was agreed on.
+    async fn encrypt(&self, stream: Stream, tls: &Tls) -> Result<(Stream, Option<String>), (Layer, Failure)> {
         let handshake = tls.connector.connect(stream, tls.sni.as_deref(), None);
         match timeout_at(self.deadline, handshake).await {
-            Ok(Ok((stream, _))) => Ok(stream),
+            Ok(Ok((stream, facts))) => Ok((stream, facts.alpn)),
             // Whatever went wrong in it: so HAProxy says.
             Ok(Err(_)) => Err((Layer::Handshake, Failure::Error("SSL handshake failure".into()))),
             Err(_) => Err((Layer::Handshake, Failure::Timeout)),
@@ -140,6 +157,13 @@ impl Run<'_> {
             open.stream.flush().await
         };
         timeout_at(self.deadline, send).await.map_err(|_| Failure::Timeout)?.map_err(|error| failure(&error))
+    }
+
+    /// A request and its answer over HTTP/2.
+    async fn exchange(&mut self, request: &HttpRequest) -> Result<Vec<u8>, Failure> {
+        let Some(open) = &mut self.open else { return Err(Failure::Error(String::new())) };
+        let exchange = h2::exchange(&mut open.stream, request, open.encrypted);
+        timeout_at(self.deadline, exchange).await.map_err(|_| Failure::Timeout)?.map_err(Failure::Error)
     }
 
     async fn read(&mut self, piece: &mut [u8]) -> Result<usize, Failure> {
@@ -158,6 +182,17 @@ impl Run<'_> {
             outcome.status = Status::L6Ok;
         }
         outcome
+    }
+}
+
+/// Gives a whole answer to the dialogue.
+fn answered(dialogue: &mut Dialogue, answer: &[u8]) -> Step {
+    match dialogue.sent() {
+        Step::Read => match dialogue.received(answer) {
+            Step::Read => dialogue.closed(),
+            step => step,
+        },
+        step => step,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::server::{Server, Target};
 use crate::tls::Connector;
 use balance::check::Connect;
-use balance::config::model::{self, Port, Proxy, ServerHost, Source};
+use balance::config::model::{self, MuxProto, Port, Proxy, ServerHost, Source};
 use balance::proxy_protocol::SendProxy;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub struct Route {
     pub source: Option<Source>,
     pub tls: Option<Tls>,
     pub proxy_header: Option<SendProxy>,
+    /// HTTP checks speak HTTP/2 without asking (`proto h2`).
+    pub h2: bool,
 }
 
 pub struct Tls {
@@ -42,6 +44,7 @@ pub fn route(server: &Server, backend: &Proxy, connect: &Connect) -> Route {
         source: config.source.clone().or_else(|| backend.source.clone()),
         tls: if ssl { tls(server, &config, connect) } else { None },
         proxy_header: send_proxy,
+        h2: connect.h2 || options && check.proto.or(config.proto) == Some(MuxProto::H2),
     }
 }
 

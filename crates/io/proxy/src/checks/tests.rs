@@ -118,6 +118,7 @@ async fn probe(lines: &str, address: SocketAddr, encrypted: bool) -> Outcome {
         target: Some(Target::Ip(connect.port.map_or(address, |port| SocketAddr::new(address.ip(), port)))),
         source: None,
         tls: encrypted.then(|| Tls { connector: connector.clone(), sni: None }),
+        h2: connect.h2,
         proxy_header: connect.send_proxy.then_some(SendProxy { v1: true, ..SendProxy::default() }),
     })
     .await
@@ -185,6 +186,43 @@ fn broken_tls() {
         told(&probe("", serve(Does::Close).await, true).await, expect!["L6RSP SSL handshake failure"]);
         told(&probe("", serve(Does::Hang).await, true).await, expect!["L6TOUT"]);
         told(&probe("", nowhere().await, true).await, expect!["L4CON Connection refused"]);
+    });
+}
+
+/// A server of HTTP/2 that answers each request with this status and body.
+async fn serve_h2(status: u16, body: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::task::spawn_local(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::task::spawn_local(async move {
+                let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    let path = request.uri().path().to_owned();
+                    let head = http::Response::builder().status(status).header("x-path", path).body(()).unwrap();
+                    respond.send_response(head, false).unwrap().send_data(body.into(), true).unwrap();
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn http2() {
+    on_control_thread(async {
+        let check = "option httpchk GET /ready\nhttp-check connect proto h2\n";
+        for (status, more, expected) in [
+            (200, "", expect!["L7OK"]),
+            (503, "", expect!["L7STS"]),
+            (200, "http-check expect string fine", expect!["L7OK"]),
+            (200, "http-check expect string bad", expect!["L7RSP HTTP content check did not match"]),
+            (200, "http-check expect hdr name x-path value /ready", expect!["L7OK"]),
+        ] {
+            let lines = format!("{check}{more}");
+            told(&probe(lines.trim_end(), serve_h2(status, "all is fine").await, false).await, expected);
+        }
+        told(&probe(check.trim_end(), serve(Does::Hang).await, false).await, expect!["L7TOUT"]);
     });
 }
 
