@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn decodes() {
         check("4\r\nBODY\r\n0\r\n\r\nGET", expect!["BODY |  | 3 left"]);
-        check("4;ext=1\r\nBODY\r\n00\r\nX-T: 1\r\nHost: a\r\n\r\n", expect![[r#"BODY | X-T: 1\r\n | 0 left"#]]);
+        check("4;ext=1\r\nBODY\r\n00\r\nX-T: 1\r\nHost: a\r\n\r\n", expect![[r#"BODY | x-t: 1\r\n | 0 left"#]]);
         check("4 \nBODY\n0\n\n", expect!["BODY |  | 0 left"]);
         check("4\r\nBO", expect!["BO |  | more"]);
         check("1\r\na\r\nB\r\n0123456789a\r\n0\r\n", expect!["a0123456789a |  | more"]);

@@ -66,10 +66,11 @@ fn finish(headers: &Headers, connection: Option<&[u8]>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes fields, a line each.
+/// Writes fields, a line each. Names in small letters, as HAProxy does since 2.0.
 pub fn fields(headers: &Headers, out: &mut Vec<u8>) {
     for (name, value) in headers.iter() {
-        for part in [name, b": ", value, b"\r\n"] {
+        out.extend(name.iter().map(u8::to_ascii_lowercase));
+        for part in [b": ", value, b"\r\n"] {
             out.extend_from_slice(part);
         }
     }

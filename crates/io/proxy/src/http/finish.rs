@@ -77,6 +77,7 @@ impl Exchange<'_> {
             Stop::ClientGone | Stop::ClientTimeout => self.count_client_abort(),
             Stop::ServerGone | Stop::ServerTimeout if phase == Phase::Data => {
                 self.all().for_each(|counters| counters.server_aborts.inc());
+                self.behind().for_each(|counters| counters.failed_responses.inc());
             }
             Stop::ServerGone | Stop::ServerJunk | Stop::ServerTimeout | Stop::NoHead(_) => {
                 self.behind().for_each(|counters| counters.failed_responses.inc());

@@ -198,6 +198,9 @@ impl Exchange<'_> {
         };
         drop(server);
         self.ending.note(cause, Phase::Headers);
+        // As HAProxy: what came of the server counts, and no time of an answer.
+        self.bytes_out += serialize::counted_response(self.response());
+        self.times.response = None;
         self.flow.response = None;
         self.answer(client, reply, through).await
     }
@@ -268,6 +271,7 @@ impl Exchange<'_> {
             server: &mut line.wire.stream,
             timeouts,
             down,
+            expired: None,
         };
         let end = relay.run().await;
         self.bytes_in += relay.up.bytes;

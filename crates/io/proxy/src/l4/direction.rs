@@ -74,6 +74,15 @@ impl Direction {
         self.state != State::Open
     }
 
+    /// From now on as if the reading side had said all. Whether it had not before.
+    pub fn end_reading(&mut self) -> bool {
+        let is_open = self.state == State::Open;
+        if is_open {
+            self.state = State::Ending;
+        }
+        is_open
+    }
+
     /// Whether bytes wait for the writing side.
     pub fn is_blocked(&self) -> bool {
         self.written < self.rest.len() || self.pipe.as_ref().is_some_and(|pipe| pipe.filled() > 0)

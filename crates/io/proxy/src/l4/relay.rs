@@ -45,6 +45,8 @@ pub struct Relay<'a> {
     /// From client to server.
     pub up: Direction,
     pub down: Direction,
+    /// The side that was silent for too long: it counts as having said all, and the other may still answer.
+    pub expired: Option<Side>,
 }
 
 impl Relay<'_> {
@@ -71,9 +73,26 @@ impl Relay<'_> {
             return Poll::Ready(ended(broken, Side::Server, Side::Client));
         }
         if up.is_ready() && down.is_ready() {
-            return Poll::Ready(End::Clean);
+            return Poll::Ready(self.expired.map_or(End::Clean, End::Expired));
         }
-        self.poll_time(cx, moved)
+        match self.poll_time(cx, moved) {
+            Poll::Ready(End::Expired(side)) if self.expired.is_none() && self.end_reading(side) => {
+                self.expired = Some(side);
+                *moved = None;
+                self.poll(cx, moved)
+            }
+            Poll::Ready(End::Expired(side)) => Poll::Ready(End::Expired(self.expired.unwrap_or(side))),
+            other => other,
+        }
+    }
+
+    /// As if this side had said all. Whether it had not, and nothing of it waits.
+    fn end_reading(&mut self, side: Side) -> bool {
+        let direction = match side {
+            Side::Client => &mut self.up,
+            Side::Server => &mut self.down,
+        };
+        !direction.is_blocked() && direction.end_reading()
     }
 
     /// Each byte on a side is a sign of life of it, whoever sent it.

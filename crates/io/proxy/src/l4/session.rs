@@ -15,7 +15,11 @@ use crate::stream::Stream;
 use crate::wheel::Ms;
 use balance::log::record::{self, Cause};
 use balance::log::{Record, Termination};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
+use tokio::io::{AsyncRead, ReadBuf};
 
 /// How a session ended, as logs name it.
 pub type Ended = (Cause, record::Phase);
@@ -37,20 +41,36 @@ pub async fn run(live: Registered, admitted: Admitted, mut client: Stream, conve
         Ok(mut opened) => {
             let ended = serve(&live, &admitted, &mut client, &mut opened).await;
             count_tracked(&live, opened.tracked.as_ref(), conversation.as_deref());
-            log(&live, &admitted, conversation, ended, &opened.tries);
-            opened.place.backend.counters.sessions.leave();
+            // Logs count the others that are there.
+            let Opened { place, server, tries, .. } = *opened;
+            drop(server);
+            place.backend.counters.sessions.leave();
+            drop(place);
+            log(&live, &admitted, conversation, ended, &tries);
         }
         Err(Unopened::Ended { ended, tries }) => {
-            log(&live, &admitted, conversation, ended, &tries);
-            if let Some(backend) = live.backend.take() {
+            Box::pin(take_in(&mut client)).await;
+            if let Some(backend) = live.backend.borrow().as_ref() {
                 backend.counters.sessions.leave();
             }
+            log(&live, &admitted, conversation, ended, &tries);
         }
         Err(Unopened::Http { first, h2 }) => {
             let facts = conversation.or_else(|| Some(Box::new(Conversation::new(&live))));
             tokio::task::spawn_local(crate::http::resume(live, admitted, client, facts, first, h2));
         }
     }
+}
+
+/// Reads what the client has sent already: unread, it would make the close a reset.
+async fn take_in(client: &mut Stream) {
+    let mut part = [0; 4096];
+    let mut read = ReadBuf::new(&mut part);
+    poll_fn(|cx| {
+        _ = Pin::new(&mut *client).poll_read(cx, &mut read);
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Counts a session in its backend.
@@ -67,7 +87,7 @@ async fn serve(live: &Registered, admitted: &Admitted, client: &mut Stream, open
     let Opened { server, place, timeouts, .. } = opened;
     let up = Direction::with(std::mem::take(&mut opened.first));
     let down = Direction::with(std::mem::take(&mut opened.answered));
-    let mut relay = Relay { worker: live.worker(), live, client, server, timeouts: *timeouts, up, down };
+    let mut relay = Relay { worker: live.worker(), live, client, server, timeouts: *timeouts, up, down, expired: None };
     let end = relay.run().await;
     live.bytes_in.set(relay.up.bytes);
     live.bytes_out.set(relay.down.bytes);
@@ -140,11 +160,14 @@ fn count(live: &Registered, admitted: &Admitted, place: &Place, ended: Ended) {
     let engine = &live.worker().engine;
     engine.totals.bytes_out.add(live.bytes_out.get());
     let aborts: fn(&Counters) -> &crate::counters::Counter = match ended.0 {
-        Cause::ClientAbort => |counters| &counters.client_aborts,
-        Cause::ServerAbort => |counters| &counters.server_aborts,
+        Cause::ClientAbort | Cause::ClientTimeout => |counters| &counters.client_aborts,
+        Cause::ServerAbort | Cause::ServerTimeout => |counters| &counters.server_aborts,
         _ => return,
     };
     [front, back, server].into_iter().for_each(|counters| aborts(counters).inc());
+    if ended.0 == Cause::ServerAbort {
+        [back, server].into_iter().for_each(|counters| counters.failed_responses.inc());
+    }
 }
 
 fn log(live: &Registered, admitted: &Admitted, conversation: Option<Box<Conversation>>, ended: Ended, tries: &Tries) {

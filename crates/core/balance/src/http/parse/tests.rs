@@ -60,8 +60,8 @@ fn check_response(text: &str, expected: Expect) {
 
 #[test]
 fn request_lines() {
-    check("GET / HTTP/1.1\r\nHost: a\r\n\r\n", expect![[r#"GET / HTTP/1.1\r\nHost: a\r\n\r\n | None"#]]);
-    check("\r\n\nGET / HTTP/1.1\nHost: a\n\nrest", expect![[r#"GET / HTTP/1.1\r\nHost: a\r\n\r\n | None"#]]);
+    check("GET / HTTP/1.1\r\nHost: a\r\n\r\n", expect![[r#"GET / HTTP/1.1\r\nhost: a\r\n\r\n | None"#]]);
+    check("\r\n\nGET / HTTP/1.1\nHost: a\n\nrest", expect![[r#"GET / HTTP/1.1\r\nhost: a\r\n\r\n | None"#]]);
     check("GET   /a   HTTP/1.1\r\n\r\n", expect![[r#"GET /a HTTP/1.1\r\n\r\n | None"#]]);
     check("GET / HTTP/1.1 \r\n\r\n", expect!["400 not a version of HTTP at byte 5"]);
     check("get / HTTP/1.0\r\n\r\n", expect![[r#"get / HTTP/1.0\r\n\r\n | None"#]]);
@@ -113,17 +113,17 @@ fn what_an_option_allows() {
     check_lax(
         "GET / HTTP/1.1\r\nX Y: 1\r\n\r\n",
         expect!["400 a byte that no field's name may have at byte 17"],
-        expect![[r#"GET / HTTP/1.1\r\nX Y: 1\r\n\r\n | None"#]],
+        expect![[r#"GET / HTTP/1.1\r\nx y: 1\r\n\r\n | None"#]],
     );
     check_lax(
         "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
         expect!["400 a byte that no field's name may have at byte 20"],
-        expect![[r#"GET / HTTP/1.1\r\nHost : a\r\n\r\n | None"#]],
+        expect![[r#"GET / HTTP/1.1\r\nhost : a\r\n\r\n | None"#]],
     );
     check_lax(
         "GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n",
         expect!["400 Host is not the URI's authority at byte 0"],
-        expect![[r#"GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n | None"#]],
+        expect![[r#"GET http://a/ HTTP/1.1\r\nhost: b\r\n\r\n | None"#]],
     );
 }
 
@@ -131,20 +131,20 @@ fn what_an_option_allows() {
 fn hosts() {
     check(
         "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nhost: a\r\n\r\n",
-        expect![[r#"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n | None"#]],
+        expect![[r#"GET / HTTP/1.1\r\nhost: a\r\nx: 1\r\n\r\n | None"#]],
     );
     check("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", expect!["400 several Host fields that differ at byte 0"]);
     check(
         "GET http://A:80/ HTTP/1.1\r\nHost: a\r\n\r\n",
-        expect![[r#"GET http://A:80/ HTTP/1.1\r\nHost: a\r\n\r\n | None"#]],
+        expect![[r#"GET http://A:80/ HTTP/1.1\r\nhost: a\r\n\r\n | None"#]],
     );
     check(
         "GET http://u:p@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
-        expect![[r#"GET http://u:p@a/ HTTP/1.1\r\nHost: a\r\n\r\n | None"#]],
+        expect![[r#"GET http://u:p@a/ HTTP/1.1\r\nhost: a\r\n\r\n | None"#]],
     );
     check(
         "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n",
-        expect![[r#"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n | None"#]],
+        expect![[r#"CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n | None"#]],
     );
     check("CONNECT a:443 HTTP/1.1\r\nHost: b:443\r\n\r\n", expect!["400 Host is not the URI's authority at byte 0"]);
     check("CONNECT / HTTP/1.1\r\n\r\n", expect!["400 a URI of no form that this method has at byte 8"]);
@@ -153,14 +153,14 @@ fn hosts() {
 
 #[test]
 fn fields_of_all_kinds() {
-    check_field("X:\r\nY: \t v \t", expect![[r#"POST / HTTP/1.1\r\nX: \r\nY: v\r\n\r\n | None"#]]);
-    check_field("X: a\r\n b \r\n\tc", expect![[r#"POST / HTTP/1.1\r\nX: a   b  \tc\r\n\r\n | None"#]]);
+    check_field("X:\r\nY: \t v \t", expect![[r#"POST / HTTP/1.1\r\nx: \r\ny: v\r\n\r\n | None"#]]);
+    check_field("X: a\r\n b \r\n\tc", expect![[r#"POST / HTTP/1.1\r\nx: a   b  \tc\r\n\r\n | None"#]]);
     check_field(" X: a", expect!["400 the first field begins with a blank at byte 17"]);
     check_field("foo", expect!["400 a field without colon at byte 17"]);
     check_field(": 1", expect!["400 a field without name at byte 17"]);
     check_field("X: a\rb", expect!["400 CR or NUL inside a line at byte 21"]);
     check_field("X: a\0b", expect!["400 CR or NUL inside a line at byte 21"]);
-    check_field("X: \u{1}é", expect![[r#"POST / HTTP/1.1\r\nX: \x01\xc3\xa9\r\n\r\n | None"#]]);
+    check_field("X: \u{1}é", expect![[r#"POST / HTTP/1.1\r\nx: \x01\xc3\xa9\r\n\r\n | None"#]]);
 }
 
 #[test]
@@ -168,23 +168,23 @@ fn connections() {
     check_field("Connection: close", expect![[r#"POST / HTTP/1.1\r\n\r\n | None close"#]]);
     check_field(
         "Connection: foo, keep-alive ,",
-        expect![[r#"POST / HTTP/1.1\r\nConnection: foo\r\n\r\n | None keep-alive"#]],
+        expect![[r#"POST / HTTP/1.1\r\nconnection: foo\r\n\r\n | None keep-alive"#]],
     );
     check_field(
         "Connection: Upgrade, Keep-Alive\r\nUpgrade: ws",
-        expect![[r#"POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: ws\r\n\r\n | None keep-alive upgrade"#]],
+        expect![[r#"POST / HTTP/1.1\r\nconnection: Upgrade\r\nupgrade: ws\r\n\r\n | None keep-alive upgrade"#]],
     );
 }
 
 #[test]
 fn lengths_and_codings() {
-    check_field("Content-Length: 4", expect![[r#"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n | Length(4)"#]]);
-    check_field("Content-Length: 0", expect![[r#"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n | None"#]]);
+    check_field("Content-Length: 4", expect![[r#"POST / HTTP/1.1\r\ncontent-length: 4\r\n\r\n | Length(4)"#]]);
+    check_field("Content-Length: 0", expect![[r#"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n | None"#]]);
     check_field(
         "Content-Length: 4\r\nContent-Length: 4",
-        expect![[r#"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n | Length(4)"#]],
+        expect![[r#"POST / HTTP/1.1\r\ncontent-length: 4\r\n\r\n | Length(4)"#]],
     );
-    check_field("Content-Length: 4, 4", expect![[r#"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n | Length(4)"#]]);
+    check_field("Content-Length: 4, 4", expect![[r#"POST / HTTP/1.1\r\ncontent-length: 4\r\n\r\n | Length(4)"#]]);
     check_field("Content-Length: 4\r\nContent-Length: 5", expect!["400 several lengths that differ at byte 0"]);
     check_field("Content-Length: +4", expect!["400 Content-Length is not one number at byte 0"]);
     check_field("Content-Length: 4 4", expect!["400 Content-Length is not one number at byte 0"]);
@@ -192,15 +192,15 @@ fn lengths_and_codings() {
     check_field("Content-Length: 99999999999999999999999", expect!["400 Content-Length is not one number at byte 0"]);
     check_field(
         "Transfer-Encoding: CHUNKED",
-        expect![[r#"POST / HTTP/1.1\r\nTransfer-Encoding: CHUNKED\r\n\r\n | Chunked"#]],
+        expect![[r#"POST / HTTP/1.1\r\ntransfer-encoding: CHUNKED\r\n\r\n | Chunked"#]],
     );
     check_field(
         "Content-Length: 4\r\nTransfer-Encoding: chunked",
-        expect![[r#"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n | Chunked"#]],
+        expect![[r#"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n | Chunked"#]],
     );
     check_field(
         "Transfer-Encoding: chunked\r\nContent-Length: 4\r\nContent-Length: 4",
-        expect![[r#"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n | Chunked"#]],
+        expect![[r#"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n | Chunked"#]],
     );
     check_field("Transfer-Encoding: gzip, chunked", expect!["422 a transfer coding besides chunked at byte 0"]);
     check_field("Transfer-Encoding: chunked, chunked", expect!["400 a transfer coding after chunked at byte 0"]);
@@ -230,7 +230,7 @@ fn bounds() {
 fn responses() {
     check_response(
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-        expect![[r#"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n | Length(2)"#]],
+        expect![[r#"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n | Length(2)"#]],
     );
     check_response("HTTP/1.1 200\r\n\r\n", expect![[r#"HTTP/1.1 200 \r\n\r\n | UntilClose"#]]);
     check_response("HTTP/1.0 404 Not  Found \n\n", expect![[r#"HTTP/1.0 404 Not  Found \r\n\r\n | UntilClose"#]]);
@@ -243,7 +243,7 @@ fn responses() {
     check_response("HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\n", expect![[r#"HTTP/1.1 204 No\r\n\r\n | None"#]]);
     check_response(
         "HTTP/1.1 304 Not\r\nContent-Length: 2\r\n\r\n",
-        expect![[r#"HTTP/1.1 304 Not\r\nContent-Length: 2\r\n\r\n | None"#]],
+        expect![[r#"HTTP/1.1 304 Not\r\ncontent-length: 2\r\n\r\n | None"#]],
     );
     check_response(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
