@@ -38,7 +38,11 @@ impl Program {
 
     /// Asks it what it thinks of a configuration; the exit code and what it said.
     pub fn check(self, config: &Path) -> (Option<i32>, String) {
-        let output = self.command().arg("-c").arg("-f").arg(config).output();
+        let program = self.command();
+        let mut limited = Command::new("timeout");
+        limited.arg("20").arg(program.get_program()).args(program.get_args()).arg("-c").arg("-f").arg(config);
+        limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let output = limited.output();
         match output {
             Ok(output) => {
                 let said = [output.stdout, output.stderr].concat();
