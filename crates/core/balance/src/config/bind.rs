@@ -112,6 +112,7 @@ macro_rules! on {
     };
 }
 
+const EARLY_DATA: &str = "early data is not taken; clients send it again";
 const THREADS: &str = "every worker accepts on every socket";
 const CERTIFICATES_MADE: &str = "certificates are not made while running";
 
@@ -126,13 +127,18 @@ macro_rules! versions {
 }
 
 pub(super) const KEYWORDS: &[Keyword<Read<Draft>>] = &[
-    done("accept-netscaler-cip", ANY, netscaler),
+    refused(
+        "accept-netscaler-cip",
+        ANY,
+        "the protocol is NetScaler's own",
+        "have it send the PROXY protocol and write 'accept-proxy'",
+    ),
     done("accept-proxy", ANY, on!(bind.accept_proxy)),
     done("backlog", ANY, |params, draft| {
         draft.bind.backlog = Some(at_least(params, 0, "must be > 0")?);
         Ok(())
     }),
-    done("defer-accept", ANY, on!(bind.defer_accept)),
+    ignored("defer-accept", ANY, "a worker takes a connection when it is made"),
     done("expose-fd", ANY, expose_fd),
     done("gid", ANY, |params, draft| number(params, &mut draft.bind.owner.gid)),
     done("group", ANY, group),
@@ -147,7 +153,7 @@ pub(super) const KEYWORDS: &[Keyword<Read<Draft>>] = &[
     done("mss", ANY, mss),
     done("name", ANY, |params, draft| text(params, &mut draft.bind.name, "name")),
     refused("namespace", ANY, "sockets are opened in the process's own namespace", "start it in that namespace"),
-    done("nice", ANY, nice),
+    ignored("nice", ANY, "all connections are treated alike"),
     ignored("process", ANY, THREADS),
     done("proto", ANY, |params, draft| {
         draft.bind.proto = Some(proto(params)?);
@@ -158,7 +164,7 @@ pub(super) const KEYWORDS: &[Keyword<Read<Draft>>] = &[
     done("severity-output", ANY, severity_output),
     ignored("shards", ANY, THREADS),
     done("tcp-ut", ANY, tcp_user_timeout),
-    done("tfo", ANY, on!(bind.tfo)),
+    ignored("tfo", ANY, "connections begin with a whole handshake"),
     ignored("thread", ANY, THREADS),
     done("transparent", ANY, on!(bind.transparent)),
     done("uid", ANY, |params, draft| number(params, &mut draft.bind.owner.uid)),
@@ -168,7 +174,7 @@ pub(super) const KEYWORDS: &[Keyword<Read<Draft>>] = &[
 ];
 
 pub(super) const TLS: &[Keyword<Read<Draft>>] = &[
-    done("allow-0rtt", ANY, on!(tls.allow_0rtt)),
+    ignored("allow-0rtt", ANY, EARLY_DATA),
     done("alpn", ANY, |params, draft| {
         draft.tls.alpn = Some(tls::protocols(params, "ALPN")?);
         Ok(())
@@ -199,10 +205,7 @@ pub(super) const TLS: &[Keyword<Read<Draft>>] = &[
     versions!("no-tlsv11", without, Tls11),
     versions!("no-tlsv12", without, Tls12),
     versions!("no-tlsv13", without, Tls13),
-    done("npn", ANY, |params, draft| {
-        draft.tls.npn = Some(tls::protocols(params, "NPN")?);
-        Ok(())
-    }),
+    ignored("npn", ANY, "protocols are agreed on by ALPN"),
     done("prefer-client-ciphers", ANY, on!(tls.prefer_client_ciphers)),
     done("ssl", ANY, on!(ssl)),
     done("ssl-max-ver", ANY, |params, draft| tls::max_version(params, &mut draft.tls)),
@@ -232,14 +235,6 @@ fn at_least(params: &mut Params, least: i32, wanted: &str) -> Result<u32, String
     }
     let number = params.lax_number();
     if number < least { Err(format!("'{name}' : invalid value {number}, {wanted}")) } else { Ok(number as u32) }
-}
-
-fn netscaler(params: &mut Params, draft: &mut Draft) -> Result<(), String> {
-    let magic = at_least(params, 1, "must be >= 0")?;
-    draft.bind.accept_netscaler_cip = Some(magic);
-    Err("'accept-netscaler-cip' is not supported: the protocol is NetScaler's own; have it send the PROXY protocol and \
-         write 'accept-proxy'"
-        .into())
 }
 
 fn expose_fd(params: &mut Params, draft: &mut Draft) -> Result<(), String> {
@@ -311,17 +306,6 @@ fn mss(params: &mut Params, draft: &mut Draft) -> Result<(), String> {
             Ok(())
         }
     }
-}
-
-fn nice(params: &mut Params, draft: &mut Draft) -> Result<(), String> {
-    if params.peek().is_empty() {
-        return params.required("value").map(|_| ());
-    }
-    match params.lax_number() {
-        nice @ -1024..=1024 => draft.bind.nice = nice,
-        nice => return Err(format!("'nice' : invalid value {nice}, allowed range is -1024..1024")),
-    }
-    Ok(())
 }
 
 /// `proto`, of binds and servers.

@@ -35,7 +35,7 @@ pub fn changes(before: &Config, after: &Config) -> Vec<String> {
 }
 
 /// What is done once, before the process serves: each keyword with what it says.
-fn at_start(global: &Global) -> [(&'static str, String); 11] {
+fn at_start(global: &Global) -> [(&'static str, String); 10] {
     [
         ("nbthread", format!("{:?}", global.nbthread)),
         ("chroot", format!("{:?}", global.chroot)),
@@ -46,7 +46,6 @@ fn at_start(global: &Global) -> [(&'static str, String); 11] {
         ("ulimit-n", format!("{:?}", global.ulimit_n)),
         ("fd-hard-limit", format!("{:?}", global.fd_hard_limit)),
         ("daemon", format!("{:?}", global.daemon)),
-        ("master-worker", format!("{:?}", global.master_worker)),
         ("pidfile", format!("{:?}", global.pidfile)),
     ]
 }

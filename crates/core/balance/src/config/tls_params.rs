@@ -124,7 +124,6 @@ pub(super) fn apply_defaults(tls: &mut TlsSettings, defaults: &SslDefaults) {
             "ssl-min-ver" => range.min_version = options.next().and_then(|word| TlsVersion::parse(word)),
             "ssl-max-ver" => range.max_version = options.next().and_then(|word| TlsVersion::parse(word)),
             "no-tls-tickets" => tls.no_tls_tickets = true,
-            "allow-0rtt" => tls.allow_0rtt = true,
             "prefer-client-ciphers" => tls.prefer_client_ciphers = true,
             "strict-sni" => tls.strict_sni = true,
             word => {

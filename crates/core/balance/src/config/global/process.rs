@@ -2,7 +2,7 @@
 
 use super::{Read, count, switch, text};
 use crate::config::keyword::{ANY, Keyword, done, ignored, refused};
-use crate::config::line::{Ctx, Modifier};
+use crate::config::line::Ctx;
 use crate::config::model::Global;
 use crate::config::values::{self, TIME_MAX_TEXT, Wrong};
 use std::path::PathBuf;
@@ -11,6 +11,7 @@ use std::time::Duration;
 const NO_LUA: &str = "Lua scripts are not run";
 const NO_DEVICES: &str = "device detection is not built in";
 const NO_MEMORY: &str = "memory is handled by the allocator";
+const STATES: &str = "a reload keeps the states in the running process";
 const ONE_POLLER: &str = "connections are always polled by epoll";
 
 pub(super) const KEYWORDS: &[Keyword<Read>] = &[
@@ -21,13 +22,13 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     done("maxsslconn", ANY, |ctx, global| count(ctx, &mut global.maxsslconn)),
     done("maxcomprate", ANY, |ctx, global| count(ctx, &mut global.maxcomprate)),
     done("maxpipes", ANY, |ctx, global| count(ctx, &mut global.maxpipes)),
-    done("maxcompcpuusage", ANY, maxcompcpuusage),
+    ignored("maxcompcpuusage", ANY, "compression yields to other work in the same worker"),
     done("nbthread", ANY, nbthread),
     done("nbproc", ANY, nbproc),
     done("ulimit-n", ANY, |ctx, global| limit(ctx, &mut global.ulimit_n)),
     done("fd-hard-limit", ANY, |ctx, global| limit(ctx, &mut global.fd_hard_limit)),
     done("daemon", ANY, |ctx, global| switch(ctx, &mut global.daemon)),
-    done("master-worker", ANY, master_worker),
+    ignored("master-worker", ANY, "one process reloads itself"),
     done("chroot", ANY, |ctx, global| path(ctx, &mut global.chroot, "expects a directory as an argument.")),
     done("pidfile", ANY, |ctx, global| path(ctx, &mut global.pidfile, "expects a file name as an argument.")),
     done("user", ANY, user),
@@ -37,32 +38,26 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     done("node", ANY, node),
     done("description", ANY, description),
     done("hard-stop-after", ANY, |ctx, global| delay(ctx, &mut global.hard_stop_after)),
-    done("grace", ANY, |ctx, global| delay(ctx, &mut global.grace)),
+    ignored("grace", ANY, "a soft stop begins at once"),
     done("spread-checks", ANY, spread_checks),
     done("max-spread-checks", ANY, |ctx, global| delay(ctx, &mut global.max_spread_checks)),
-    done("server-state-file", ANY, |ctx, global| {
-        path(ctx, &mut global.server_state_file, "expect one argument: a file path.");
-    }),
-    done("server-state-base", ANY, |ctx, global| {
-        path(ctx, &mut global.server_state_base, "expects one argument: a directory path.");
-    }),
+    ignored("server-state-file", ANY, STATES),
+    ignored("server-state-base", ANY, STATES),
     done("localpeer", ANY, |ctx, global| text(ctx, &mut global.localpeer, "expects a name as an argument.")),
-    done("cluster-secret", ANY, |ctx, global| {
-        text(ctx, &mut global.cluster_secret, "expects a secret as an argument.");
-    }),
+    ignored("cluster-secret", ANY, "QUIC is not spoken"),
     ignored("external-check", ANY, "no program is started to check a server"),
     ignored("insecure-fork-wanted", ANY, "no program is started"),
     done("nosplice", ANY, |ctx, global| switch(ctx, &mut global.nosplice)),
     done("noreuseport", ANY, |ctx, global| switch(ctx, &mut global.noreuseport)),
     done("quiet", ANY, |ctx, global| switch(ctx, &mut global.quiet)),
     done("zero-warning", ANY, |ctx, global| switch(ctx, &mut global.zero_warning)),
-    done("strict-limits", ANY, strict_limits),
-    done("pp2-never-send-local", ANY, |ctx, global| switch(ctx, &mut global.pp2_never_send_local)),
+    ignored("strict-limits", ANY, "a limit that is not granted is said at start"),
+    ignored("pp2-never-send-local", ANY, "checks are sent as LOCAL"),
     done("unix-bind", ANY, unix_bind),
     done("set-var", ANY, set_var),
     done("set-var-fmt", ANY, set_var),
-    done("h1-case-adjust", ANY, h1_case_adjust),
-    refused("h1-case-adjust-file", ANY, "header names are read from no file", "write one 'h1-case-adjust' for each"),
+    ignored("h1-case-adjust", ANY, "no option that uses it is supported"),
+    ignored("h1-case-adjust-file", ANY, "no option that uses it is supported"),
     ignored("busy-polling", ANY, "an idle worker sleeps"),
     ignored("cpu-map", ANY, "the kernel places the workers"),
     ignored("numa-cpu-mapping", ANY, "the kernel places the workers"),
@@ -106,13 +101,6 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     ignored("lua-prepend-path", ANY, NO_LUA),
 ];
 
-fn maxcompcpuusage(ctx: &mut Ctx, global: &mut Global) {
-    match ctx.word(1).parse() {
-        Ok(percent @ 0..=100) => global.maxcompcpuusage = Some(percent),
-        _ => ctx.alert("'maxcompcpuusage' expects an integer argument between 0 and 100."),
-    }
-}
-
 /// Workers at most: HAProxy's limit, which scripts know.
 const MAX_THREADS: i64 = 64;
 
@@ -149,13 +137,6 @@ fn limit(ctx: &mut Ctx, value: &mut Option<u64>) {
         return ctx.alert(format!("'{}' expects an integer argument.", ctx.word(0)));
     }
     *value = Some(ctx.lax_number(1).max(0) as u64);
-}
-
-fn master_worker(ctx: &mut Ctx, global: &mut Global) {
-    match ctx.word(1) {
-        "" | "no-exit-on-failure" => global.master_worker = true,
-        _ => ctx.alert("'master-worker' only supports 'no-exit-on-failure' option."),
-    }
 }
 
 fn path(ctx: &mut Ctx, value: &mut Option<PathBuf>, expects: &str) {
@@ -253,12 +234,6 @@ fn spread_checks(ctx: &mut Ctx, global: &mut Global) {
     }
 }
 
-fn strict_limits(ctx: &mut Ctx, global: &mut Global) {
-    if ctx.at_most(1, 0) {
-        global.strict_limits = Some(ctx.modifier == Modifier::None);
-    }
-}
-
 fn unix_bind(ctx: &mut Ctx, global: &mut Global) {
     let mut words = ctx.rest(1).iter();
     while let Some(option) = words.next() {
@@ -287,16 +262,4 @@ fn set_var(ctx: &mut Ctx, global: &mut Global) {
         return ctx.alert(format!("'{name}' requires a process-wide variable name ('proc.<name>') and {what}."));
     }
     global.set_vars.push(ctx.line());
-}
-
-fn h1_case_adjust(ctx: &mut Ctx, global: &mut Global) {
-    let (from, to) = (ctx.word(1), ctx.word(2));
-    if from.is_empty() || to.is_empty() || ctx.words.len() > 3 {
-        return ctx.alert("'h1-case-adjust' expects <from> and <to> as argument.");
-    }
-    if !from.eq_ignore_ascii_case(to) {
-        return ctx
-            .alert(format!("'h1-case-adjust' : <from> and <to> must not differ execpt the case: '{from}', '{to}'"));
-    }
-    global.h1_case_adjust.push((from.to_owned(), to.to_owned()));
 }

@@ -9,6 +9,7 @@ use crate::config::values;
 const NO_BUFFERS: &str = "buffers belong to connections with data, which their limits bound";
 const NO_LUA: &str = "Lua scripts are not run";
 const NO_QUIC: &str = "QUIC is not spoken";
+const KERNEL: &str = "the kernel sizes its buffers";
 const RUNTIME: &str = "the runtime schedules the work";
 const NO_VARS_LIMIT: &str = "variables are bounded by the size of a request";
 const RECORDS: &str = "the TLS library chooses sizes of records";
@@ -17,8 +18,8 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     done("tune.bufsize", ANY, |ctx, global| bytes(ctx, &mut global.tune.bufsize)),
     done("tune.maxrewrite", ANY, |ctx, global| bytes(ctx, &mut global.tune.maxrewrite)),
     done("tune.http.maxhdr", ANY, maxhdr),
-    done("tune.http.cookielen", ANY, |ctx, global| bytes(ctx, &mut global.tune.http_cookielen)),
-    done("tune.http.logurilen", ANY, |ctx, global| bytes(ctx, &mut global.tune.http_logurilen)),
+    ignored("tune.http.cookielen", ANY, "captured cookies are as long as 'capture cookie' says"),
+    ignored("tune.http.logurilen", ANY, "URIs are logged whole, as far as the line goes"),
     done("tune.h2.header-table-size", ANY, |ctx, global| setting(ctx, &mut global.tune.h2_header_table_size, 65535)),
     done("tune.h2.initial-window-size", ANY, |ctx, global| {
         setting(ctx, &mut global.tune.h2_initial_window_size, i64::from(i32::MAX));
@@ -27,19 +28,15 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
         setting(ctx, &mut global.tune.h2_max_concurrent_streams, i64::from(i32::MAX));
     }),
     done("tune.h2.max-frame-size", ANY, |ctx, global| setting(ctx, &mut global.tune.h2_max_frame_size, 16_777_215)),
-    done("tune.idle-pool.shared", ANY, |ctx, global| on_off(ctx, &mut global.tune.idle_pool_shared)),
-    done("tune.maxaccept", ANY, |ctx, global| {
-        if argument(ctx) {
-            global.tune.maxaccept = Some(ctx.lax_number(1));
-        }
-    }),
-    done("tune.pipesize", ANY, |ctx, global| optional(ctx, &mut global.tune.pipesize)),
-    done("tune.rcvbuf.client", ANY, |ctx, global| optional(ctx, &mut global.tune.rcvbuf_client)),
-    done("tune.rcvbuf.server", ANY, |ctx, global| optional(ctx, &mut global.tune.rcvbuf_server)),
-    done("tune.sndbuf.client", ANY, |ctx, global| optional(ctx, &mut global.tune.sndbuf_client)),
-    done("tune.sndbuf.server", ANY, |ctx, global| optional(ctx, &mut global.tune.sndbuf_server)),
-    done("tune.ssl.cachesize", ANY, |ctx, global| optional(ctx, &mut global.tune.ssl_cachesize)),
-    done("tune.ssl.lifetime", ANY, lifetime),
+    ignored("tune.idle-pool.shared", ANY, "each worker has connections of its own"),
+    ignored("tune.maxaccept", ANY, RUNTIME),
+    ignored("tune.pipesize", ANY, "pipes are as large as the system lets them be"),
+    ignored("tune.rcvbuf.client", ANY, KERNEL),
+    ignored("tune.rcvbuf.server", ANY, KERNEL),
+    ignored("tune.sndbuf.client", ANY, KERNEL),
+    ignored("tune.sndbuf.server", ANY, KERNEL),
+    ignored("tune.ssl.cachesize", ANY, "sessions are in tickets"),
+    ignored("tune.ssl.lifetime", ANY, "tickets are good for as long as their keys"),
     done("tune.comp.maxlevel", ANY, comp_maxlevel),
     ignored("tune.buffers.limit", ANY, NO_BUFFERS),
     ignored("tune.buffers.reserve", ANY, NO_BUFFERS),
@@ -102,12 +99,6 @@ fn bytes(ctx: &mut Ctx, value: &mut usize) {
     }
 }
 
-fn optional(ctx: &mut Ctx, value: &mut Option<usize>) {
-    if argument(ctx) {
-        *value = Some(ctx.lax_number(1).max(0) as usize);
-    }
-}
-
 fn maxhdr(ctx: &mut Ctx, global: &mut Global) {
     if !argument(ctx) {
         return;
@@ -126,22 +117,6 @@ fn setting(ctx: &mut Ctx, value: &mut Option<u32>, most: i64) {
         number if (0..=most).contains(&number) => *value = Some(number as u32),
         number if number < 0 => ctx.alert(format!("'{}' expects a positive numeric value.", ctx.word(0))),
         _ => ctx.alert(format!("'{}' expects a numeric value of {most} at most.", ctx.word(0))),
-    }
-}
-
-fn on_off(ctx: &mut Ctx, value: &mut bool) {
-    match ctx.word(1) {
-        "on" => *value = true,
-        "off" => *value = false,
-        word => ctx.alert(format!("'{}' expects either 'on' or 'off' but got '{word}'.", ctx.word(0))),
-    }
-}
-
-fn lifetime(ctx: &mut Ctx, global: &mut Global) {
-    let word = ctx.word(1);
-    match values::time_in(word, std::time::Duration::from_secs(1)) {
-        Ok(time) => global.tune.ssl_lifetime = Some(time),
-        Err(wrong) => ctx.alert(format!("unexpected character '{wrong}' in argument to <tune.ssl.lifetime>.")),
     }
 }
 

@@ -19,7 +19,6 @@ pub struct Bind {
     /// The `sid` of each socket in the statistics: by order in the proxy, past those that are taken.
     pub ids: Vec<u32>,
     pub accept_proxy: bool,
-    pub accept_netscaler_cip: Option<u32>,
     /// Some when `ssl` was said.
     pub tls: Option<TlsSettings>,
     pub proto: Option<MuxProto>,
@@ -30,14 +29,9 @@ pub struct Bind {
     /// Default: the proxy's.
     pub maxconn: Option<u32>,
     pub backlog: Option<u32>,
-    /// -1024..=1024; accepted, without effect.
-    pub nice: i32,
     pub interface: Option<String>,
     pub mss: Option<i32>,
-    pub namespace: Option<String>,
-    pub tfo: bool,
     pub transparent: bool,
-    pub defer_accept: bool,
     pub tcp_user_timeout: Option<Duration>,
     /// What a client of a stats socket may do. Default operator.
     pub level: Level,
@@ -100,7 +94,6 @@ pub struct TlsSettings {
     /// `verifyhost`: the name a server's certificate must carry, whatever SNI was sent.
     pub verifyhost: Option<String>,
     pub alpn: Option<Alpn>,
-    pub npn: Option<Alpn>,
     pub ciphers: Option<String>,
     pub ciphersuites: Option<String>,
     pub curves: Option<String>,
@@ -108,7 +101,6 @@ pub struct TlsSettings {
     pub max_version: Option<TlsVersion>,
     pub strict_sni: bool,
     pub no_tls_tickets: bool,
-    pub allow_0rtt: bool,
     pub prefer_client_ciphers: bool,
     pub ca_ignore_err: Option<String>,
     pub crt_ignore_err: Option<String>,

@@ -21,8 +21,6 @@ pub struct Global {
     pub maxsslconn: Option<u32>,
     /// KB/s of compressed output, whole process; 0 is no limit.
     pub maxcomprate: Option<u32>,
-    /// Percent of a CPU above which compression is turned down. Default 100.
-    pub maxcompcpuusage: Option<u32>,
     pub maxpipes: Option<u32>,
     pub logs: Vec<LogTarget>,
     /// Hostname in syslog headers: `Some(None)` is this machine's.
@@ -41,7 +39,6 @@ pub struct Global {
     pub gid: Option<u32>,
     pub pidfile: Option<PathBuf>,
     pub daemon: bool,
-    pub master_worker: bool,
     pub ca_base: Option<PathBuf>,
     pub crt_base: Option<PathBuf>,
     pub ssl_bind: SslDefaults,
@@ -53,24 +50,17 @@ pub struct Global {
     pub max_spread_checks: Option<Duration>,
     /// After a soft stop, sessions are cut after this long.
     pub hard_stop_after: Option<Duration>,
-    pub grace: Option<Duration>,
     pub node: Option<String>,
     pub description: Option<String>,
-    pub server_state_file: Option<PathBuf>,
-    pub server_state_base: Option<PathBuf>,
     pub localpeer: Option<String>,
-    pub cluster_secret: Option<String>,
     pub unix_bind: UnixOwner,
     pub unix_bind_prefix: Option<String>,
     pub nosplice: bool,
     pub noreuseport: bool,
     pub quiet: bool,
     pub zero_warning: bool,
-    pub strict_limits: Option<bool>,
-    pub pp2_never_send_local: bool,
     /// `set-var proc.x expr`, `set-var-fmt`: for the log and rule expressions.
     pub set_vars: Vec<Line>,
-    pub h1_case_adjust: Vec<(String, String)>,
     /// `expose-experimental-directives`: actions that HAProxy calls experimental may be used.
     pub experimental: bool,
     pub tune: Tune,
@@ -102,28 +92,12 @@ pub struct Tune {
     pub maxrewrite: usize,
     /// Headers in a message, 1..=32767. Default 101.
     pub http_maxhdr: usize,
-    /// Bytes of a captured cookie. Default 63.
-    pub http_cookielen: usize,
-    /// Bytes of a URI in a log line. Default 1024.
-    pub http_logurilen: usize,
     pub h2_header_table_size: Option<u32>,
     /// Default 65536.
     pub h2_initial_window_size: Option<u32>,
     /// Default 100.
     pub h2_max_concurrent_streams: Option<u32>,
     pub h2_max_frame_size: Option<u32>,
-    /// Connections accepted in a row. Default 4 in 2.6 (per thread); -1 is no limit.
-    pub maxaccept: Option<i32>,
-    pub pipesize: Option<usize>,
-    pub rcvbuf_client: Option<usize>,
-    pub rcvbuf_server: Option<usize>,
-    pub sndbuf_client: Option<usize>,
-    pub sndbuf_server: Option<usize>,
-    /// Whether idle connections to servers may be used by other threads. Default yes.
-    pub idle_pool_shared: bool,
-    /// TLS sessions cached. Default 20000.
-    pub ssl_cachesize: Option<usize>,
-    pub ssl_lifetime: Option<Duration>,
     /// zlib's window and memory: `tune.zlib.windowsize`, `tune.zlib.memlevel`, `tune.comp.maxlevel`.
     pub comp_maxlevel: Option<u32>,
 }
@@ -134,21 +108,10 @@ impl Default for Tune {
             bufsize: 16384,
             maxrewrite: 1024,
             http_maxhdr: 101,
-            http_cookielen: 63,
-            http_logurilen: 1024,
             h2_header_table_size: None,
             h2_initial_window_size: None,
             h2_max_concurrent_streams: None,
             h2_max_frame_size: None,
-            maxaccept: None,
-            pipesize: None,
-            rcvbuf_client: None,
-            rcvbuf_server: None,
-            sndbuf_client: None,
-            sndbuf_server: None,
-            idle_pool_shared: true,
-            ssl_cachesize: None,
-            ssl_lifetime: None,
             comp_maxlevel: None,
         }
     }

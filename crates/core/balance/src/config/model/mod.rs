@@ -15,13 +15,13 @@ pub use global::{Global, SslDefaults, StatsSocket, Tune};
 pub use log::{LogAddress, LogTarget};
 pub use options::{Forwarded, HttpClose, HttpReuse, Options, RetryOn};
 pub use proxy::{
-    Capability, Capture, Compression, Error, Limits, LogFormats, Mode, Monitor, Proxy, Source, SourceAddress,
-    StatsPage, Timeouts, UniqueId,
+    Capability, Capture, Compression, Error, Limits, LogFormats, Mode, Monitor, Proxy, Source, StatsPage, Timeouts,
+    UniqueId,
 };
 pub use sections::{Group, HttpErrors, Nameserver, Peer, Peers, ResolveHold, Resolvers, User, Userlist};
 pub use server::{
     Agent, InitAddr, Keepalive, MarkedDown, MarkedUp, Observe, OnError, Port, ProxyHeader, Resolve, Server,
-    ServerCheck, ServerHost, Socks,
+    ServerCheck, ServerHost,
 };
 
 use std::fmt;

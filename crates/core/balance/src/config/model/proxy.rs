@@ -50,7 +50,6 @@ pub struct Proxy {
     pub dynamic_cookie_key: Option<String>,
     pub force_persist: Vec<Line>,
     pub ignore_persist: Vec<Line>,
-    pub persist_rdp_cookie: Option<String>,
     /// By status; the answer that is sent.
     pub errors: BTreeMap<u16, Error>,
     pub monitor: Monitor,
@@ -65,11 +64,6 @@ pub struct Proxy {
     pub log_formats: LogFormats,
     pub unique_id: UniqueId,
     pub source: Option<Source>,
-    /// `dispatch <addr>`: the one server, by address, when nothing else chose.
-    pub dispatch: Option<SocketAddr>,
-    /// `load-server-state-from-file`: `global`, `local` or none.
-    pub load_server_state: Option<String>,
-    pub server_state_file_name: Option<String>,
     /// TCP keep-alive of client and server sides, where `clitcpka-*`, `srvtcpka-*` set it.
     pub client_keepalive: super::server::Keepalive,
     pub server_keepalive: super::server::Keepalive,
@@ -123,8 +117,6 @@ pub struct Limits {
     pub backlog: Option<u32>,
     /// Sessions per second a frontend takes.
     pub rate_limit_sessions: Option<u32>,
-    /// `max-keep-alive-queue`: -1 is no limit.
-    pub max_keep_alive_queue: Option<i32>,
 }
 
 /// What is sent for a status.
@@ -162,7 +154,6 @@ pub struct StatsPage {
     pub show_node: Option<Option<String>>,
     pub show_desc: Option<Option<String>>,
     pub show_legends: bool,
-    pub show_modules: bool,
     /// Proxies shown; empty: all. `.` is the one asked.
     pub scope: Vec<String>,
 }
@@ -205,17 +196,7 @@ pub struct Source {
     pub address: SocketAddr,
     /// Last port of a range; equal to the address's for one.
     pub last_port: u16,
-    pub usesrc: Option<SourceAddress>,
     pub interface: Option<String>,
-}
-
-/// `usesrc`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceAddress {
-    Address(SocketAddr),
-    Client,
-    ClientIp,
-    HdrIp { name: String, occurrence: i32 },
 }
 
 impl Proxy {
@@ -258,7 +239,6 @@ impl Default for StatsPage {
             show_node: None,
             show_desc: None,
             show_legends: false,
-            show_modules: false,
             scope: vec![],
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{MuxProto, Place, Placed, Source, TlsSettings};
 use crate::sample;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,22 +48,15 @@ pub struct Server {
     /// Expression of the name sent.
     pub sni: Option<Placed<sample::Expr>>,
     pub proto: Option<MuxProto>,
-    /// `ws h1|h2|auto`.
-    pub websocket: Option<String>,
     pub send_proxy: Option<ProxyHeader>,
     pub source: Option<Source>,
     pub resolvers: Option<String>,
     pub resolve: Resolve,
     /// Default `last,libc`.
     pub init_addr: Vec<InitAddr>,
-    pub socks4: Option<Socks>,
-    /// `redir`: prefix of the Location that is sent instead of the request.
-    pub redir: Option<String>,
     /// `non-stick`: this server is not written into stick tables.
     pub non_stick: bool,
-    pub tfo: bool,
     pub tcp_user_timeout: Option<Duration>,
-    pub namespace: Option<String>,
     /// Requests on one connection; -1 is no limit.
     pub max_reuse: i32,
     pub pool_low_conn: u32,
@@ -113,7 +106,6 @@ pub struct ServerCheck {
     pub alpn: Option<Vec<String>>,
     pub proto: Option<MuxProto>,
     pub send_proxy: bool,
-    pub via_socks4: bool,
 }
 
 /// `agent-check`: a line of text from an agent beside the server.
@@ -191,10 +183,6 @@ pub enum InitAddr {
     Ip(IpAddr),
 }
 
-/// `socks4 <addr>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Socks(pub SocketAddr);
-
 /// `*tcpka-cnt`, `-idle`, `-intvl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Keepalive {
@@ -233,18 +221,13 @@ impl Default for Server {
             ssl: false,
             sni: None,
             proto: None,
-            websocket: None,
             send_proxy: None,
             source: None,
             resolvers: None,
             resolve: Resolve::default(),
             init_addr: vec![InitAddr::Last, InitAddr::Libc],
-            socks4: None,
-            redir: None,
             non_stick: false,
-            tfo: false,
             tcp_user_timeout: None,
-            namespace: None,
             max_reuse: -1,
             pool_low_conn: 0,
             pool_max_conn: -1,
@@ -280,7 +263,6 @@ impl Default for ServerCheck {
             alpn: None,
             proto: None,
             send_proxy: false,
-            via_socks4: false,
         }
     }
 }

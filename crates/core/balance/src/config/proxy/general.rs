@@ -1,15 +1,15 @@
 //! A proxy's sockets, servers, mode, names, and how it chooses.
 
 use super::{Draft, Read, kind, section_word};
-use crate::config::address::{self, Address, Allowed, Ports};
 use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, done, ignored, refused};
 use crate::config::line::Ctx;
 use crate::config::model::{Capability, Global, Mode};
 use crate::config::{bind, server};
 use crate::pick::{Algorithm, HashType};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
+const NO_DISPATCH: &str = "a backend connects to its servers alone";
+const STATES: &str = "a reload keeps the states in the running process";
 const NO_PROGRAMS: &str = "no program is started to check a server";
 const NO_MAIL: &str = "no mail is sent; watch the log or the metrics";
 const NO_SERVICES: &str = "the answer would come from elsewhere";
@@ -28,8 +28,8 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     done("hash-type", DEFAULTS | BACKS, hash_type),
     done("hash-balance-factor", DEFAULTS | BACKS, hash_balance_factor),
     done("default_backend", DEFAULTS | FRONTS, default_backend),
-    done("dispatch", BACKS, dispatch),
-    done("transparent", DEFAULTS | BACKS, |_, draft, _| draft.proxy.options.transparent = true),
+    refused("dispatch", BACKS, NO_DISPATCH, "write a 'server' line"),
+    refused("transparent", DEFAULTS | BACKS, NO_DISPATCH, "write a 'server' line"),
     done("source", DEFAULTS | BACKS, |ctx, draft, global| {
         if let Some(source) = server::source(ctx, global) {
             draft.proxy.source = Some(source);
@@ -39,18 +39,8 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
         "" => ctx.alert("'dynamic-cookie-key' expects <secret_key> as argument."),
         key => draft.proxy.dynamic_cookie_key = Some(key.to_owned()),
     }),
-    done("load-server-state-from-file", DEFAULTS | BACKS, |ctx, draft, _| match ctx.word(1) {
-        word @ ("global" | "local" | "none") => draft.proxy.load_server_state = Some(word.to_owned()),
-        word => {
-            ctx.alert(format!("'load-server-state-from-file' expects 'global', 'local' or 'none'. Got '{word}'"));
-        }
-    }),
-    done("server-state-file-name", DEFAULTS | BACKS, |ctx, draft, _| {
-        draft.proxy.server_state_file_name = match ctx.word(1) {
-            "" | "use-backend-name" => Some(draft.proxy.name.clone()),
-            name => Some(name.to_owned()),
-        };
-    }),
+    ignored("load-server-state-from-file", DEFAULTS | BACKS, STATES),
+    ignored("server-state-file-name", DEFAULTS | BACKS, STATES),
     done("http-send-name-header", DEFAULTS | BACKS, |ctx, draft, _| match ctx.word(1) {
         "" => ctx.alert("'http-send-name-header' requires a header string."),
         name => draft.proxy.http_send_name_header = Some(name.to_owned()),
@@ -161,17 +151,6 @@ fn default_backend(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
     }
     if ctx.at_most(1, 1) {
         draft.proxy.default_backend = Some(ctx.word(1).to_owned());
-    }
-}
-
-fn dispatch(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
-    let allowed = Allowed { port: true, port_required: true, resolve: true, ..Allowed::default() };
-    match address::parse(ctx.word(1), allowed, ctx.env, ctx.files) {
-        Ok(Address::Ip { host, port: Ports::Fixed(port, _) }) => {
-            draft.proxy.dispatch = Some(SocketAddr::new(host, port));
-        }
-        Ok(_) => ctx.alert(format!("'dispatch' : missing port specification in '{}'", ctx.word(1))),
-        Err(error) => ctx.alert(format!("'dispatch' : {error}")),
     }
 }
 

@@ -2,11 +2,15 @@
 
 use super::forwarded::{forwardfor, originalto};
 use super::{Draft, Read, kind};
-use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, done, refused};
+use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, done, ignored, refused};
 use crate::config::line::{Ctx, Modifier};
 use crate::config::model::{Capability, HttpClose, Options};
 use crate::config::problem::Level;
 
+const NO_CASES: &str = "names of headers are not rewritten";
+const SPLICE: &str = "large transfers are spliced in any case";
+const ACKS: &str = "acknowledgements are the kernel's";
+const NO_DISPATCH: &str = "a backend connects to its servers alone";
 const NO_PROGRAMS: &str = "no program is started to check a server";
 const FRONT: u8 = DEFAULTS | FRONTS;
 const BACK: u8 = DEFAULTS | BACKS;
@@ -27,46 +31,51 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     field!("accept-invalid-http-request", FRONT, accept_invalid_http_request),
     field!("accept-invalid-http-response", BACK, accept_invalid_http_response),
     field!("allbackups", BACK, allbackups),
-    field!("checkcache", BACK, checkcache),
+    refused(
+        "option checkcache",
+        BACK,
+        "responses are not looked at for what caches may keep",
+        "use 'http-response set-header Cache-Control private'",
+    ),
     field!("clitcpka", FRONT, clitcpka),
-    field!("contstats", FRONT, contstats),
+    ignored("option contstats", FRONT, "bytes are counted when a session ends"),
     field!("disable-h2-upgrade", FRONT, disable_h2_upgrade),
     field!("dontlog-normal", FRONT, dontlog_normal),
     field!("dontlognull", FRONT, dontlognull),
     done("option forwardfor", ANY, forwardfor),
-    field!("h1-case-adjust-bogus-client", FRONT, h1_case_adjust_bogus_client),
-    field!("h1-case-adjust-bogus-server", BACK, h1_case_adjust_bogus_server),
+    refused("option h1-case-adjust-bogus-client", FRONT, NO_CASES, "leave it out: HTTP does not tell cases apart"),
+    refused("option h1-case-adjust-bogus-server", BACK, NO_CASES, "leave it out: HTTP does not tell cases apart"),
     field!("http-buffer-request", ANY, http_buffer_request),
     field!("http-ignore-probes", FRONT, http_ignore_probes),
     done("option http-keep-alive", ANY, |ctx, draft, _| close_mode(ctx, draft, HttpClose::KeepAlive)),
     done("option http-server-close", ANY, |ctx, draft, _| close_mode(ctx, draft, HttpClose::ServerClose)),
     done("option httpclose", ANY, |ctx, draft, _| close_mode(ctx, draft, HttpClose::Close)),
-    field!("http-no-delay", ANY, http_no_delay),
+    ignored("option http-no-delay", ANY, "segments are never held back"),
     field!("http-pretend-keepalive", BACK, http_pretend_keepalive),
     done("option http-restrict-req-hdr-names", ANY, restrict_names),
     field!("http-use-proxy-header", FRONT, http_use_proxy_header),
     done("option httplog", ANY, httplog),
     done("option httpslog", ANY, |ctx, draft, _| log_format(ctx, draft, |options| options.httpslog = true)),
     done("option tcplog", ANY, |ctx, draft, _| log_format(ctx, draft, |options| options.tcplog = true)),
-    field!("idle-close-on-response", FRONT, idle_close_on_response),
-    field!("independent-streams", ANY, independent_streams),
+    ignored("option idle-close-on-response", FRONT, "idle connections are closed when a soft stop begins"),
+    ignored("option independent-streams", ANY, "each direction counts for its own side"),
     field!("log-health-checks", BACK, log_health_checks),
     field!("log-separate-errors", FRONT, log_separate_errors),
     field!("logasap", FRONT, logasap),
-    field!("nolinger", ANY, nolinger),
+    ignored("option nolinger", ANY, "connections that are given up are reset"),
     done("option originalto", ANY, originalto),
     field!("persist", BACK, persist),
-    field!("prefer-last-server", BACK, prefer_last_server),
+    ignored("option prefer-last-server", BACK, "each request goes where the algorithm says"),
     done("option redispatch", BACK, redispatch),
     field!("socket-stats", FRONT, socket_stats),
-    field!("splice-auto", ANY, splice_auto),
-    field!("splice-request", ANY, splice_request),
-    field!("splice-response", ANY, splice_response),
+    ignored("option splice-auto", ANY, SPLICE),
+    ignored("option splice-request", ANY, SPLICE),
+    ignored("option splice-response", ANY, SPLICE),
     field!("srvtcpka", BACK, srvtcpka),
-    field!("tcp-smart-accept", FRONT, tcp_smart_accept),
-    field!("tcp-smart-connect", BACK, tcp_smart_connect),
+    ignored("option tcp-smart-accept", FRONT, ACKS),
+    ignored("option tcp-smart-connect", BACK, ACKS),
     done("option tcpka", ANY, tcpka),
-    field!("transparent", BACK, transparent),
+    refused("option transparent", BACK, NO_DISPATCH, "write a 'server' line"),
     // Checks: their owner reads the words when the section is complete.
     done("option httpchk", BACK, check),
     done("option tcp-check", BACK, check),
@@ -105,14 +114,17 @@ fn close_mode(ctx: &mut Ctx, draft: &mut Draft, mode: HttpClose) {
     }
 }
 
-fn restrict_names(ctx: &mut Ctx, draft: &mut Draft, _: &crate::config::Global) {
+fn restrict_names(ctx: &mut Ctx, _: &mut Draft, _: &crate::config::Global) {
     if !no_modifier(ctx) || !ctx.at_most(2, 1) {
         return;
     }
     match ctx.word(2) {
-        word @ ("preserve" | "delete" | "reject") => {
-            draft.proxy.options.http_restrict_req_hdr_names = Some(word.to_owned());
-        }
+        "preserve" => {}
+        word @ ("delete" | "reject") => ctx.refuse(
+            &format!("option http-restrict-req-hdr-names {word}"),
+            "names of headers are passed on as they are",
+            "use 'http-request deny' or 'http-request del-header'",
+        ),
         word => ctx.alert(format!(
             "'option http-restrict-req-hdr-names' only supports 'preserve', 'delete' and 'reject' (got '{word}')."
         )),

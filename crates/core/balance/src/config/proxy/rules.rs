@@ -2,7 +2,7 @@
 
 use super::{Draft, Read, kind};
 use crate::config::Global;
-use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, NAMED_DEFAULTS, done};
+use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, NAMED_DEFAULTS, done, refused};
 use crate::config::line::Ctx;
 use crate::config::model::Line;
 use crate::config::values::{self, Wrong};
@@ -51,7 +51,7 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
         "" => ctx.alert("'cookie' expects <cookie_name> as argument."),
         _ => draft.proxy.cookie = Some(ctx.line()),
     }),
-    done("persist", DEFAULTS | BACKS, persist),
+    refused("persist rdp-cookie", DEFAULTS | BACKS, "RDP is not read", "use 'balance source' or 'stick on src'"),
     done("force-persist", BACKS, |ctx, draft, _| conditional(ctx, draft, |draft| &mut draft.proxy.force_persist)),
     done("ignore-persist", BACKS, |ctx, draft, _| conditional(ctx, draft, |draft| &mut draft.proxy.ignore_persist)),
     done("stick on", BACKS, |ctx, draft, _| draft.proxy.stick.push(ctx.line())),
@@ -102,20 +102,6 @@ fn rule(ctx: &mut Ctx, draft: &mut Draft, at: Option<usize>, list: fn(&mut Draft
         turn(ctx, draft, at);
     }
     list(draft).push(ctx.line());
-}
-
-/// `persist rdp-cookie` or `persist rdp-cookie(name)`.
-fn persist(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
-    let word = ctx.word(1);
-    match word.strip_prefix("rdp-cookie") {
-        _ if word.is_empty() => ctx.alert("missing persist method."),
-        None => ctx.alert("unknown persist method."),
-        Some("") => draft.proxy.persist_rdp_cookie = Some("msts".to_owned()),
-        Some(name) => match name.strip_prefix('(').and_then(|name| name.strip_suffix(')')) {
-            Some(name) if !name.is_empty() => draft.proxy.persist_rdp_cookie = Some(name.to_owned()),
-            _ => ctx.alert("persist rdp-cookie(name)' requires an rdp cookie name."),
-        },
-    }
 }
 
 fn conditional(ctx: &mut Ctx, draft: &mut Draft, list: fn(&mut Draft) -> &mut Vec<Line>) {

@@ -2,7 +2,7 @@
 
 use super::{Draft, Read};
 use crate::config::Global;
-use crate::config::keyword::{ANY, BACKS, FRONTS, Keyword, done};
+use crate::config::keyword::{ANY, BACKS, FRONTS, Keyword, done, ignored};
 use crate::config::line::Ctx;
 use crate::config::model::StatsPage;
 use crate::config::values::{self, TIME_MAX_TEXT, Wrong};
@@ -31,7 +31,7 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
         page(draft).show_desc = Some((!text.is_empty()).then_some(text));
     }),
     done("stats show-legends", ANY, |_, draft, _| page(draft).show_legends = true),
-    done("stats show-modules", ANY, |_, draft, _| page(draft).show_modules = true),
+    ignored("stats show-modules", ANY, "the page has no numbers of modules"),
     done("stats show-node", ANY, show_node),
     done("stats uri", ANY, |ctx, draft, _| match ctx.word(2) {
         "" => ctx.alert("'uri' needs an URI prefix."),

@@ -2,7 +2,7 @@
 
 use crate::config::address::{self, Address, Allowed, Ports};
 use crate::config::bind::proto;
-use crate::config::keyword::{ANY, Keyword, done};
+use crate::config::keyword::{ANY, Keyword, done, refused};
 use crate::config::model::{MarkedDown, MarkedUp, Observe, OnError, Server, ServerHost};
 use crate::config::params::{Params, Read};
 use crate::config::tls_params as tls;
@@ -39,7 +39,7 @@ pub(super) const KEYWORDS: &[Keyword<Read<Server>>] = &[
     }),
     done("check-ssl", ANY, set!(check.ssl, Some(true))),
     done("no-check-ssl", ANY, set!(check.ssl, Some(false))),
-    done("check-via-socks4", ANY, set!(check.via_socks4, true)),
+    refused("check-via-socks4", ANY, "proxies of SOCKS are not spoken to", "check an address that is reached directly"),
     done("inter", ANY, |params, server| {
         server.check.inter = delay(params, &server.name, "inter")?;
         Ok(())

@@ -1,13 +1,12 @@
 //! How connections to a server are made: TLS, the PROXY protocol, sources, names.
 
-use crate::config::address::{self, Address, Allowed, Ports};
 use crate::config::keyword::{ANY, Keyword, done, ignored, refused};
-use crate::config::model::{ProxyHeader, Server, Socks, TlsVersion};
+use crate::config::model::{ProxyHeader, Server, TlsVersion};
 use crate::config::params::{Params, Read};
 use crate::config::tls_params as tls;
 use crate::pattern::Library;
 use crate::sample;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 macro_rules! set {
     ($($field:ident).+, $value:expr) => {
@@ -31,15 +30,12 @@ macro_rules! versions {
 pub(super) const KEYWORDS: &[Keyword<Read<Server>>] = &[
     done("ssl", ANY, set!(ssl, true)),
     done("no-ssl", ANY, set!(ssl, false)),
-    done("allow-0rtt", ANY, set!(tls.allow_0rtt, true)),
+    ignored("allow-0rtt", ANY, "early data is not sent"),
     done("alpn", ANY, |params, server| {
         server.tls.alpn = Some(tls::protocols(params, "ALPN")?);
         Ok(())
     }),
-    done("npn", ANY, |params, server| {
-        server.tls.npn = Some(tls::protocols(params, "NPN")?);
-        Ok(())
-    }),
+    ignored("npn", ANY, "protocols are agreed on by ALPN"),
     done("ca-file", ANY, |params, server| tls::ca_file(params, &mut server.tls)),
     done("crl-file", ANY, |params, server| tls::crl_file(params, &mut server.tls)),
     done("crt", ANY, |params, server| {
@@ -100,10 +96,10 @@ pub(super) const KEYWORDS: &[Keyword<Read<Server>>] = &[
     }),
     done("resolve-opts", ANY, resolve_opts),
     done("resolve-net", ANY, resolve_net),
-    done("socks4", ANY, socks4),
+    refused("socks4", ANY, "proxies of SOCKS are not spoken to", "name an address that is reached without one"),
     done("tcp-ut", ANY, tcp_user_timeout),
-    done("tfo", ANY, set!(tfo, true)),
-    done("no-tfo", ANY, set!(tfo, false)),
+    ignored("tfo", ANY, "connections begin with a whole handshake"),
+    ignored("no-tfo", ANY, "connections begin with a whole handshake"),
     refused("namespace", ANY, "connections start in the process's own namespace", "start it in that namespace"),
     ignored("log-proto", ANY, "only servers of rings take log lines"),
 ];
@@ -202,22 +198,6 @@ pub(in crate::config) fn network(word: &str) -> Option<(IpAddr, u8)> {
         },
     };
     (bits <= most).then_some((address, bits))
-}
-
-fn socks4(params: &mut Params, server: &mut Server) -> Result<(), String> {
-    let word = params.value();
-    if word.is_empty() {
-        return Err("'socks4' expects <addr>:<port> as argument.".into());
-    }
-    let allowed = Allowed { port: true, port_required: true, resolve: true, ..Allowed::default() };
-    match address::parse(word, allowed, params.env, params.files) {
-        Ok(Address::Ip { host, port: Ports::Fixed(port, _) }) => {
-            server.socks4 = Some(Socks(SocketAddr::new(host, port)));
-            Ok(())
-        }
-        Ok(_) => Err("'socks4' expects <addr>:<port> as argument.".into()),
-        Err(error) => Err(format!("'socks4 {word}' : {error}")),
-    }
 }
 
 fn tcp_user_timeout(params: &mut Params, server: &mut Server) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! A server's share, limits, state, persistence and pools.
 
 use crate::config::bind::proto;
-use crate::config::keyword::{ANY, Keyword, done};
+use crate::config::keyword::{ANY, Keyword, done, ignored, refused};
 use crate::config::model::{InitAddr, Server};
 use crate::config::params::{Params, Read};
 use crate::config::values::{self, TIME_MAX_TEXT, Wrong};
@@ -37,17 +37,11 @@ pub(super) const KEYWORDS: &[Keyword<Read<Server>>] = &[
         server.proto = Some(proto(params)?);
         Ok(())
     }),
-    done("redir", ANY, |params, server| keep(params, &mut server.redir, "<prefix>")),
+    refused("redir", ANY, "requests are not sent elsewhere by a server", "use 'http-request redirect'"),
     done("slowstart", ANY, slowstart),
     done("track", ANY, track),
     done("weight", ANY, weight),
-    done("ws", ANY, |params, server| match params.value() {
-        word @ ("auto" | "h1" | "h2") => {
-            server.websocket = Some(word.to_owned());
-            Ok(())
-        }
-        _ => Err("'ws' has to be 'auto', 'h1' or 'h2'".into()),
-    }),
+    ignored("ws", ANY, "WebSockets go over HTTP/1"),
 ];
 
 fn keep(params: &mut Params, value: &mut Option<String>, what: &str) -> Result<(), String> {

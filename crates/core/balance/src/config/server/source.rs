@@ -2,7 +2,7 @@
 
 use crate::config::address::{self, Address, Allowed, Ports};
 use crate::config::line::Ctx;
-use crate::config::model::{Global, Source, SourceAddress};
+use crate::config::model::{Global, Source};
 use crate::config::params::Params;
 use std::net::SocketAddr;
 
@@ -21,7 +21,7 @@ pub(super) fn of_server(params: &mut Params) -> Result<Source, String> {
         match params.peek() {
             "usesrc" => {
                 params.value();
-                source.usesrc = Some(usesrc(params)?);
+                usesrc(params)?;
             }
             "interface" => {
                 params.value();
@@ -48,7 +48,7 @@ pub(in crate::config) fn read(ctx: &mut Ctx, global: &Global) -> Option<Source> 
         loop {
             match params.value() {
                 "" => return Ok(source),
-                "usesrc" => source.usesrc = Some(usesrc(&mut params)?),
+                "usesrc" => usesrc(&mut params)?,
                 "interface" => source.interface = Some(interface(&mut params)?),
                 _ => return Err("'source' only supports optional keywords 'interface' and 'usesrc'.".into()),
             }
@@ -64,7 +64,7 @@ fn address(params: &Params, word: &str, range: bool) -> Result<Source, String> {
         Address::Ip { host, .. } => (host, 0, 0),
         _ => return Err(format!("invalid address: '{word}' in '{word}'")),
     };
-    Ok(Source { address: SocketAddr::new(host, first), last_port: last, usesrc: None, interface: None })
+    Ok(Source { address: SocketAddr::new(host, first), last_port: last, interface: None })
 }
 
 fn interface(params: &mut Params) -> Result<String, String> {
@@ -74,20 +74,14 @@ fn interface(params: &mut Params) -> Result<String, String> {
     }
 }
 
-fn usesrc(params: &mut Params) -> Result<SourceAddress, String> {
+/// Foreign source addresses need routes and rights that a balancer seldom has.
+fn usesrc(params: &mut Params) -> Result<(), String> {
     let word = params.value();
-    match word {
-        "" => Err("'usesrc' expects <addr>[:<port>], 'client', or 'clientip' as argument.".into()),
-        "client" => Ok(SourceAddress::Client),
-        "clientip" => Ok(SourceAddress::ClientIp),
-        _ if word.starts_with("hdr_ip(") => {
-            let inner = word["hdr_ip(".len()..].split(')').next().unwrap_or_default();
-            let (name, occurrence) = inner.split_once(',').unwrap_or((inner, "-1"));
-            let occurrence = occurrence.trim().parse().unwrap_or(-1);
-            Ok(SourceAddress::HdrIp { name: name.trim().to_owned(), occurrence })
-        }
-        _ => address(params, word, false)
-            .map(|source| SourceAddress::Address(source.address))
-            .map_err(|error| format!("'usesrc {word}' : {error}\n")),
+    if word.is_empty() {
+        return Err("'usesrc' expects <addr>[:<port>], 'client', or 'clientip' as argument.".into());
     }
+    Err(format!(
+        "'usesrc {word}' is not supported: connections have addresses of this machine; use 'send-proxy' or \
+         'option forwardfor'"
+    ))
 }
