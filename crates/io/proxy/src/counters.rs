@@ -18,6 +18,11 @@ impl Counter {
         self.add(1);
     }
 
+    /// Counts one more; how many there were before.
+    pub fn next(&self) -> u64 {
+        self.0.fetch_add(1, Relaxed)
+    }
+
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }

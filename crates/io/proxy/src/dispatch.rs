@@ -15,8 +15,9 @@ use crate::wheel::{Ms, NEVER};
 use crate::worker::Worker;
 use balance::health::Observed;
 use balance::pick::{Algorithm, Seed};
+use std::cell::Cell;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -63,6 +64,8 @@ pub struct Tries {
     /// Sessions before it in the queues when it came.
     pub server_queue: u32,
     pub backend_queue: u32,
+    /// Our end of the connection and the server's, where it is TCP.
+    pub ends: Option<(SocketAddr, SocketAddr)>,
 }
 
 /// Why there is no connection.
@@ -96,11 +99,13 @@ pub struct Dispatch<'a> {
     pub backend: &'a Arc<Backend>,
     pub tries: Tries,
     started: Ms,
+    /// Of the connection that was made last.
+    ends: Cell<Option<(SocketAddr, SocketAddr)>>,
 }
 
 impl<'a> Dispatch<'a> {
     pub fn new(worker: &'a Worker, live: &'a Live, backend: &'a Arc<Backend>) -> Self {
-        Self { worker, live, backend, tries: Tries::default(), started: worker.recent() }
+        Self { worker, live, backend, tries: Tries::default(), started: worker.recent(), ends: Cell::default() }
     }
 
     /// Gets a place at a server without connecting to it; what has a connection there already needs no more.
@@ -148,6 +153,7 @@ impl<'a> Dispatch<'a> {
             let failure = match self.attempt(&place, wanted).await {
                 Attempt::Connected(stream) => {
                     self.tries.connected = Some(self.worker.now());
+                    self.tries.ends = self.ends.get();
                     return Ok((stream, place));
                 }
                 Attempt::Failed(failure @ Failure::Signal(_)) => return Err(failure),
@@ -253,6 +259,7 @@ impl<'a> Dispatch<'a> {
             user_timeout: config.tcp_user_timeout,
         };
         let mut stream = sockets::connect(target, &dial).await?;
+        self.ends.set(stream.tcp().and_then(|tcp| Some((tcp.local_addr().ok()?, tcp.peer_addr().ok()?))));
         if let Some(header) = wanted.flow.and_then(|flow| introduction::header(flow, &config)) {
             stream.write_all(&header).await?;
         }

@@ -65,6 +65,8 @@ pub struct Totals {
     pub sessions: Gauge,
     pub connections_total: Counter,
     pub requests_total: Counter,
+    /// Requests and TCP sessions that were asked for their number.
+    pub numbered: Counter,
     pub connection_rate: Rate,
     pub session_rate: Rate,
     pub tls_rate: Rate,

@@ -120,11 +120,14 @@ pub fn parse(text: &str, spec: Spec) -> Result<(Vec<Arg>, &str), Problem> {
         let problem = |text| Problem { position: args.len() + 1, text };
         let (word, after) = if open { take_word(rest) } else { (String::new(), rest) };
         rest = after;
-        if word.is_empty() && !matches!(kind, Kind::Str | Kind::Regex) && !kind.has_default() {
+        let may_lack = matches!(kind, Kind::Str | Kind::Regex) || kind.has_default() || args.len() >= spec.least;
+        if word.is_empty() && !may_lack {
             let position = args.len() + 1;
             return Err(problem(format!("expected type '{}' at position {position}, but got nothing", kind.name())));
         }
-        let Some(arg) = kind.parse(&word) else {
+        // What is left out before others keeps its place.
+        let lacks = word.is_empty() && !kind.has_default();
+        let Some(arg) = (if lacks { Some(Arg::Text("".into())) } else { kind.parse(&word) }) else {
             let position = args.len() + 1;
             return Err(problem(format!("failed to parse '{word}' as type '{}' at position {position}", kind.name())));
         };

@@ -105,7 +105,10 @@ impl Context for Flow<'_> {
 
     fn listener(&self) -> Option<Named<'_>> {
         let listening = &self.admitted.listening;
-        Some(Named { name: &listening.name, id: listening.id })
+        // The name that statistics make up for it is none here.
+        let made_up = listening.name.strip_prefix("sock-").is_some_and(|number| number.parse() == Ok(listening.id));
+        let name = if made_up { "" } else { listening.name.as_str() };
+        Some(Named { name, id: listening.id })
     }
 
     fn listener_connections(&self) -> Option<i64> {
@@ -188,6 +191,6 @@ impl Context for Flow<'_> {
     }
 
     fn record(&self) -> Record {
-        self.record.clone().unwrap_or_default()
+        self.record.clone().unwrap_or_else(|| self.begun())
     }
 }

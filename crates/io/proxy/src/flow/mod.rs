@@ -20,8 +20,9 @@ use crate::wheel::Ms;
 use balance::http::{RequestHead, ResponseHead};
 use balance::log::{Level, Record};
 use balance::sample::Now;
-use balance::sample::context::{Connection, Tls};
-use std::cell::{OnceCell, RefCell};
+use balance::sample::context::{Connection, Endpoint, Tls};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use tables::{SharedTable, Tracked, lock};
@@ -85,6 +86,9 @@ pub struct Flow<'a> {
     pub is_final: bool,
     /// For log lines.
     pub record: Option<Record>,
+    /// When the request's first byte came, or the session.
+    pub requested: Ms,
+    number: Cell<Option<u64>>,
     /// Texts kept by captures: of requests, of responses.
     pub captures: [Vec<OnceCell<Vec<u8>>>; 2],
     pub asked: Asked,
@@ -125,6 +129,8 @@ impl<'a> Flow<'a> {
             body_length: None,
             is_final: true,
             record: None,
+            requested: live.accepted,
+            number: Cell::default(),
             captures,
             asked: Asked::default(),
             unique_id: None,
@@ -132,6 +138,41 @@ impl<'a> Flow<'a> {
             vars: RefCell::default(),
             tracked: RefCell::default(),
             of_connection: false,
+        }
+    }
+
+    /// Its place among all requests and sessions of the process that are asked for it, from 0.
+    pub fn number(&self) -> u64 {
+        let number = self.number.get().unwrap_or_else(|| self.live.worker().engine.totals.numbered.next());
+        self.number.set(Some(number));
+        number
+    }
+
+    /// Notes our end and the server's of the connection to it.
+    pub fn connected(&mut self, ends: Option<(SocketAddr, SocketAddr)>) {
+        let connection = |(ours, theirs)| Connection {
+            source: Some(Endpoint::Ip(ours)),
+            destination: Some(Endpoint::Ip(theirs)),
+            http_major: 1,
+            ..Connection::default()
+        };
+        self.server_connection = ends.map(connection);
+    }
+
+    /// What can be told of it before its end.
+    fn begun(&self) -> Record {
+        let engine = &self.live.worker().engine;
+        Record {
+            accepted: calendar(engine, self.live.accepted),
+            requested: calendar(engine, self.requested),
+            handshake_ms: if self.first_request { self.conversation.handshake_ms } else { 0 },
+            log_count: self.admitted.frontend.logged.get(),
+            request_count: self.number(),
+            active_connections: engine.totals.sessions.get() as u32,
+            frontend_connections: self.admitted.frontend.counters.sessions.get() as u32,
+            pid: std::process::id(),
+            tls: self.conversation.tls.is_some(),
+            ..Record::default()
         }
     }
 

@@ -76,6 +76,7 @@ impl<'a> Exchange<'a> {
     ) -> Self {
         let mut flow = Flow::new(live, admitted, conversation);
         flow.first_request = first;
+        flow.requested = times.first_byte;
         Self {
             flow,
             back: front.clone(),

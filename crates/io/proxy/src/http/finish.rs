@@ -123,9 +123,9 @@ impl Exchange<'_> {
         if self.silent || frontend.log.load().is_silent() {
             return;
         }
-        frontend.logged.inc();
         self.flow.in_response = true;
         self.flow.record = Some(self.record());
+        self.flow.admitted.frontend.logged.inc();
         journal::stream(&self.flow);
     }
 
@@ -165,7 +165,7 @@ impl Exchange<'_> {
             server_queue: self.tries.server_queue,
             backend_queue: self.tries.backend_queue,
             log_count: self.flow.admitted.frontend.logged.get(),
-            request_count: self.flow.live.id,
+            request_count: self.flow.number(),
             request_cookie,
             response_cookie,
             pid: std::process::id(),

@@ -156,6 +156,7 @@ impl Exchange<'_> {
         };
         client.give_private(private);
         self.tries = dispatch.tries;
+        self.flow.connected(self.tries.ends);
         self.flow.server = self.flow.live.server.borrow().clone();
         result.unwrap_or(Err(Failure::Abandoned))
     }

@@ -9,6 +9,7 @@ use crate::server::Server;
 use crate::worker::Worker;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct Kept {
     pub wire: Wire,
     /// Requests it has carried.
     pub requests: u32,
+    /// Our end and the server's, where it is TCP.
+    pub ends: Option<(SocketAddr, SocketAddr)>,
 }
 
 #[derive(Default)]

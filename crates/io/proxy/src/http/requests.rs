@@ -35,6 +35,9 @@ impl Exchange<'_> {
         }
         self.capture_request();
         self.coding = self.choose_coding();
+        if let Way::Ended(next) = self.buffer_request(client, up, self.front.options.http_buffer_request).await {
+            return Way::Ended(next);
+        }
         if let Way::Ended(next) = self.run_rules(client, up, &program).await {
             return Way::Ended(next);
         }
@@ -50,6 +53,10 @@ impl Exchange<'_> {
 
     /// Runs what the backend says, and makes the head ready for a server.
     pub async fn pass_backend(&mut self, client: &mut Client<'_>, up: &mut Transfer) -> Way<()> {
+        let wanted = self.back.options.http_buffer_request && !self.front.options.http_buffer_request;
+        if let Way::Ended(next) = self.buffer_request(client, up, wanted).await {
+            return Way::Ended(next);
+        }
         if let Some(program) = self.flow.programs.other().cloned() {
             if let Way::Ended(next) = self.run_rules(client, up, &program).await {
                 return Way::Ended(next);
@@ -60,14 +67,17 @@ impl Exchange<'_> {
             }
             self.coding = self.coding.or_else(|| self.choose_coding());
         }
-        if self.front.options.http_buffer_request || self.back.options.http_buffer_request {
-            let patience = millis(self.front.timeouts.http_request.or(self.front.timeouts.client));
-            if let Way::Ended(next) = self.wait_for_body(client, up, patience, 0).await {
-                return Way::Ended(next);
-            }
-        }
         self.add_fields();
         Way::On(())
+    }
+
+    /// `option http-buffer-request`: rules see the body, as far as it fits.
+    async fn buffer_request(&mut self, client: &mut Client<'_>, up: &mut Transfer, wanted: bool) -> Way<()> {
+        if !wanted {
+            return Way::On(());
+        }
+        let patience = millis(self.front.timeouts.http_request.or(self.front.timeouts.client));
+        self.wait_for_body(client, up, patience, 0).await
     }
 
     async fn run_rules(&mut self, client: &mut Client<'_>, up: &mut Transfer, program: &Program) -> Way<()> {
@@ -336,7 +346,9 @@ pub fn keep(texts: &[OnceCell<Vec<u8>>], slot: usize, text: &[u8], len: usize) {
 pub fn captured_cookie<'c>(mut cookies: impl Iterator<Item = &'c [u8]>, name: &str, len: usize) -> Option<Vec<u8>> {
     let found =
         cookies.find_map(|cookie| Some(cookie.trim_ascii()).filter(|cookie| cookie.starts_with(name.as_bytes())))?;
-    Some(found[..found.len().min(len)].to_vec())
+    // Attributes of `Set-Cookie` are not the cookie.
+    let cookie = found.split(|byte| *byte == b';').next().unwrap_or(found);
+    Some(cookie[..cookie.len().min(len)].to_vec())
 }
 
 /// Whether repeating a request changes nothing (RFC 9110 section 9.2.2).

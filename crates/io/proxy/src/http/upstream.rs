@@ -66,6 +66,9 @@ impl Upstream {
             && let Some(line) = idle(worker, dispatch.backend, &place.server, &mut claim)
         {
             dispatch.tries.connected = Some(worker.recent());
+            if let Line::H1(kept) = &line {
+                dispatch.tries.ends = kept.ends;
+            }
             for counters in [&place.server.counters, &dispatch.backend.counters] {
                 counters.reuses.inc();
             }
@@ -78,7 +81,7 @@ impl Upstream {
             pool::share(claim.worker, &place.server, &mux);
             Line::H2 { slot: mux.take(), response: None }
         } else {
-            Line::H1(Kept { wire: Wire::new(stream, Vec::new()), requests: 0 })
+            Line::H1(Kept { wire: Wire::new(stream, Vec::new()), requests: 0, ends: dispatch.tries.ends })
         };
         Ok(Self { place, line, reused: false })
     }

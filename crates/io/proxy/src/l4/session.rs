@@ -185,6 +185,7 @@ fn log(live: &Registered, admitted: &Admitted, conversation: Option<Box<Conversa
         flow.enter(backend);
     }
     flow.server = live.server.borrow().clone();
+    flow.connected(tries.ends);
     flow.in_response = true;
     flow.record = Some(record(live, &flow, ended, tries, now));
     frontend.logged.inc();
@@ -231,7 +232,7 @@ fn record(live: &Registered, flow: &Flow<'_>, ended: Ended, tries: &Tries, now: 
         server_queue: tries.server_queue,
         backend_queue: tries.backend_queue,
         log_count: flow.admitted.frontend.logged.get(),
-        request_count: live.id,
+        request_count: flow.number(),
         pid: std::process::id(),
         tls: flow.conversation.tls.is_some(),
         ..Record::default()

@@ -3,16 +3,15 @@
 use super::http_header::{absent, parse_ip};
 use crate::http::RequestHead;
 use crate::pick::{HashFunction, avalanche};
-use crate::sample::args::{Arg, Kind, NONE, Spec, spec};
+use crate::sample::args::{Kind, NONE, Spec, spec};
 use crate::sample::keyword::{Call, Fetch, One, Prefer, Sink, all, one};
 use crate::sample::value::leading_int;
-use crate::sample::{Env, Fetched, Side, Source, Type, Value};
+use crate::sample::{Fetched, Side, Source, Type, Value};
 use std::borrow::Cow;
 
 const PARAM: Spec = spec(0, &[Kind::Str, Kind::Str]);
 const URLP: Fetch =
-    all("urlp", PARAM, Type::Str, Source::RequestHeaders, Prefer::First, |call, sink| parameters(call, sink))
-        .checked(check_delimiter);
+    all("urlp", PARAM, Type::Str, Source::RequestHeaders, Prefer::First, |call, sink| parameters(call, sink));
 
 pub const FETCHES: &[Fetch] = &[
     url_part("path", |call| with_head(call, |head| path(head).map(Value::str))),
@@ -43,8 +42,7 @@ pub const FETCHES: &[Fetch] = &[
     URLP.alias("url_param"),
     all("urlp_val", PARAM, Type::Int, Source::RequestHeaders, Prefer::First, |call, sink| {
         parameters(call, &mut |value| sink(Value::Int(leading_int(&value.as_bytes()))))
-    })
-    .checked(check_delimiter),
+    }),
 ];
 
 const fn url_part(name: &'static str, run: One) -> Fetch {
@@ -109,13 +107,6 @@ fn authority(head: &RequestHead) -> Option<(&[u8], i64)> {
     match authority.iter().rposition(|byte| *byte == b':') {
         Some(colon) if !authority.ends_with(b"]") => Some((&authority[..colon], leading_int(&authority[colon + 1..]))),
         _ => Some((authority, 80)),
-    }
-}
-
-fn check_delimiter(args: &mut [Arg], _: Env<'_>) -> Result<(), String> {
-    match args.get(1) {
-        Some(Arg::Text(text)) if text.chars().count() > 1 => Err("Delimiter string must be a single character.".into()),
-        _ => Ok(()),
     }
 }
 
