@@ -172,6 +172,7 @@ impl<'a> Dispatch<'a> {
             } else {
                 self.backend.counters.retries.inc();
                 place.server.counters.retries.inc();
+                place.server.counters.sessions_total.inc();
                 if matches!(failure, Failure::Refused(_)) {
                     self.turn_around().await?;
                 }
@@ -227,10 +228,11 @@ impl<'a> Dispatch<'a> {
             return Attempt::Failed(Failure::Refused(io::ErrorKind::AddrNotAvailable.into()));
         };
         let limit = self.after(self.backend.config.load().timeouts.connect);
+        // Attempts count, as HAProxy counts them.
+        place.server.counters.connects.inc();
+        self.backend.counters.connects.inc();
         match self.live.until(self.worker, limit, self.dial(&place.server, &target, wanted)).await {
             Ok(Ok(stream)) => {
-                place.server.counters.connects.inc();
-                self.backend.counters.connects.inc();
                 self.observe(&place.server, Observed::Connected);
                 Attempt::Connected(stream)
             }

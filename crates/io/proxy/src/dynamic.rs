@@ -99,5 +99,5 @@ fn read(backend: &str, name: &str, words: &[String]) -> Result<model::Server, St
 
 /// What is wrong, without where: `[<CLI>:2] : 'server b/s' : unknown keyword 'x'` says only the last of it.
 fn without_place(text: &str) -> String {
-    text.rsplit(" : ").next().unwrap_or(text).trim_end_matches('.').to_owned()
+    text.rsplit(" : ").next().unwrap_or(text).to_owned()
 }

@@ -83,6 +83,12 @@ impl Frontend {
         self.set_accepting(Accepting::Ended);
     }
 
+    /// After [`Frontend::stop`]: whether its addresses are free.
+    pub fn is_closed(&self) -> bool {
+        let listeners = self.listeners.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        listeners.iter().all(|listening| listening.is_closed())
+    }
+
     fn change(&self, from: FrontendState, to: FrontendState, accepting: Accepting) -> bool {
         let changed = self.state.compare_exchange(from as u8, to as u8, Relaxed, Relaxed).is_ok();
         if changed {

@@ -95,6 +95,11 @@ impl Listening {
         }
     }
 
+    /// Whether no worker has it open any more.
+    pub fn is_closed(&self) -> bool {
+        self.accepting.receiver_count() == 0
+    }
+
     /// Empty once it has ended.
     pub fn sockets(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
@@ -116,7 +121,7 @@ impl Listening {
             let door = Door::open(&self.listen, socket.try_clone()?)?;
             let accepting = self.accepting.subscribe();
             let (worker, frontend, listening) = (worker.clone(), frontend.clone(), self.clone());
-            tokio::task::spawn_local(accept(worker, frontend, listening, door, accepting));
+            tokio::task::spawn_local(accept(worker, frontend, listening, accepting, door));
         }
         Ok(())
     }
@@ -156,8 +161,9 @@ async fn accept(
     worker: Rc<Worker>,
     frontend: Arc<Frontend>,
     listening: Arc<Listening>,
-    door: Door,
     mut accepting: watch::Receiver<Accepting>,
+    // Last, so that it is closed first: who has no receivers is closed.
+    door: Door,
 ) {
     let mut in_a_row = 0;
     loop {

@@ -195,7 +195,7 @@ pub const COMMANDS: &[Command] = &[
     command(&["show", "ssl", "crt-list"], "show ssl crt-list [-n] [<list>]", "show the list of crt-lists or the content of a crt-list file <list>", Level::Admin, dump::nothing),
     command(&["show", "ssl", "ocsp-response"], "show ssl ocsp-response [id]", "display the IDs of the OCSP responses used in memory, or the details of a single OCSP response", Level::User, dump::nothing),
     command(&["show", "ssl", "providers"], "show ssl providers", "show loaded SSL providers", Level::User, dump::tls_provider),
-    command(&["show", "startup-logs"], "show startup-logs", "report logs emitted during startup", Level::Operator, dump::startup_logs),
+    command(&["show", "startup-logs"], "show startup-logs", "report logs emitted during HAProxy startup", Level::Operator, dump::startup_logs),
     command(&["show", "stat"], "show stat [desc|json|no-maint|typed|up]*", "report counters for each proxy and server", Level::User, stat::stat),
     command(&["show", "table"], "show table <table> [<filter>]*", "report table usage stats or dump this table's contents (filter: data/key)", Level::User, stick::show),
     command(&["show", "tasks"], "show tasks", "show running tasks", Level::User, dump::tasks),

@@ -91,6 +91,8 @@ pub struct Parsed {
     pub config: Config,
     /// Warnings and notices, in the order in which they were met.
     pub warnings: Vec<Problem>,
+    /// As `setenv` and its like left it.
+    pub env: Env,
 }
 
 /// Reads a configuration: all sources, in their order, as one text.
@@ -103,7 +105,7 @@ pub fn parse(sources: &[Source], env: &Env, files: &dyn Files) -> Result<Parsed,
     if !parser.read(sources) {
         return Err(Problems(parser.report.problems));
     }
-    let Parser { mut report, mut config, proxies, userlists, stats_after, .. } = parser;
+    let Parser { mut report, mut config, proxies, userlists, stats_after, env, .. } = parser;
     config.userlists = userlists.into_iter().map(|draft| Arc::new(userlist::close(&mut report, draft))).collect();
     let mut config = finish::finish(&mut report, config, proxies, stats_after);
     report.merge_references(references::check(&config, patterns.notes().take()));
@@ -119,7 +121,7 @@ pub fn parse(sources: &[Source], env: &Env, files: &dyn Files) -> Result<Parsed,
     for (name, place, reason) in std::mem::take(&mut report.ignored) {
         report.push(Level::Notice, format!("[{place}] : '{name}' is accepted without effect: {reason}."));
     }
-    Ok(Parsed { config, warnings: report.problems })
+    Ok(Parsed { config, warnings: report.problems, env })
 }
 
 impl Config {

@@ -94,7 +94,7 @@ fields! {
     48 run_queue "Run_queue": u32, "MGP", "Tasks that wait for the processor";
     49 idle_pct "Idle_pct": u32, "MaP", "Percent of the last second spent waiting";
     50 node "node": String, "COS", "Name of the node";
-    51 description "description": String, "COS", "Description of the node";
+    51 description "description": Option<String>, "COS", "Description of the node";
     52 stopping "Stopping": u32, "MGP", "1 while the process is ending";
     53 jobs "Jobs": u32, "MGP", "Connections and listeners";
     54 unstoppable_jobs "Unstoppable Jobs": u32, "MGP", "Connections that do not hold up the end";

@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn the_process() {
-        let text = info(&Info { name: "Barque".into(), ..Info::default() }, false);
+        let whole = Info { name: "Barque".into(), description: Some("a".into()), ..Info::default() };
+        let text = info(&whole, false);
         let parsed: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(parsed.as_array().map(Vec::len), Some(crate::stats::info::FIELDS.len()));
         expect![[r#"{"field":{"name":"Name","pos":0},"processNum":1,"tags":{"nature":"Output","origin":"Product","scope":"Service"},"value":{"type":"str","value":"Barque"}}"#]]

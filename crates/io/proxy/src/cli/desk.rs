@@ -1,6 +1,7 @@
 //! What the statistics socket keeps for the whole process.
 
 use balance::cli::{Captured, Limit, SocketFacts};
+use balance::config::Env;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ pub struct Desk {
     errors: Mutex<Errors>,
     /// What was said while starting.
     startup: Mutex<String>,
+    environment: Mutex<Env>,
     idle: Mutex<Sample>,
     /// Somebody wants the configuration read anew.
     pub reload: Notify,
@@ -48,6 +50,7 @@ impl Default for Desk {
             sockets: Mutex::default(),
             errors: Mutex::default(),
             startup: Mutex::default(),
+            environment: Mutex::default(),
             idle: Mutex::new(Sample { at: Instant::now(), busy: busy(), percent: 100 }),
             reload: Notify::new(),
             reloads: AtomicU32::new(0),
@@ -94,6 +97,15 @@ impl Desk {
 
     pub fn set_startup(&self, text: String) {
         *lock(&self.startup) = text;
+    }
+
+    /// Variables as the configuration sees them.
+    pub fn environment(&self) -> Env {
+        lock(&self.environment).clone()
+    }
+
+    pub fn set_environment(&self, environment: Env) {
+        *lock(&self.environment) = environment;
     }
 
     /// How many invalid messages there were, and those that are kept.

@@ -110,8 +110,7 @@ impl Process for View {
     }
 
     fn environment(&self) -> Vec<(String, String)> {
-        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
+        self.engine.desk.environment().into_iter().collect()
     }
 
     fn errors(&self) -> (u64, Vec<Captured>) {
@@ -216,7 +215,7 @@ fn info(view: &View) -> Info {
         tasks: sessions + listeners,
         idle_pct: engine.desk.idle_percent(engine.worker_count()),
         node: global.node.clone().unwrap_or_else(|| engine.hostname.clone()),
-        description: global.description.clone().unwrap_or_default(),
+        description: global.description.clone(),
         stopping: u32::from(engine.is_stopping()),
         jobs: sessions + listeners,
         listeners,

@@ -100,7 +100,8 @@ impl Look<'_> {
         let counters = &frontend.counters;
         let status = match frontend.state() {
             FrontendState::Open => "OPEN",
-            FrontendState::Paused | FrontendState::Stopped => "STOP",
+            FrontendState::Paused => "PAUSED",
+            FrontendState::Stopped => "STOP",
         };
         let (rate, rate_max) = self.rate(&counters.session_rate);
         let (conn_rate, conn_rate_max) = self.rate(&counters.connection_rate);

@@ -62,8 +62,8 @@ impl View {
             check: check(&health, Which::Health, host_address(&config.check.addr), config.check.port),
             agent: check(&health, Which::Agent, config.agent.addr, config.agent.port),
             tracks: health.settings().tracks.is_some(),
-            backend_id_given: false,
-            id_given: false,
+            backend_id_given: backend.config.load().id_given,
+            id_given: config.id_given,
             referenced,
             connections: connections(self, server, &config),
         }

@@ -35,7 +35,7 @@ fn captured(live: &Registered, wire: &Wire, invalid: &Invalid) -> Captured {
     let most = engine.running().config.global.tune.bufsize;
     let bytes = wire.unread();
     Captured {
-        date: format!("[{}]", crate::zone::date(calendar(engine, engine.now()))),
+        date: crate::zone::date(calendar(engine, engine.now())),
         proxy_id: 0,
         proxy: String::new(),
         request: true,

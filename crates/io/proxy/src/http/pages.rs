@@ -128,6 +128,7 @@ impl Exchange<'_> {
             .header("cache-control", "no-cache")
             .header("content-type", "text/plain")
             .header("location", back.address(&page.uri));
+        let answer = Answer { headers_first: 2, ..answer };
         let through = self.has_body_read(up);
         self.answer(client, Reply::Built(answer), through).await
     }
@@ -160,20 +161,21 @@ fn statistics(view: &View, proxy: &Proxy, (page, query): (&StatsPage, &Query), a
                 refresh: page.refresh.map(|refresh| refresh.as_secs()),
                 hide_version: page.hide_version,
                 node: shown(&page.show_node, &info.node),
-                description: shown(&page.show_desc, &info.description),
+                description: shown(&page.show_desc, info.description.as_deref().unwrap_or_default()),
                 legends: page.show_legends,
                 admin,
             };
             Page { info: &info, rows: &rows, options: &options, query }.render()
         }
     };
-    let mut answer = Answer::new(200).header("content-type", query.form.content_type());
-    for (name, value) in html::HEADERS {
-        answer = answer.header(name, *value);
+    let mut answer = Answer::new(200).header("cache-control", "no-cache");
+    answer = answer.header("content-type", query.form.content_type());
+    if query.form == Form::Page {
+        answer = html::HEADERS.iter().fold(answer, |answer, (name, value)| answer.header(name, *value));
     }
     // The page itself waits while servers are ticked; other forms have nobody to.
     if let Some(refresh) = page.refresh.filter(|_| query.form != Form::Page && !query.no_refresh) {
         answer = answer.header("refresh", refresh.as_secs().to_string());
     }
-    Answer { body: body.into_bytes(), ..answer }
+    Answer { body: body.into_bytes(), headers_first: 2, ..answer }
 }

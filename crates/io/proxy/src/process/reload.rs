@@ -69,6 +69,7 @@ impl Control {
         let doors = self.doors.plan(&config).map_err(alerts)?;
         self.engine.apply(setup).map_err(|error| alerts(error.0))?;
         self.doors.put(&config, doors);
+        self.engine.desk.set_environment(parsed.env);
         Ok(changes)
     }
 

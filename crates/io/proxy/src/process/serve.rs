@@ -33,7 +33,7 @@ pub fn serve(line: &CommandLine, voice: &Voice, parsed: Parsed) -> ExitCode {
     }
     voice.show_all(&parsed.warnings);
     let warnings = parsed.warnings.iter().map(|problem| problem.render(std::process::id()) + "\n").collect();
-    let config = Arc::new(parsed.config);
+    let (config, env) = (Arc::new(parsed.config), parsed.env);
     if !config.listens() {
         let text = "[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting.";
         return fail(voice, &[text.to_owned()]);
@@ -45,6 +45,7 @@ pub fn serve(line: &CommandLine, voice: &Voice, parsed: Parsed) -> ExitCode {
     let code = match prepare(line, &config, &logs, background) {
         Ok(prepared) => {
             prepared.engine.desk.set_startup(warnings);
+            prepared.engine.desk.set_environment(env);
             prepared.run(line).unwrap_or_else(|error| fail(voice, &[format!("cannot serve: {error}")]))
         }
         Err(texts) => fail(voice, &texts),

@@ -1,6 +1,6 @@
 //! The end: at once, or when all sessions are over.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Running};
 use crate::live::Signal;
 use balance::config::Level;
 use std::sync::Arc;
@@ -34,9 +34,13 @@ fn cut(engine: &Engine) {
 fn announce(engine: &Engine) {
     let running = engine.running();
     for proxy in running.config.proxies.iter().filter(|proxy| !proxy.disabled) {
-        let front = running.frontend(&proxy.name).map_or(0, |frontend| frontend.counters.connections_total.get());
-        let back = running.backend(&proxy.name).map_or(0, |backend| backend.counters.sessions_total.get());
-        let text = format!("Proxy {} stopped (cumulated conns: FE: {front}, BE: {back}).", proxy.name);
-        engine.logs.notice(Level::Warning, text);
+        engine.logs.notice(Level::Warning, farewell(&running, &proxy.name));
     }
+}
+
+/// What is said of a proxy that stops.
+pub fn farewell(running: &Running, name: &str) -> String {
+    let front = running.frontend(name).map_or(0, |frontend| frontend.counters.connections_total.get());
+    let back = running.backend(name).map_or(0, |backend| backend.counters.sessions_total.get());
+    format!("Proxy {name} stopped (cumulated conns: FE: {front}, BE: {back}).")
 }

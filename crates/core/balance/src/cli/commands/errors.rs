@@ -7,6 +7,10 @@ use crate::cli::call::{Call, leading_number};
 /// Characters of a message a line shows at most; the whole line stays within 79 columns.
 const WIDTH: usize = 70;
 
+/// HAProxy's buffer as its configuration has it by default, and what stands in it before the message.
+const SIZE: usize = 16384;
+const HEAD: usize = 48;
+
 pub fn show(call: &mut Call<'_>) -> Answer {
     let (count, mut captured) = call.subject.errors();
     match call.word(0) {
@@ -44,14 +48,15 @@ fn message(message: &Captured) -> String {
     let source = message.source.map_or("unknown".to_owned(), |source| source.to_string());
     format!(
         " \n[{}] {side} {} (#{}): invalid {what}\n  {other}, server {}, event #{}, src {source}\n  \
-         buffer starts at 0 (including 0 out), {} free,\n  len {}, wraps at 16384, error at position {}:\n  \n{}",
+         buffer starts at 0 (including 0 out), {} free,\n  len {}, wraps at {}, error at position {}:\n  \n{}",
         message.date,
         message.proxy,
         message.proxy_id,
         object(&message.server, "<NONE>"),
         message.event,
-        16384usize.saturating_sub(message.bytes.len()),
+        SIZE.saturating_sub(message.bytes.len()),
         message.bytes.len(),
+        SIZE - HEAD,
         message.position,
         dump(&message.bytes),
     )

@@ -55,13 +55,14 @@ fn port_half(server: &ServerFacts, word: &str) -> Result<Half<(u16, bool)>, Stri
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("problem converting port '{word}' to an int"));
     }
-    if mapped && server.check.configured && server.check.port.is_none() {
+    // HAProxy wants that of servers without checks too.
+    if mapped && !server.port_mapped && server.check.port.is_none() {
         return Err("can't change <port> to port map because it is incompatible with current health check port \
                     configuration (use 'port' statement from the 'server' directive."
             .to_owned());
     }
     // As in HAProxy, a number too large loses its upper bits.
-    let port = leading_number(word) as u16;
+    let port = leading_number(word.trim_start_matches('+')) as u16;
     if port == server.port && mapped == server.port_mapped {
         return Ok((None, "no need to change the port".to_owned()));
     }

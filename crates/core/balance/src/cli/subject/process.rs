@@ -78,7 +78,7 @@ impl ResolverFacts {
 /// An invalid message that was kept to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Captured {
-    /// `[27/Nov/2026:23:46:09.176]`.
+    /// `27/Nov/2026:23:46:09.176`.
     pub date: String,
     pub proxy_id: u32,
     pub proxy: String,

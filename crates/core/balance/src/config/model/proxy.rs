@@ -12,6 +12,8 @@ pub struct Proxy {
     pub name: String,
     /// The `iid` of the statistics: by order of sections, after GLOBAL's, unless `id` says otherwise.
     pub id: u32,
+    /// `id` said so.
+    pub id_given: bool,
     pub place: Place,
     pub capability: Capability,
     pub mode: Mode,

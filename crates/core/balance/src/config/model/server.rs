@@ -13,6 +13,8 @@ pub struct Server {
     pub name: String,
     /// The `sid` of the statistics: by order from 1, unless `id` says otherwise.
     pub id: u32,
+    /// `id` said so.
+    pub id_given: bool,
     pub host: ServerHost,
     /// What the host's name meant at start (`init-addr`); absent: not known yet, and the server is down.
     pub address: Option<IpAddr>,
@@ -197,6 +199,7 @@ impl Default for Server {
             place: Place::default(),
             name: String::new(),
             id: 0,
+            id_given: false,
             host: ServerHost::default(),
             address: None,
             port: Port::default(),

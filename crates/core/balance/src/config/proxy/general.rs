@@ -110,7 +110,7 @@ fn id(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
     }
     match crate::config::values::leading_number(ctx.word(1)) {
         id @ 1.. => {
-            draft.proxy.id = id as u32;
+            (draft.proxy.id, draft.proxy.id_given) = (id as u32, true);
             draft.id = Some(ctx.report.place.clone());
         }
         _ => ctx.report.alert_tight("custom id has to be > 0."),

@@ -60,7 +60,7 @@ fn id(params: &mut Params, server: &mut Server) -> Result<(), String> {
         return Err("'id' : expects an integer argument".into());
     }
     match values::leading_number(params.value()) {
-        id @ 1.. => server.id = id as u32,
+        id @ 1.. => (server.id, server.id_given) = (id as u32, true),
         _ => return Err("'id' : custom id has to be > 0".into()),
     }
     Ok(())

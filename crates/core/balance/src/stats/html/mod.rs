@@ -23,7 +23,6 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// Headers of the page besides its type: nothing comes from elsewhere, nobody frames it, nothing is kept.
 pub const HEADERS: &[(&str, &str)] = &[
-    ("cache-control", "no-cache"),
     (
         "content-security-policy",
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; form-action 'self'; \
@@ -76,7 +75,8 @@ impl Page<'_> {
         *out += "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">";
         *out += "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">";
         *out += "<meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"data:,\">";
-        *out += &format!("<title>{}{node}</title><style>{STYLE}</style>", escape(&self.info.name));
+        *out +=
+            &format!("<title>Statistics Report for {}{node}</title><style>{STYLE}</style>", escape(&self.info.name));
         if let Some(seconds) = self.refresh() {
             *out += &format!("<noscript><meta http-equiv=\"refresh\" content=\"{seconds}\"></noscript>");
         }
@@ -133,7 +133,7 @@ fn colour(row: &Row) -> &'static str {
     match status.split([' ', '(']).next().unwrap_or_default() {
         "OPEN" => "up",
         "FULL" | "WAITING" => "warn",
-        "STOP" => "maint",
+        "STOP" | "PAUSED" => "maint",
         "UP" if row.kind == Kind::Server && status.contains('/') => "warn",
         "UP" if row.bck == Some(1) && row.kind == Kind::Server => "backup",
         "UP" => "up",

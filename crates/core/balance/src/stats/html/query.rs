@@ -16,7 +16,7 @@ pub enum Form {
 impl Form {
     pub fn content_type(self) -> &'static str {
         match self {
-            Form::Page => "text/html; charset=utf-8",
+            Form::Page => "text/html",
             Form::Csv | Form::Typed => "text/plain",
             Form::Json | Form::JsonSchema => "application/json",
         }
