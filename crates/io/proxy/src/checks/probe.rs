@@ -8,9 +8,11 @@ use super::route::{Route, Tls};
 use crate::sockets::{self, Dial};
 use crate::stream::Stream;
 use crate::text;
+use crate::tls::HandshakeError;
 use balance::check::{Connect, Dialogue, Failure, HttpRequest, Layer, Step};
 use balance::health::{Outcome, Status};
 use balance::proxy_protocol::{Endpoints, SendProxy, Tlvs};
+use rustls::CertificateError;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -144,8 +146,7 @@ impl Run<'_> {
         let handshake = tls.connector.connect(stream, tls.sni.as_deref(), None);
         match timeout_at(self.deadline, handshake).await {
             Ok(Ok((stream, facts))) => Ok((stream, facts.alpn)),
-            // Whatever went wrong in it: so HAProxy says.
-            Ok(Err(_)) => Err((Layer::Handshake, Failure::Error("SSL handshake failure".into()))),
+            Ok(Err(error)) => Err((Layer::Handshake, Failure::Error(handshake_failure(&error, tls).into()))),
             Err(_) => Err((Layer::Handshake, Failure::Timeout)),
         }
     }
@@ -193,6 +194,17 @@ fn answered(dialogue: &mut Dialogue, answer: &[u8]) -> Step {
             step => step,
         },
         step => step,
+    }
+}
+
+/// HAProxy tells wrong names apart, and nothing else.
+fn handshake_failure(error: &HandshakeError, tls: &Tls) -> &'static str {
+    let HandshakeError::Failed(rustls::Error::InvalidCertificate(CertificateError::NotValidForName)) = error else {
+        return "SSL handshake failure";
+    };
+    match tls.verifies_host {
+        true => "Server presented an SSL certificate different from the configured one",
+        false => "Server presented an SSL certificate different from the expected one",
     }
 }
 

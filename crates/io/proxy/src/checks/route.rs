@@ -22,6 +22,8 @@ pub struct Route {
 pub struct Tls {
     pub connector: Arc<Connector>,
     pub sni: Option<String>,
+    /// `verifyhost`: the name the certificate must have is not the one that is asked for.
+    pub verifies_host: bool,
 }
 
 /// The route of one connect.
@@ -67,7 +69,7 @@ fn tls(server: &Server, config: &model::Server, connect: &Connect) -> Option<Tls
         None => connector,
     };
     let sni = connect.sni.clone().or_else(|| config.check.sni.clone().filter(|_| options));
-    Some(Tls { connector, sni })
+    Some(Tls { connector, sni, verifies_host: config.tls.verifyhost.is_some() })
 }
 
 fn target(server: &Server, config: &model::Server, connect: &Connect) -> Option<Target> {

@@ -117,7 +117,7 @@ async fn probe(lines: &str, address: SocketAddr, encrypted: bool) -> Outcome {
     probe::run(dialogue, patience(), &|connect| Route {
         target: Some(Target::Ip(connect.port.map_or(address, |port| SocketAddr::new(address.ip(), port)))),
         source: None,
-        tls: encrypted.then(|| Tls { connector: connector.clone(), sni: None }),
+        tls: encrypted.then(|| Tls { connector: connector.clone(), sni: None, verifies_host: false }),
         h2: connect.h2,
         proxy_header: connect.send_proxy.then_some(SendProxy { v1: true, ..SendProxy::default() }),
     })
