@@ -9,10 +9,11 @@ use crate::logs::Logger;
 use crate::server::Server;
 use crate::setup::Setup;
 use crate::wheel::Ms;
-use balance::config::model::{Bind, Listen, Place, Proxy};
+use balance::config::model::{Bind, Config, Listen, Place, Proxy};
 use balance::health::Effect;
 use balance::pick::{Algorithm, HashType};
 use balance::program::Program;
+use balance::sample::context::{Scope, Var};
 use balance::stick::{Table, TableConfig};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -73,10 +74,11 @@ pub(crate) fn read_balance(proxy: &Proxy) -> Result<(Algorithm, HashType), Strin
     let words =
         |line: &Option<balance::config::model::Line>| line.as_ref().map_or(Vec::new(), |line| line.words[1..].to_vec());
     let algorithm = Algorithm::parse(&words(&proxy.balance))?;
-    let hash = match &proxy.hash_type {
+    let mut hash = match &proxy.hash_type {
         Some(_) => HashType::parse(&words(&proxy.hash_type))?,
         None => HashType::default(),
     };
+    hash.balance_factor = proxy.hash_balance_factor;
     Ok((algorithm, hash))
 }
 
@@ -94,10 +96,20 @@ fn find_listening(engine: &Engine, frontend: &str, listen: &Listen) -> Option<Ar
     listeners.into_iter().find(|old| old.listen == *listen && old.accepting() != Accepting::Ended)
 }
 
+/// Sets what `global` says of the process's variables, where it says something new.
+fn set_variables(engine: &Engine, before: &Config, config: &Config) {
+    let mut vars = engine.vars();
+    for (name, value) in config.global.vars.iter().filter(|var| !before.global.vars.contains(var)) {
+        let var = Var { scope: Scope::Proc, name: name.as_str().into() };
+        vars.set(&var, Some(value.clone()));
+    }
+}
+
 impl Plan {
     /// Makes it so. Returns the listeners that workers have to be told of.
     pub fn carry_out(self, engine: &Arc<Engine>) -> Vec<(Arc<Frontend>, Arc<Listening>)> {
         let before = engine.running();
+        set_variables(engine, &before.config, &self.setup.config);
         let mut changes = Vec::new();
         let active = || self.setup.config.proxies.iter().filter(|proxy| !proxy.disabled);
         let backends: Vec<_> = active()

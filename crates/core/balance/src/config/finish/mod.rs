@@ -42,11 +42,14 @@ pub(super) fn finish(
     config
 }
 
-/// Asks for the addresses of servers that have names.
+/// Asks for the addresses of servers that have names, and makes what follows from addresses.
 pub(super) fn resolve(report: &mut Report, config: &mut Config, files: &dyn Files) {
     for proxy in config.proxies.iter_mut().filter(|proxy| !proxy.disabled) {
         if proxy.servers.iter().any(|server| matches!(server.host, ServerHost::Name(_))) {
             servers::resolve(report, Arc::make_mut(proxy), files);
+        }
+        if proxy.dynamic_cookie_key.is_some() {
+            servers::dynamic_cookies(Arc::make_mut(proxy));
         }
     }
 }

@@ -4,6 +4,8 @@ use crate::config::Files;
 use crate::config::model::{Config, InitAddr, Mode, Port, Proxy, Server, ServerHost, Verify};
 use crate::config::problem::Level;
 use crate::config::report::Report;
+use crate::rules::cookie::dynamic_value;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What is said together with the proxy.
@@ -102,6 +104,21 @@ fn cookies(report: &mut Report, proxy: &Proxy) {
                     proxy.name, server.name
                 ),
             );
+        }
+    }
+}
+
+/// `cookie ... dynamic`: servers without a value get one from their address and the key.
+pub(super) fn dynamic_cookies(proxy: &mut Proxy) {
+    let is_dynamic = proxy.cookie.as_ref().is_some_and(|line| line.words.iter().any(|word| word == "dynamic"));
+    let Some(key) = proxy.dynamic_cookie_key.clone().filter(|_| is_dynamic) else { return };
+    for server in proxy.servers.iter_mut().filter(|server| server.cookie.is_none()) {
+        let ip = match server.host {
+            ServerHost::Ip(ip) => Some(ip),
+            _ => server.address,
+        };
+        if let (Some(ip), Port::Fixed(port)) = (ip, server.port) {
+            Arc::make_mut(server).cookie = Some(dynamic_value(&key, SocketAddr::new(ip, port)));
         }
     }
 }

@@ -5,6 +5,7 @@ mod process;
 mod stats;
 mod tls;
 mod tune;
+mod variables;
 
 pub(super) use log::target as log_target;
 
@@ -17,8 +18,8 @@ use super::suggest;
 type Read = fn(&mut Ctx, &mut Global);
 
 /// All keywords of the section, by topic.
-pub(super) const TABLES: [&[Keyword<Read>]; 5] =
-    [process::KEYWORDS, log::KEYWORDS, stats::KEYWORDS, tls::KEYWORDS, tune::KEYWORDS];
+pub(super) const TABLES: [&[Keyword<Read>]; 6] =
+    [process::KEYWORDS, log::KEYWORDS, stats::KEYWORDS, tls::KEYWORDS, tune::KEYWORDS, variables::KEYWORDS];
 
 pub(super) fn line(ctx: &mut Ctx, global: &mut Global) {
     let Some(keyword) = keyword::find(&TABLES, ctx.words) else { return unknown(ctx) };

@@ -54,8 +54,6 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     ignored("strict-limits", ANY, "a limit that is not granted is said at start"),
     ignored("pp2-never-send-local", ANY, "checks are sent as LOCAL"),
     done("unix-bind", ANY, unix_bind),
-    done("set-var", ANY, set_var),
-    done("set-var-fmt", ANY, set_var),
     ignored("h1-case-adjust", ANY, "no option that uses it is supported"),
     ignored("h1-case-adjust-file", ANY, "no option that uses it is supported"),
     ignored("busy-polling", ANY, "an idle worker sleeps"),
@@ -253,13 +251,4 @@ fn unix_bind(ctx: &mut Ctx, global: &mut Global) {
             }
         }
     }
-}
-
-fn set_var(ctx: &mut Ctx, global: &mut Global) {
-    let name = ctx.word(0);
-    if ctx.word(1).is_empty() || ctx.word(2).is_empty() {
-        let what = if name == "set-var" { "a sample expression" } else { "a format string" };
-        return ctx.alert(format!("'{name}' requires a process-wide variable name ('proc.<name>') and {what}."));
-    }
-    global.set_vars.push(ctx.line());
 }

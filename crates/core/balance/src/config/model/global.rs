@@ -1,6 +1,7 @@
 //! The `global` section.
 
-use super::{Bind, Line, LogTarget, UnixOwner};
+use super::{Bind, LogTarget, UnixOwner};
+use crate::sample::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,8 +60,8 @@ pub struct Global {
     pub noreuseport: bool,
     pub quiet: bool,
     pub zero_warning: bool,
-    /// `set-var proc.x expr`, `set-var-fmt`: for the log and rule expressions.
-    pub set_vars: Vec<Line>,
+    /// `set-var proc.x`, `set-var-fmt proc.x`: names without the scope, and what they are at start.
+    pub vars: Vec<(String, Value<'static>)>,
     /// `expose-experimental-directives`: actions that HAProxy calls experimental may be used.
     pub experimental: bool,
     pub tune: Tune,
