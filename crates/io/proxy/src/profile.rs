@@ -1,5 +1,6 @@
 //! A node's door to the cluster's API servers: the engine with a built-in configuration, fed by a live list.
 
+use crate::cli::{self, Doors};
 use crate::engine::{Engine, StartError};
 use crate::live::Signal;
 use crate::logs::{Logs, Sender};
@@ -46,6 +47,7 @@ impl LocalApi {
         let (logs, sender) = Logs::start().map_err(|error| failed("cannot start a thread for logs", error))?;
         self.profile.members = self.members.borrow_and_update().clone();
         let setup = self.setup(&logs, None).map_err(StartError)?;
+        let sockets = cli::open(&setup.config).map_err(StartError)?;
         let engine = Engine::start(setup, logs)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| failed("cannot watch the API servers", error))?;
@@ -54,7 +56,11 @@ impl LocalApi {
         let control = move || {
             let local = tokio::task::LocalSet::new();
             local.spawn_local(crate::checks::run(served.clone()));
-            local.block_on(&runtime, self.follow(&served, &closed));
+            local.block_on(&runtime, async {
+                // They are served as long as this lives.
+                let _statistics = Doors::new(served.clone(), sockets);
+                self.follow(&served, &closed).await;
+            });
         };
         let thread = std::thread::Builder::new().name("local api".to_owned()).spawn(control);
         let control = thread.map_err(|error| failed("cannot watch the API servers", error))?;

@@ -75,9 +75,9 @@ fn a_soft_stop_waits_for_sessions_and_not_for_ever() {
     let mut kept = bench.connect();
     assert_eq!(echo(&mut kept), "still there");
     process.signal(Signal::SIGUSR1);
+    wait("the word", || process.said().contains("Proxy f stopped (cumulated conns: FE: 1, BE: 0)."));
     wait("closed listeners", || TcpStream::connect(("127.0.0.1", bench.port)).is_err());
     assert_eq!(echo(&mut kept), "still there");
-    assert!(process.said().contains("Proxy f stopped (cumulated conns: FE: 1, BE: 0)."), "{}", process.said());
     let stopping = Instant::now();
     assert_eq!(process.code(), Some(0));
     assert!(stopping.elapsed() < Duration::from_secs(3));
