@@ -68,10 +68,10 @@ impl Rule {
         self.condition.is_none() && self.action.is_final()
     }
 
-    /// The table that `track-sc` names; `Some(None)` is the section's own.
-    pub fn tracked_table(&self) -> Option<Option<&str>> {
+    /// The table that `track-sc` names, or the section's own.
+    pub fn tracked_table(&self) -> Option<&str> {
         match &*self.action {
-            Action::Track(track) => Some(track.table.as_deref()),
+            Action::Track(track) => Some(&track.table),
             _ => None,
         }
     }

@@ -26,10 +26,10 @@ pub trait Exchange: sample::Context {
 /// A change that rules ask for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect<'a> {
-    /// Counts this stream in the entry of this key from now on, unless the slot is taken. None: the section's table.
+    /// Counts this stream in the entry of this key from now on, unless the slot is taken.
     Track {
         slot: u8,
-        table: Option<&'a str>,
+        table: &'a str,
         key: Value<'a>,
     },
     /// Sets a general purpose tag of the entry tracked in a slot; `index` none is `gpt0`.

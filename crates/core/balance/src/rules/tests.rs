@@ -409,7 +409,7 @@ fn effects(line: &str, mut exchange: Fixture, expected: &[&str]) {
 fn effects_and_verdicts() {
     let request = || Fixture::new("GET /a?x=7 HTTP/1.1\nHost: h");
     for (line, expected) in [
-        ("track-sc1 path table t", &[r#"Track { slot: 1, table: Some("t"), key: Str([47, 97]) }"#][..]),
+        ("track-sc1 path table t", &[r#"Track { slot: 1, table: "t", key: Str([47, 97]) }"#][..]),
         ("track-sc0 hdr(nope)", &[]),
         ("sc-set-gpt0(2) 5", &["SetGpt { slot: 2, index: None, value: 5 }"]),
         ("sc-set-gpt(3,1) url_param(x)", &["SetGpt { slot: 1, index: Some(3), value: 7 }"]),

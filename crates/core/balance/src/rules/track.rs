@@ -15,8 +15,8 @@ pub const SLOTS: u8 = 3;
 pub struct Track {
     slot: u8,
     key: Expr,
-    /// None: the table of the section the rule stands in.
-    pub table: Option<String>,
+    /// By default that of the section the rule stands in: the stream may have another backend by then.
+    pub table: String,
 }
 
 impl Track {
@@ -28,11 +28,8 @@ impl Track {
         })?;
         let (key, used) = Expr::parse(words.rest(), context.env)?;
         words.skip(used);
-        let table = match words.take("table") {
-            true => Some(words.value().ok_or("missing table name")?.to_owned()),
-            false => None,
-        };
-        Ok(Self { slot, key, table })
+        let table = if words.take("table") { words.value().ok_or("missing table name")? } else { context.proxy };
+        Ok(Self { slot, key, table: table.to_owned() })
     }
 
     pub fn apply(&self, exchange: &mut dyn Exchange) -> Step {
@@ -41,7 +38,7 @@ impl Track {
             found => found.value().map(Value::into_owned),
         };
         if let Some(key) = key {
-            exchange.effect(Effect::Track { slot: self.slot, table: self.table.as_deref(), key });
+            exchange.effect(Effect::Track { slot: self.slot, table: &self.table, key });
         }
         Step::Next
     }

@@ -70,14 +70,14 @@ impl Flow<'_> {
     }
 
     /// `track-sc`: unless the slot is taken, by this stream or its connection.
-    pub(super) fn track(&mut self, slot: u8, table: Option<&str>, value: &Value<'_>) {
+    pub(super) fn track(&mut self, slot: u8, table: &str, value: &Value<'_>) {
         let now = self.live.worker().now();
         let slot = usize::from(slot);
         let taken = |tracked: &Tracked| tracked.0.get(slot).is_none_or(Option::is_some);
         if taken(&self.tracked.borrow()) || taken(&self.conversation.tracked.borrow()) {
             return;
         }
-        let Some(shared) = self.table(table) else { return };
+        let Some(shared) = self.table(Some(table)) else { return };
         let mut table = lock(&shared);
         let Some(key) = table.config().keys.key(value) else { return };
         table.purge(now, PURGED);

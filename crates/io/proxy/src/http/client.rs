@@ -194,9 +194,16 @@ impl Connection {
     async fn refuse(&mut self, missing: NoRequest, first_byte: Ms, null: bool) -> Next {
         let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
-        let conversation = Conversation::new(&self.live);
+        let passing;
+        let conversation = match &self.conversation {
+            Some(lasting) => lasting,
+            None => {
+                passing = Conversation::new(&self.live);
+                &passing
+            }
+        };
         let (config, first) = (self.admitted.frontend.config.load_full(), self.requests == 0);
-        let exchange = Exchange::new(&self.live, &self.admitted, &conversation, config, self.limits, times, first);
+        let exchange = Exchange::new(&self.live, &self.admitted, conversation, config, self.limits, times, first);
         exchange.refuse(&mut client, missing, null).await
     }
 }

@@ -48,6 +48,8 @@ pub struct Exchange<'a> {
     pub bytes_out: u64,
     pub cookie: RequestCookie,
     pub set_cookie: CookieResponse,
+    /// Place of the server that `use-server` chose.
+    pub ruled: Option<usize>,
     /// `capture cookie`: of the request, of the response.
     pub captured: [Option<Vec<u8>>; 2],
     /// What the response is to be turned into, as far as the request says.
@@ -90,6 +92,7 @@ impl<'a> Exchange<'a> {
             bytes_out: 0,
             cookie: RequestCookie::default(),
             set_cookie: CookieResponse::Unused,
+            ruled: None,
             captured: [None, None],
             coding: None,
             silent: false,
@@ -126,6 +129,7 @@ impl<'a> Exchange<'a> {
         let body = framing::request_body(request.method(), &facts);
         self.flow.request = Some(request);
         self.flow.body_length = facts.length;
+        self.track_request();
         for counters in [&self.flow.admitted.frontend.counters, &self.flow.admitted.listening.counters] {
             counters.requests_total.inc();
             counters.request_rate.count(now);
@@ -150,6 +154,10 @@ impl<'a> Exchange<'a> {
             self.silent = true;
         } else {
             self.flow.admitted.frontend.counters.failed_requests.inc();
+        }
+        self.track_request();
+        if status != 408 {
+            self.track_error();
         }
         self.ending.note(cause, Phase::Request);
         if !matches!(cause, Cause::ClientAbort | Cause::Killed) && !is_probe {

@@ -80,6 +80,7 @@ impl Exchange<'_> {
                 self.behind().for_each(|counters| counters.failed_responses.inc());
             }
             Stop::ServerGone | Stop::ServerJunk | Stop::ServerTimeout | Stop::NoHead(_) => {
+                self.track_failure();
                 self.behind().for_each(|counters| counters.failed_responses.inc());
             }
             Stop::ClientJunk => self.flow.admitted.frontend.counters.failed_requests.inc(),
@@ -102,6 +103,7 @@ impl Exchange<'_> {
         let live = self.flow.live;
         live.bytes_in.set(live.bytes_in.get() + self.bytes_in);
         live.bytes_out.set(live.bytes_out.get() + self.bytes_out);
+        self.track_bytes();
         let spans = self.times.spans(&self.tries, now);
         for counters in self.behind() {
             let means = [

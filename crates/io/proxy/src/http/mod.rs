@@ -25,6 +25,7 @@ mod reply;
 mod requests;
 mod responses;
 mod rewound;
+mod tracked;
 mod transfer;
 mod upstream;
 mod wire;

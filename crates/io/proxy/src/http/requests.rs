@@ -11,7 +11,7 @@ use crate::server::Server;
 use balance::http::compression::{self, Coding};
 use balance::http::reply::{Answer, Reply};
 use balance::http::{RequestHead, Version, serialize};
-use balance::log::record::{Cause, Phase};
+use balance::log::record::{Cause, CookieResponse, Phase};
 use balance::program::Program;
 use balance::rules::cookie::{Persistence, ServerCookie};
 use balance::rules::{self, Rule, Verdict, forward};
@@ -114,11 +114,13 @@ impl Exchange<'_> {
         match verdict {
             Verdict::Deny(reply) => {
                 self.count_denied();
+                self.track_error();
                 self.ending.note(Cause::Proxy, Phase::Request);
                 self.answer(client, reply, through).await
             }
             Verdict::Tarpit(reply) => {
                 self.count_denied();
+                self.track_error();
                 let limit = self.back.timeouts.tarpit.or(self.back.timeouts.connect);
                 relay::pause(self, client, millis(limit)).await;
                 // HAProxy shows the time in the tarpit as time in a queue.
@@ -133,6 +135,7 @@ impl Exchange<'_> {
                 self.answer(client, reply, through).await
             }
             Verdict::Unauthorized { realm } => {
+                self.track_error();
                 self.end_locally();
                 let is_proxy = self.front.options.http_use_proxy_header && !self.request().uri().starts_with(b"/");
                 let answer = match is_proxy {
@@ -310,6 +313,7 @@ impl Exchange<'_> {
         let usable = |server: &Arc<Server>| force || server.is_usable_when_bound();
         let mut named = program.use_server.iter().filter(|rule| rule.holds(flow));
         let by_rule = named.find_map(|rule| backend.server(&rule.server(flow)).filter(usable));
+        self.ruled = by_rule.as_ref().map(|server| server.index());
         let by_cookie = self.by_cookie(backend, &program, force, ignore || by_rule.is_some());
         if by_rule.is_some() || by_cookie.is_some() {
             return (by_rule.or(by_cookie), force);
@@ -330,6 +334,9 @@ impl Exchange<'_> {
             Some(ServerCookie { index, value, running: servers[index].is_usable_when_bound() })
         });
         self.cookie = cookie.request(self.flow.request.as_mut()?, known, persistence);
+        if cookie.is_active() {
+            self.set_cookie = CookieResponse::None;
+        }
         self.cookie.server.and_then(|index| servers.get(index)).cloned()
     }
 }

@@ -33,6 +33,7 @@ impl Exchange<'_> {
         let Answered { mut facts, mut body, source } = answered;
         let status = self.response().status;
         self.flow.status = Some(status);
+        self.track_status(status);
         server.place.server.counters.response(status);
         server.place.server.counters.requests_total.inc();
         self.flow.in_response = true;
@@ -148,7 +149,7 @@ impl Exchange<'_> {
         let config = server.place.server.config.load();
         let answered = CookieAnswered {
             server: config.cookie.as_deref(),
-            direct: self.cookie.server == Some(server.place.server.index()),
+            direct: [self.cookie.server, self.ruled].contains(&Some(server.place.server.index())),
             method: self.flow.request.as_ref().map_or(&b""[..], |request| request.method()),
             ignored,
             now: self.flow.now().seconds(),

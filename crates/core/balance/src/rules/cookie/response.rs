@@ -11,7 +11,7 @@ use crate::{
 pub struct Answered<'a> {
     /// The cookie of the server that answered. None: it has none (some backups), and clients forget theirs.
     pub server: Option<&'a str>,
-    /// The request's cookie led to this server: no redispatch in between.
+    /// The request's cookie, or `use-server`, led to this server: no redispatch in between.
     pub direct: bool,
     /// The request's method.
     pub method: &'a [u8],
