@@ -30,6 +30,95 @@ pub const DIFFERENCES: &[Difference] = &[
         why: "Nothing is lost by a change that does not concern it: no check starts from nothing, no counter from zero.",
         shown: false,
     },
+    Difference {
+        name: "counts",
+        haproxy: "`show stat` counts HTTP/1 bytes of a connection before requests are changed, and the connections of \
+                  checks among those of a server; a connection that a server closes while it is idle is counted out at \
+                  once.",
+        barque: "Bytes of HTTP/1 are those of the frontend's columns; connections of checks do not count; an idle \
+                 connection that was closed is noticed when it is to be used, or after `pool-purge-delay` at the \
+                 latest. Columns of HTTP/2 frames are 0.",
+        why: "Nobody watches connections that rest: each of them costs less.",
+        shown: true,
+    },
+    Difference {
+        name: "server-added",
+        haproxy: "`add server` shows weight 1 until the server is enabled for the first time.",
+        barque: "The weight it has.",
+        why: "There is no reason for another one.",
+        shown: true,
+    },
+    Difference {
+        name: "kept-messages",
+        haproxy: "`show errors` tells flags and states of the parser.",
+        barque: "It tells the message and the byte that is wrong.",
+        why: "Another parser has other states.",
+        shown: true,
+    },
+    Difference {
+        name: "error-heads",
+        haproxy: "Answers to heads that cannot be read have names of fields with capitals, in an order of their own.",
+        barque: "They look like all other answers.",
+        why: "One way to write answers.",
+        shown: true,
+    },
+    Difference {
+        name: "help",
+        haproxy: "Of commands that resemble a wrong word equally, the ones shown are those read last; lists of ACLs \
+                  hold those of the built-in HTTP client, of which there is none here.",
+        barque: "The ones shown are the first of the list.",
+        why: "The order of HAProxy's parts has no meaning here.",
+        shown: true,
+    },
+    Difference {
+        name: "splice",
+        haproxy: "Pipes of the kernel are used where `option splice-*` asks for them.",
+        barque: "Plain bytes between two sockets always go through them, unless `nosplice` is set.",
+        why: "They are faster, and there is nothing to lose.",
+        shown: true,
+    },
+    Difference {
+        name: "statistics-page",
+        haproxy: "A page and metrics are sent in chunks, and the bytes of their answers are counted before they are \
+                  sent.",
+        barque: "They are sent whole, with their length.",
+        why: "They are small and there all at once.",
+        shown: true,
+    },
+    Difference {
+        name: "page",
+        haproxy: "The page of statistics, with `Statistics Report` in title and text.",
+        barque: "A page of our own with the same addresses, forms and fields: it can be read on a telephone, in dark \
+                 and in light, and needs no other source. Forms that another site sends are refused.",
+        why: "Scripts work as they did; people see more.",
+        shown: true,
+    },
+    Difference {
+        name: "texts",
+        haproxy: "Descriptions in `show info desc`, `show stat desc`, HELP lines of metrics and of `help`'s longer \
+                  texts are HAProxy's; the schema of JSON describes another nesting than the answers have.",
+        barque: "Descriptions are our own; the schema describes what is sent. `show info` names Barque, with version \
+                 `2.6.12-barque` and Barque's own.",
+        why: "The text is ours; tools that look for a version of HAProxy find the one whose commands and columns these \
+              are.",
+        shown: false,
+    },
+    Difference {
+        name: "socket",
+        haproxy: "Commands for dynamic cookies, traces, profiling, OCSP answers, lists of certificates, CA files and \
+                  CRLs, the buffers of events and of debugging.",
+        barque: "They are known, and answer that they are not here. `show pools`, `show activity`, `show threads` and \
+                 `show fd` are short.",
+        why: "They tell of HAProxy's inside, or of what files and a reload do here.",
+        shown: false,
+    },
+    Difference {
+        name: "paused",
+        haproxy: "`disable frontend` closes the port until the frontend is enabled.",
+        barque: "Connections wait in the kernel's queue until then.",
+        why: "Clients of a short pause are served.",
+        shown: false,
+    },
 ];
 
 /// The table and the scenarios as the page of the documentation.
