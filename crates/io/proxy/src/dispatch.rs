@@ -84,6 +84,8 @@ pub enum Failure {
     Signal(Signal),
     /// The client went away meanwhile.
     Abandoned,
+    /// The client is to go to the server itself: `redir` with this prefix.
+    Elsewhere(String),
 }
 
 /// How one attempt ended.

@@ -4,6 +4,7 @@ use crate::backend::Backend;
 use crate::counters::{Counter, Gauge, Rate};
 use crate::flow::{SharedTable, Vars};
 use crate::frontend::Frontend;
+use crate::live::{Live, Phase, Signal};
 use crate::logs::Logs;
 use crate::server::Server;
 use crate::setup::Setup;
@@ -268,6 +269,13 @@ impl Engine {
         self.stopping.store(true, Relaxed);
         for frontend in &self.running().frontends {
             frontend.stop();
+        }
+        // A connection that waits for its next request would wait in vain for a process that ends.
+        let is_idle = |live: &Live| {
+            live.phase.get() == Phase::Idle && !live.frontend.config.load().options.idle_close_on_response
+        };
+        for worker in self.workers() {
+            worker.run(move |worker| _ = worker.signal_sessions(Signal::Stopping, is_idle));
         }
     }
 }

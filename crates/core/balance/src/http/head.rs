@@ -128,6 +128,15 @@ impl Headers {
         self.fields[place].1 = self.append(value);
     }
 
+    /// Writes this name in another way, wherever it stands.
+    pub fn rename(&mut self, name: &[u8], to: &[u8]) {
+        for place in 0..self.fields.len() {
+            if self.slice(self.fields[place].0).eq_ignore_ascii_case(name) {
+                self.fields[place].0 = self.append(to);
+            }
+        }
+    }
+
     /// The first field of this name.
     pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
         self.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)

@@ -15,8 +15,16 @@ use std::task::{Context, Poll};
 /// `http-reuse never`: the connection to a server that goes with the client's.
 pub type Private = Option<Box<(Arc<Server>, Kept)>>;
 
+/// What of servers goes with a client's connection.
+#[derive(Default)]
+pub struct Bond {
+    pub private: Private,
+    /// `option prefer-last-server`: the one of the last request.
+    pub last: Option<Arc<Server>>,
+}
+
 pub enum Client<'a> {
-    H1 { wire: &'a mut Wire, private: &'a mut Private },
+    H1 { wire: &'a mut Wire, bond: &'a mut Bond },
     H2 { body: Option<h2::RecvStream>, respond: h2::server::SendResponse<Bytes> },
 }
 
@@ -31,16 +39,29 @@ impl Client<'_> {
     /// The server's connection that goes with the client's; to be given back with [`Client::give_private`].
     pub fn take_private(&mut self) -> Private {
         match self {
-            Self::H1 { private, .. } => private.take(),
+            Self::H1 { bond, .. } => bond.private.take(),
             Self::H2 { .. } => None,
         }
     }
 
     pub fn give_private(&mut self, line: Private) {
-        if let Self::H1 { private, .. } = self
+        if let Self::H1 { bond, .. } = self
             && line.is_some()
         {
-            **private = line;
+            bond.private = line;
+        }
+    }
+
+    pub fn last_server(&self) -> Option<&Arc<Server>> {
+        match self {
+            Self::H1 { bond, .. } => bond.last.as_ref(),
+            Self::H2 { .. } => None,
+        }
+    }
+
+    pub fn set_last_server(&mut self, server: &Arc<Server>) {
+        if let Self::H1 { bond, .. } = self {
+            bond.last = Some(server.clone());
         }
     }
 

@@ -56,6 +56,8 @@ pub struct Exchange<'a> {
     pub coding: Option<Coding>,
     /// `monitor-uri`, `set-log-level silent`: no line.
     pub silent: bool,
+    /// The line is written before the end.
+    pub asap: bool,
 }
 
 /// The limits of heads, as `tune.*` says.
@@ -96,6 +98,7 @@ impl<'a> Exchange<'a> {
             captured: [None, None],
             coding: None,
             silent: false,
+            asap: false,
         }
     }
 

@@ -120,6 +120,13 @@ impl Exchange<'_> {
         live.server.borrow_mut().take();
     }
 
+    /// `option logasap`: when the response's head is here, and not again at the end.
+    pub fn log_early(&mut self) {
+        self.asap = true;
+        self.log();
+        self.silent = true;
+    }
+
     pub fn log(&mut self) {
         let frontend = &self.flow.admitted.frontend;
         if self.silent || frontend.log.load().is_silent() {
@@ -149,7 +156,7 @@ impl Exchange<'_> {
             data_ms: spans.data,
             active_ms: spans.active,
             total_ms: spans.total,
-            asap: false,
+            asap: self.asap,
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             termination: Termination {

@@ -15,7 +15,7 @@ use crate::l4;
 use balance::http::connection::{self, Mode};
 use balance::http::framing::Body;
 use balance::http::parse::Invalid;
-use balance::http::reply::Reply;
+use balance::http::reply::{Answer, Reply};
 use balance::http::{Version, serialize};
 use balance::log::record::{Cause, Phase};
 use balance::rules::forward::set_server_name;
@@ -42,6 +42,9 @@ impl Exchange<'_> {
                 Err(failure) => return self.no_server(client, &failure, up).await,
             };
             self.flow.server = Some(server.place.server.clone());
+            if self.back.options.prefer_last_server {
+                client.set_last_server(&server.place.server);
+            }
             if let (Some(name), Some(head)) = (&self.back.http_send_name_header, &mut self.flow.request) {
                 set_server_name(head, name, &server.place.server.name);
             }
@@ -122,7 +125,7 @@ impl Exchange<'_> {
         attempt: &Attempt,
     ) -> Result<Upstream, Failure> {
         let (server, force) = match attempt.avoid {
-            None => self.persistent(backend),
+            None => self.persistent(client, backend),
             Some(_) => (None, false),
         };
         let key = crate::persistence::hash_key(&self.flow, backend);
@@ -193,6 +196,14 @@ impl Exchange<'_> {
 
     async fn no_server(&mut self, client: &mut Client<'_>, failure: &Failure, up: &Transfer) -> Next {
         let (cause, phase) = l4::session::cause(failure);
+        if let Failure::Elsewhere(prefix) = failure {
+            // The server's address is told instead (`redir`).
+            let target = [prefix.as_bytes(), self.request().path_and_query()].concat();
+            self.end_locally();
+            let answer = Answer::new(302).header("cache-control", "no-cache").header("location", target);
+            let through = self.has_body_read(up);
+            return self.answer(client, Reply::Built(answer), through).await;
+        }
         self.ending.note(cause, phase);
         if cause == Cause::ClientAbort {
             self.count_client_abort();

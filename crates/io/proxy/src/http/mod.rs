@@ -16,6 +16,7 @@ mod exchange;
 mod finish;
 mod forward;
 mod h2;
+mod manners;
 mod observed;
 mod pages;
 pub mod pool;

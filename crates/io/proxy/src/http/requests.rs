@@ -2,6 +2,7 @@
 
 use super::downstream::Client;
 use super::exchange::{Exchange, Next};
+use super::manners::Names;
 use super::relay;
 use super::transfer::Transfer;
 use crate::backend::Backend;
@@ -34,6 +35,12 @@ impl Exchange<'_> {
             return Way::Ended(monitored);
         }
         self.capture_request();
+        if self.restrict_names() == Names::Forbidden {
+            let through = self.has_body_read(up);
+            self.count_denied();
+            self.ending.note(Cause::Proxy, Phase::Request);
+            return Way::Ended(self.answer(client, Reply::Page(403), through).await);
+        }
         self.coding = self.choose_coding();
         if let Way::Ended(next) = self.buffer_request(client, up, self.front.options.http_buffer_request).await {
             return Way::Ended(next);
@@ -68,6 +75,12 @@ impl Exchange<'_> {
             self.coding = self.coding.or_else(|| self.choose_coding());
         }
         self.add_fields();
+        self.adjust_request();
+        if let Some(wire) = client.wire()
+            && (self.flow.asked.tos.is_some() || self.flow.asked.mark.is_some())
+        {
+            crate::sockets::mark(&wire.stream, self.flow.asked.tos, self.flow.asked.mark);
+        }
         Way::On(())
     }
 
@@ -299,12 +312,12 @@ impl Exchange<'_> {
     }
 
     /// The server that rules, the cookie or a table want, and whether it is wanted even if it is down.
-    pub fn persistent(&mut self, backend: &Arc<Backend>) -> (Option<Arc<Server>>, bool) {
+    pub fn persistent(&mut self, client: &Client<'_>, backend: &Arc<Backend>) -> (Option<Arc<Server>>, bool) {
         let program = self.flow.programs.inner();
         let asks = program.cookie.is_some()
             || !(program.persist.is_empty() && program.use_server.is_empty() && program.stick.is_empty());
         if !asks {
-            return (None, self.back.options.persist);
+            return (self.last_server(client, backend), self.back.options.persist);
         }
         let program = program.clone();
         let flow = &self.flow;
@@ -318,10 +331,22 @@ impl Exchange<'_> {
         if by_rule.is_some() || by_cookie.is_some() {
             return (by_rule.or(by_cookie), force);
         }
-        if ignore || program.stick.is_empty() {
+        if ignore {
             return (None, false);
         }
-        (self.flow.stuck_server(backend).filter(usable), force)
+        let stuck = (!program.stick.is_empty()).then(|| self.flow.stuck_server(backend).filter(usable)).flatten();
+        (stuck.or_else(|| self.last_server(client, backend)), force)
+    }
+
+    /// `option prefer-last-server`: the one this client had before, unless too many wait for it
+    /// (`max-keep-alive-queue`).
+    fn last_server(&self, client: &Client<'_>, backend: &Backend) -> Option<Arc<Server>> {
+        if !self.back.options.prefer_last_server {
+            return None;
+        }
+        let last = client.last_server().filter(|server| server.backend == backend.name && server.is_usable())?;
+        let longest = self.back.limits.max_keep_alive_queue.unwrap_or(-1);
+        (longest < 0 || last.counters.queued.get() <= longest as u64).then(|| last.clone())
     }
 
     fn by_cookie(&mut self, backend: &Backend, program: &Program, force: bool, ignore: bool) -> Option<Arc<Server>> {

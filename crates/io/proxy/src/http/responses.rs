@@ -50,6 +50,10 @@ impl Exchange<'_> {
         let version = self.request().version;
         let keeps_server = connection::keeps_server((self.response().version, &facts), body, self.mode());
         let keeps_client = self.keeps_client(body) && !(body == Body::Chunked && version < Version::Http11);
+        self.adjust_response();
+        if self.front.options.logasap {
+            self.log_early();
+        }
         let mark = client.wire().map(|wire| wire.total_sent());
         let sink = match client.send_head(self.response(), version, body, keeps_client) {
             Ok(sink) => sink,
@@ -105,6 +109,9 @@ impl Exchange<'_> {
             {
                 return Some(verdict);
             }
+        }
+        if self.endangers_caches() {
+            return Some(Verdict::Deny(Reply::Page(502)));
         }
         self.set_persistence_cookie(server, &program);
         if !program.stick.is_empty()
@@ -256,9 +263,9 @@ impl Exchange<'_> {
         if let Some(head) = &self.flow.response {
             serialize::response(head, false, None, wire.out());
         }
-        let first = [std::mem::take(wire.out()), line.wire.take_unread()].concat();
-        let down = l4::direction::Direction::with(first);
-        let head = down.bytes;
+        let head = std::mem::take(wire.out());
+        let down = l4::direction::Direction::with([&head[..], &line.wire.take_unread()].concat());
+        let head = head.len() as u64;
         let mut timeouts =
             l4::session::timeouts(self.flow.admitted, self.flow.backend.as_deref().expect("a server is a backend's"));
         if let Some(tunnel) = self.flow.asked.tunnel_timeout {

@@ -174,10 +174,11 @@ impl Transfer {
     pub fn begin(&mut self, sink: Sink) {
         self.sink = sink;
         self.held = Bytes::new();
-        let Some(record) = &self.record else { return };
+        // Its end has been read already: it is to be sent once more.
         if self.state != State::Open {
             (self.source, self.state) = (Source::None, State::Open);
         }
+        let Some(record) = &self.record else { return };
         self.again = Bytes::copy_from_slice(&record.bytes);
     }
 

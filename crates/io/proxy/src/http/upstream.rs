@@ -62,6 +62,11 @@ impl Upstream {
     pub async fn get(dispatch: &mut Dispatch<'_>, wanted: &Wanted<'_>, mut claim: Claim<'_>) -> Result<Self, Failure> {
         let place = dispatch.place(wanted, claim.avoid).await?;
         let worker = dispatch.worker;
+        if let Some(prefix) = &place.server.config.load().redir
+            && wanted.flow.is_some_and(|flow| flow.request.as_ref().is_some_and(is_redirected))
+        {
+            return Err(Failure::Elsewhere(prefix.clone()));
+        }
         if !claim.fresh
             && let Some(line) = idle(worker, dispatch.backend, &place.server, &mut claim)
         {
@@ -159,6 +164,11 @@ impl Upstream {
             kept.wire.stream.reset_on_close();
         }
     }
+}
+
+/// `redir` concerns requests that a client can simply make again elsewhere.
+fn is_redirected(head: &RequestHead) -> bool {
+    matches!(head.method(), b"GET" | b"HEAD")
 }
 
 fn poll_stream(

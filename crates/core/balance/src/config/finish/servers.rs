@@ -96,6 +96,11 @@ fn loops(proxy: &Proxy, server: &Server, all: &[Proxy]) -> bool {
 
 fn cookies(report: &mut Report, proxy: &Proxy) {
     for server in &proxy.servers {
+        if server.redir.is_some() {
+            let text =
+                format!("backend '{}' : server cannot have cookie or redirect prefix in non-HTTP mode.", proxy.name);
+            report.push(Level::Alert, text);
+        }
         if server.cookie.is_some() {
             report.push(
                 Level::Warning,

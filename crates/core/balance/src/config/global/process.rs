@@ -54,8 +54,8 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     ignored("strict-limits", ANY, "a limit that is not granted is said at start"),
     ignored("pp2-never-send-local", ANY, "checks are sent as LOCAL"),
     done("unix-bind", ANY, unix_bind),
-    ignored("h1-case-adjust", ANY, "no option that uses it is supported"),
-    ignored("h1-case-adjust-file", ANY, "no option that uses it is supported"),
+    done("h1-case-adjust", ANY, h1_case_adjust),
+    refused("h1-case-adjust-file", ANY, "header names are read from no file", "write one 'h1-case-adjust' for each"),
     ignored("busy-polling", ANY, "an idle worker sleeps"),
     ignored("cpu-map", ANY, "the kernel places the workers"),
     ignored("numa-cpu-mapping", ANY, "the kernel places the workers"),
@@ -251,4 +251,16 @@ fn unix_bind(ctx: &mut Ctx, global: &mut Global) {
             }
         }
     }
+}
+
+fn h1_case_adjust(ctx: &mut Ctx, global: &mut Global) {
+    let (from, to) = (ctx.word(1), ctx.word(2));
+    if from.is_empty() || to.is_empty() || ctx.words.len() > 3 {
+        return ctx.alert("'h1-case-adjust' expects <from> and <to> as argument.");
+    }
+    if !from.eq_ignore_ascii_case(to) {
+        return ctx
+            .alert(format!("'h1-case-adjust' : <from> and <to> must not differ execpt the case: '{from}', '{to}'"));
+    }
+    global.h1_case_adjust.push((from.to_owned(), to.to_owned()));
 }

@@ -64,6 +64,8 @@ pub struct Global {
     pub vars: Vec<(String, Value<'static>)>,
     /// `expose-experimental-directives`: actions that HAProxy calls experimental may be used.
     pub experimental: bool,
+    /// Names of headers and how they are to be written.
+    pub h1_case_adjust: Vec<(String, String)>,
     pub tune: Tune,
 }
 

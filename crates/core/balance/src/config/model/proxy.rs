@@ -119,6 +119,8 @@ pub struct Limits {
     pub backlog: Option<u32>,
     /// Sessions per second a frontend takes.
     pub rate_limit_sessions: Option<u32>,
+    /// `max-keep-alive-queue`: -1 is no limit.
+    pub max_keep_alive_queue: Option<i32>,
 }
 
 /// What is sent for a status.

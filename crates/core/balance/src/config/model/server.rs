@@ -56,6 +56,8 @@ pub struct Server {
     pub resolve: Resolve,
     /// Default `last,libc`.
     pub init_addr: Vec<InitAddr>,
+    /// `redir`: prefix of the Location that is sent instead of the request.
+    pub redir: Option<String>,
     /// `non-stick`: this server is not written into stick tables.
     pub non_stick: bool,
     pub tcp_user_timeout: Option<Duration>,
@@ -229,6 +231,7 @@ impl Default for Server {
             resolvers: None,
             resolve: Resolve::default(),
             init_addr: vec![InitAddr::Last, InitAddr::Libc],
+            redir: None,
             non_stick: false,
             tcp_user_timeout: None,
             max_reuse: -1,

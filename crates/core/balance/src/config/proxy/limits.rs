@@ -1,7 +1,7 @@
 //! Limits of a proxy, and how it tries again.
 
 use super::{Draft, Read};
-use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, done, ignored};
+use crate::config::keyword::{ANY, BACKS, DEFAULTS, FRONTS, Keyword, done};
 use crate::config::line::Ctx;
 use crate::config::model::{HttpReuse, RetryOn};
 use crate::config::values;
@@ -12,7 +12,12 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     done("maxconn", DEFAULTS | FRONTS, |ctx, draft, _| count(ctx, &mut draft.proxy.limits.maxconn)),
     done("fullconn", DEFAULTS | BACKS, |ctx, draft, _| count(ctx, &mut draft.proxy.limits.fullconn)),
     done("rate-limit sessions", DEFAULTS | FRONTS, rate_limit),
-    ignored("max-keep-alive-queue", DEFAULTS | BACKS, "idle connections are nobody's own, so nobody waits for one"),
+    done("max-keep-alive-queue", DEFAULTS | BACKS, |ctx, draft, _| {
+        if ctx.word(1).is_empty() {
+            return ctx.alert("'max-keep-alive-queue' expects expects an integer value (or -1 to disable)");
+        }
+        draft.proxy.limits.max_keep_alive_queue = Some(ctx.lax_number(1));
+    }),
     done("retries", DEFAULTS | BACKS, |ctx, draft, _| {
         if ctx.word(1).is_empty() {
             return ctx.alert("'retries' expects an integer argument (dispatch counts for one).");

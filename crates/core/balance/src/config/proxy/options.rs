@@ -7,7 +7,6 @@ use crate::config::line::{Ctx, Modifier};
 use crate::config::model::{Capability, HttpClose, Options};
 use crate::config::problem::Level;
 
-const NO_CASES: &str = "names of headers are not rewritten";
 const SPLICE: &str = "large transfers are spliced in any case";
 const ACKS: &str = "acknowledgements are the kernel's";
 const NO_DISPATCH: &str = "a backend connects to its servers alone";
@@ -31,20 +30,15 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     field!("accept-invalid-http-request", FRONT, accept_invalid_http_request),
     field!("accept-invalid-http-response", BACK, accept_invalid_http_response),
     field!("allbackups", BACK, allbackups),
-    refused(
-        "option checkcache",
-        BACK,
-        "responses are not looked at for what caches may keep",
-        "use 'http-response set-header Cache-Control private'",
-    ),
+    field!("checkcache", BACK, checkcache),
     field!("clitcpka", FRONT, clitcpka),
     ignored("option contstats", FRONT, "bytes are counted when a session ends"),
     field!("disable-h2-upgrade", FRONT, disable_h2_upgrade),
     field!("dontlog-normal", FRONT, dontlog_normal),
     field!("dontlognull", FRONT, dontlognull),
     done("option forwardfor", ANY, forwardfor),
-    refused("option h1-case-adjust-bogus-client", FRONT, NO_CASES, "leave it out: HTTP does not tell cases apart"),
-    refused("option h1-case-adjust-bogus-server", BACK, NO_CASES, "leave it out: HTTP does not tell cases apart"),
+    field!("h1-case-adjust-bogus-client", FRONT, h1_case_adjust_bogus_client),
+    field!("h1-case-adjust-bogus-server", BACK, h1_case_adjust_bogus_server),
     field!("http-buffer-request", ANY, http_buffer_request),
     field!("http-ignore-probes", FRONT, http_ignore_probes),
     done("option http-keep-alive", ANY, |ctx, draft, _| close_mode(ctx, draft, HttpClose::KeepAlive)),
@@ -57,7 +51,7 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     done("option httplog", ANY, httplog),
     done("option httpslog", ANY, |ctx, draft, _| log_format(ctx, draft, |options| options.httpslog = true)),
     done("option tcplog", ANY, |ctx, draft, _| log_format(ctx, draft, |options| options.tcplog = true)),
-    ignored("option idle-close-on-response", FRONT, "idle connections are closed when a soft stop begins"),
+    field!("idle-close-on-response", FRONT, idle_close_on_response),
     ignored("option independent-streams", ANY, "each direction counts for its own side"),
     field!("log-health-checks", BACK, log_health_checks),
     field!("log-separate-errors", FRONT, log_separate_errors),
@@ -65,7 +59,7 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     ignored("option nolinger", ANY, "connections that are given up are reset"),
     done("option originalto", ANY, originalto),
     field!("persist", BACK, persist),
-    ignored("option prefer-last-server", BACK, "each request goes where the algorithm says"),
+    field!("prefer-last-server", BACK, prefer_last_server),
     done("option redispatch", BACK, redispatch),
     field!("socket-stats", FRONT, socket_stats),
     ignored("option splice-auto", ANY, SPLICE),
@@ -114,17 +108,14 @@ fn close_mode(ctx: &mut Ctx, draft: &mut Draft, mode: HttpClose) {
     }
 }
 
-fn restrict_names(ctx: &mut Ctx, _: &mut Draft, _: &crate::config::Global) {
+fn restrict_names(ctx: &mut Ctx, draft: &mut Draft, _: &crate::config::Global) {
     if !no_modifier(ctx) || !ctx.at_most(2, 1) {
         return;
     }
     match ctx.word(2) {
-        "preserve" => {}
-        word @ ("delete" | "reject") => ctx.refuse(
-            &format!("option http-restrict-req-hdr-names {word}"),
-            "names of headers are passed on as they are",
-            "use 'http-request deny' or 'http-request del-header'",
-        ),
+        word @ ("preserve" | "delete" | "reject") => {
+            draft.proxy.options.http_restrict_req_hdr_names = Some(word.to_owned());
+        }
         word => ctx.alert(format!(
             "'option http-restrict-req-hdr-names' only supports 'preserve', 'delete' and 'reject' (got '{word}')."
         )),

@@ -1,7 +1,7 @@
 //! A server's share, limits, state, persistence and pools.
 
 use crate::config::bind::proto;
-use crate::config::keyword::{ANY, Keyword, done, ignored, refused};
+use crate::config::keyword::{ANY, Keyword, done, ignored};
 use crate::config::model::{InitAddr, Server};
 use crate::config::params::{Params, Read};
 use crate::config::values::{self, TIME_MAX_TEXT, Wrong};
@@ -37,7 +37,7 @@ pub(super) const KEYWORDS: &[Keyword<Read<Server>>] = &[
         server.proto = Some(proto(params)?);
         Ok(())
     }),
-    refused("redir", ANY, "requests are not sent elsewhere by a server", "use 'http-request redirect'"),
+    done("redir", ANY, |params, server| keep(params, &mut server.redir, "<prefix>")),
     done("slowstart", ANY, slowstart),
     done("track", ANY, track),
     done("weight", ANY, weight),

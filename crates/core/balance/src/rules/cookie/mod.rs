@@ -12,7 +12,7 @@ mod response;
 pub use config::{Cookie, CookieMode};
 pub use dynamic::dynamic_value;
 pub use request::{Persistence, RequestCookie, ServerCookie};
-pub use response::Answered;
+pub use response::{Answered, is_cacheable};
 
 #[cfg(test)]
 mod tests;

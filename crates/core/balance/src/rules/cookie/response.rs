@@ -126,7 +126,7 @@ impl Cookie {
 
 /// Whether a cache is likely to keep this response (RFC 9110 section 15.1, RFC 9111 sections 4.2 and 5.2.2): it says how
 /// long, or has something to ask with whether it changed.
-fn is_cacheable(head: &ResponseHead) -> bool {
+pub fn is_cacheable(head: &ResponseHead) -> bool {
     const STATUSES: [u16; 11] = [200, 203, 204, 206, 300, 301, 404, 405, 410, 414, 501];
     const FORBIDDEN: [&[u8]; 5] = [b"no-cache", b"no-store", b"private", b"max-age=0", b"s-maxage=0"];
     let headers = &head.headers;

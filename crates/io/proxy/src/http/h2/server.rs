@@ -12,7 +12,7 @@ use crate::conversation::Conversation;
 use crate::dispatch::millis;
 use crate::live::{Live, Phase, Registered, Signal};
 use crate::session::Admitted;
-use crate::wheel::{Ms, NEVER};
+use crate::wheel::NEVER;
 use balance::http::parse;
 use bytes::Bytes;
 use std::cell::Cell;
@@ -26,7 +26,7 @@ use std::time::Duration;
 const RESETS: usize = 64;
 
 /// After GOAWAY, how long a client may take to close.
-const GOODBYE: Ms = 1000;
+const GOODBYE: Duration = Duration::from_secs(1);
 
 struct Connection {
     live: Registered,
@@ -71,10 +71,11 @@ pub async fn serve(live: Registered, admitted: Admitted, stream: Rewound, conver
                 tokio::task::spawn_local(connection.clone().stream(request, respond));
             }
             Ok(None | Some(Err(_))) => return,
-            Err(Signal::Expired) if !leaving && connection.streams.get() == 0 => {
+            Err(Signal::Expired | Signal::Stopping) if connection.streams.get() == 0 => {
                 h2.graceful_shutdown();
-                leaving = true;
-                connection.live.deadline(&worker, worker.now() + GOODBYE);
+                // In either case it is over then.
+                _ = tokio::time::timeout(GOODBYE, poll_fn(|cx| h2.poll_closed(cx))).await;
+                return;
             }
             Err(_) => return,
         }
