@@ -11,9 +11,11 @@ use std::time::Duration;
 impl Flow<'_> {
     /// The backend of this name; without one, the stream's.
     pub(super) fn backend_named(&self, name: Option<&str>) -> Option<Arc<Backend>> {
+        let known = |name: &str| self.live.worker().engine.running().backend(name).cloned();
         match name {
-            Some(name) => self.live.worker().engine.running().backend(name).cloned(),
-            None => self.backend.clone(),
+            Some(name) => known(name),
+            // Before a backend is chosen a `listen` section means itself.
+            None => self.backend.clone().or_else(|| known(&self.admitted.frontend.name)),
         }
     }
 

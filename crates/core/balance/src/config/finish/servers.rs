@@ -11,6 +11,7 @@ use std::sync::Arc;
 /// What is said together with the proxy.
 pub(super) fn early(report: &mut Report, proxy: &Proxy, all: &[Proxy], config: &Config) {
     twins(report, proxy);
+    same_ids(report, proxy);
     for server in &proxy.servers {
         track(report, proxy, server, all);
     }
@@ -40,6 +41,21 @@ fn twins(report: &mut Report, proxy: &Proxy) {
                     "parsing [{}] : backend '{}', another server named '{}' was already defined at line {}, please use \
                      distinct names.",
                     server.place, proxy.name, server.name, first.place.line
+                ),
+            );
+        }
+    }
+}
+
+/// Numbers that two `id`s say; those without one are numbered later.
+fn same_ids(report: &mut Report, proxy: &Proxy) {
+    for (index, server) in proxy.servers.iter().enumerate().filter(|(_, server)| server.id > 0) {
+        if let Some(first) = proxy.servers[..index].iter().find(|other| other.id == server.id) {
+            report.push(
+                Level::Alert,
+                format!(
+                    "[{}] : 'server {}/{}' : 'id' : custom id {} already used at {} ('server {}').",
+                    server.place, proxy.name, server.name, server.id, first.place, first.name
                 ),
             );
         }
