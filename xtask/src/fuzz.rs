@@ -19,6 +19,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("fuzz: proxy_protocol", 1024),
     ("fuzz: balance_cli", 2048),
     ("fuzz: haproxy_config", 4096),
+    ("fuzz: health_check", 4096),
     ("fuzz: http1", 4096),
     ("fuzz: sample", 4096),
 ];
@@ -36,8 +37,8 @@ pub struct Args {
     /// Seconds for each target
     #[arg(long, default_value_t = 60)]
     seconds: u32,
-    /// Only these targets: decode, protobuf, patch, layers, spdy, dns, proxy_protocol, balance_cli, haproxy_config, http1,
-    /// sample
+    /// Only these targets: decode, protobuf, patch, layers, spdy, dns, proxy_protocol, balance_cli, haproxy_config,
+    /// health_check, http1, sample
     targets: Vec<String>,
 }
 

@@ -49,7 +49,6 @@ pub struct Connect {
     pub(super) port_expr: Option<Box<Expr>>,
     pub addr: Option<std::net::IpAddr>,
     pub send_proxy: bool,
-    pub via_socks4: bool,
     pub ssl: bool,
     pub sni: Option<String>,
     pub alpn: Vec<String>,

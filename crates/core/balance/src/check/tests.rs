@@ -369,6 +369,7 @@ fn wrong_lines() {
         "tcp-check expect string a b",
         "tcp-check expect binary zz",
         "tcp-check connect proto h2",
+        "tcp-check connect via-socks4",
         "tcp-check comment",
     ];
     let said: Vec<_> = all.iter().map(|lines| format!("{lines:?}: {}\n", wrong(lines))).collect();
@@ -404,6 +405,7 @@ fn wrong_lines() {
         "tcp-check expect string a b": 'tcp-check expect' : 'only supports min-recv, '[!]binary', '[!]string', '[!]rstring', '[!]string-lf''[!]rbinary', '[!]binary-lf' or comment but got 'b' as argument..
         "tcp-check expect binary zz": 'tcp-check expect' : invalid binary string (an hex digit is expected (found 'z')).
         "tcp-check connect proto h2": 'tcp-check connect' : 'proto' : invalid MUX protocol 'h2' for tcp-check.
+        "tcp-check connect via-socks4": 'tcp-check connect' : 'via-socks4' is refused: proxies of SOCKS are not spoken to; check an address that is reached directly.
         "tcp-check comment": 'tcp-check comment' : expects a string as argument.
     "#]].assert_eq(&said.concat());
 }

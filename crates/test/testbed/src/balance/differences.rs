@@ -117,6 +117,21 @@ pub const DIFFERENCES: &[Difference] = &[
         haproxy: "`disable frontend` closes the port until the frontend is enabled.",
         barque: "Connections wait in the kernel's queue until then.",
         why: "Clients of a short pause are served.",
+        shown: true,
+    },
+    Difference {
+        name: "check_timeout",
+        haproxy: "With `timeout check`, a check without an answer may go on until `timeout connect` or `inter` has passed, \
+                  though its connection was made at once.",
+        barque: "It ends when `timeout check` has passed since the connection was made.",
+        why: "So the manual says; a server that hangs is found sooner.",
+        shown: false,
+    },
+    Difference {
+        name: "check_text",
+        haproxy: "`last_chk` and log lines have a server's words byte for byte.",
+        barque: "Bytes that are no UTF-8 are shown as U+FFFD.",
+        why: "What reads the socket's answers as text can read all of them.",
         shown: false,
     },
 ];

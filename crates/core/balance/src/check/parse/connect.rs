@@ -14,7 +14,11 @@ pub fn parse(flavour: Flavour, mut words: Words, env: Env<'_>) -> Result<Rule, S
             "port" => port(&mut words, &mut connect, env)?,
             "addr" => connect.addr = Some(address(words.argument("addr", "expects <ipv4|ipv6> as argument.")?)?),
             "send-proxy" => connect.send_proxy = true,
-            "via-socks4" => connect.via_socks4 = true,
+            "via-socks4" => {
+                return Err("'via-socks4' is refused: proxies of SOCKS are not spoken to; check an address that is \
+                            reached directly"
+                    .into());
+            }
             "ssl" => connect.ssl = true,
             "sni" => connect.sni = Some(words.text("sni")?),
             "alpn" => {
