@@ -250,14 +250,7 @@ impl RequestHead {
 
     /// The URI without scheme and authority.
     pub fn path_and_query(&self) -> &[u8] {
-        let uri = self.uri();
-        if uri.first() == Some(&b'/') {
-            return uri;
-        }
-        let Some(scheme) = uri.windows(3).position(|part| part == b"://") else { return uri };
-        let authority = &uri[scheme + 3..];
-        let path = authority.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(authority.len());
-        &authority[path..]
+        path_and_query_of(self.uri())
     }
 
     /// What follows the first `?`, without a fragment; empty where there is none.
@@ -267,6 +260,17 @@ impl RequestHead {
         let query = &uri[mark + 1..];
         &query[..query.iter().position(|byte| *byte == b'#').unwrap_or(query.len())]
     }
+}
+
+/// A URI without scheme and authority.
+pub fn path_and_query_of(uri: &[u8]) -> &[u8] {
+    if uri.first() == Some(&b'/') {
+        return uri;
+    }
+    let Some(scheme) = uri.windows(3).position(|part| part == b"://") else { return uri };
+    let authority = &uri[scheme + 3..];
+    let path = authority.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(authority.len());
+    &authority[path..]
 }
 
 /// A response's first line and fields.

@@ -3,6 +3,7 @@
 use super::format::{Flags, Flavor, Format, Node};
 use super::record::Record;
 use crate::sample::{Context, Endpoint, Now, Type};
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::io::Write;
 use std::net::IpAddr;
@@ -10,7 +11,7 @@ use std::net::IpAddr;
 /// What variables look at.
 pub(super) struct Line<'a> {
     pub context: &'a dyn Context,
-    record: OnceCell<Record>,
+    record: OnceCell<Cow<'a, Record>>,
 }
 
 impl Line<'_> {
@@ -122,6 +123,9 @@ impl Output<'_> {
     /// A text without quotes around it.
     pub fn part(&mut self, text: &[u8], encode: Encode) {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        if !self.flags.escape && (encode == Encode::Nothing || !text.iter().any(|byte| encode.hits(*byte))) {
+            return self.raw(text);
+        }
         for byte in text {
             if encode.hits(*byte) {
                 self.out.extend_from_slice(&[b'#', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
@@ -148,14 +152,31 @@ impl Output<'_> {
         }
     }
 
+    /// Without the machinery of `fmt`: a log line has some twenty numbers.
     pub fn number(&mut self, number: i64) {
-        // Writing to memory does not fail.
-        let _ = write!(self.out, "{number}");
+        let mut digits = [0; 20];
+        let mut start = digits.len();
+        let mut rest = number.unsigned_abs();
+        while rest > 0 || start == digits.len() {
+            start -= 1;
+            digits[start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        if number < 0 {
+            self.out.push(b'-');
+        }
+        self.out.extend_from_slice(&digits[start..]);
+    }
+
+    /// The last two digits.
+    fn two(&mut self, number: u32) {
+        self.out.extend_from_slice(&[b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]);
     }
 
     /// In hexadecimal of at least so many digits, where `X` wants it.
     pub fn hex_number(&mut self, number: i64, digits: usize) {
         match self.flags.hex {
+            // Writing to memory does not fail.
             true => _ = write!(self.out, "{number:0digits$X}"),
             false => self.number(number),
         }
@@ -163,10 +184,10 @@ impl Output<'_> {
 
     /// Three digits.
     pub fn milliseconds(&mut self, number: i64) {
-        let _ = match self.flags.hex {
-            true => write!(self.out, "{number:02X}"),
-            false => write!(self.out, "{number:03}"),
-        };
+        match self.flags.hex {
+            true => _ = write!(self.out, "{number:02X}"),
+            false => self.millis(number as u32),
+        }
     }
 
     pub fn address(&mut self, end: Option<Endpoint>) {
@@ -182,7 +203,17 @@ impl Output<'_> {
             }
             (_, Some(address)) => {
                 self.quote();
-                let _ = write!(self.out, "{address}");
+                match address {
+                    IpAddr::V4(address) => {
+                        for (place, octet) in address.octets().into_iter().enumerate() {
+                            if place > 0 {
+                                self.out.push(b'.');
+                            }
+                            self.number(octet.into());
+                        }
+                    }
+                    IpAddr::V6(address) => _ = write!(self.out, "{address}"),
+                }
                 self.quote();
             }
         }
@@ -200,23 +231,28 @@ impl Output<'_> {
     /// `28/Nov/2026:00:17:27`, with milliseconds or with the distance from UTC.
     pub fn date(&mut self, time: Now, offset: i32, millis: bool) {
         let date = Date::of(time.seconds() + i64::from(offset));
-        let _ = write!(
-            self.out,
-            "{:02}/{}/{:04}:{:02}:{:02}:{:02}",
-            date.day,
-            date.month_name(),
-            date.year,
-            date.hour,
-            date.minute,
-            date.second
-        );
-        let _ = match millis {
-            true => write!(self.out, ".{:03}", time.micros.rem_euclid(1_000_000) / 1000),
-            false => {
-                let sign = if offset < 0 { '-' } else { '+' };
-                write!(self.out, " {sign}{:02}{:02}", offset.abs() / 3600, offset.abs() / 60 % 60)
-            }
-        };
+        self.two(date.day.into());
+        self.out.push(b'/');
+        self.out.extend_from_slice(date.month_name().as_bytes());
+        self.out.push(b'/');
+        self.two((date.year / 100) as u32);
+        self.two((date.year % 100) as u32);
+        for part in [date.hour, date.minute, date.second] {
+            self.out.push(b':');
+            self.two(part.into());
+        }
+        if millis {
+            self.out.push(b'.');
+            return self.millis(time.micros.rem_euclid(1_000_000) as u32 / 1000);
+        }
+        self.out.extend_from_slice(if offset < 0 { b" -" } else { b" +" });
+        self.two(offset.unsigned_abs() / 3600);
+        self.two(offset.unsigned_abs() / 60 % 60);
+    }
+
+    fn millis(&mut self, number: u32) {
+        self.out.push(b'0' + (number / 100 % 10) as u8);
+        self.two(number);
     }
 }
 

@@ -3,6 +3,7 @@
 use super::record::Record;
 use super::render::{Encode, Line, Output};
 use crate::http::RequestHead;
+use crate::http::head::path_and_query_of;
 use crate::sample::{Connection, Endpoint, Now, Side};
 
 pub(super) struct Variable {
@@ -131,11 +132,13 @@ static VARIABLES: [Variable; 63] = [
     any("rt", |line, out| out.hex_number(line.record().request_count as i64, 4)),
     any("pid", |line, out| out.hex_number(line.record().pid.into(), 4)),
     http("r", |line, out| {
-        let head = line
-            .context
-            .request()
-            .map(|head| [head.as_came().0, b" ", head.as_came().1, b" ", head.version.as_str().as_bytes()].concat());
-        out.quoted(head.as_deref().unwrap_or(BAD_REQUEST), Encode::Url);
+        let Some(head) = line.context.request() else { return out.quoted(BAD_REQUEST, Encode::Url) };
+        out.quote();
+        let (method, uri) = head.as_came();
+        for part in [method, b" ", uri, b" ", head.version.as_str().as_bytes()] {
+            out.part(part, Encode::Url);
+        }
+        out.quote();
     }),
     any("sslc", |line, out| {
         out.text(line.context.tls(Side::Client).map(|tls| tls.cipher.as_bytes()), Encode::Nothing);
@@ -183,7 +186,7 @@ fn before_query(uri: &[u8]) -> &[u8] {
 }
 
 fn path_only(head: &RequestHead) -> &[u8] {
-    let path = head.path();
+    let path = before_query(path_and_query_of(head.as_came().1));
     if path.starts_with(b"/") { path } else { b"" }
 }
 

@@ -63,8 +63,36 @@ fn short_v4(text: &str) -> Option<Ipv4Addr> {
     })
 }
 
+/// Up to so many patterns are compared one by one, which is faster than hashing.
+const FEW: usize = 8;
+
 /// Bytes by pattern; the first line of equal ones.
-type Exact = HashMap<Box<[u8]>, usize>;
+#[derive(Default)]
+pub(super) struct Exact {
+    few: Vec<(Box<[u8]>, usize)>,
+    /// All of them, where they are not few.
+    many: HashMap<Box<[u8]>, usize>,
+}
+
+impl Exact {
+    fn insert(&mut self, pattern: Vec<u8>, place: usize) {
+        if self.get(&pattern).is_some() {
+            return;
+        }
+        if self.many.is_empty() && self.few.len() < FEW {
+            return self.few.push((pattern.into(), place));
+        }
+        self.many.extend(self.few.drain(..));
+        self.many.insert(pattern.into(), place);
+    }
+
+    fn get(&self, text: &[u8]) -> Option<usize> {
+        match self.many.is_empty() {
+            true => self.few.iter().find(|(pattern, _)| **pattern == *text).map(|found| found.1),
+            false => self.many.get(text).copied(),
+        }
+    }
+}
 
 /// Networks by mask.
 type Networks<K> = Vec<(K, HashMap<K, usize>)>;
@@ -115,7 +143,7 @@ impl Index {
             Method::Beg | Method::End => {
                 let mut lengths: Vec<(usize, Exact)> = Vec::new();
                 for (place, pattern) in bytes {
-                    by_mask(&mut lengths, pattern.len()).entry(pattern.into()).or_insert(place);
+                    by_mask(&mut lengths, pattern.len()).insert(pattern, place);
                 }
                 lengths.sort_by_key(|entry| std::cmp::Reverse(entry.0));
                 Self::Affixes(lengths)
@@ -148,7 +176,7 @@ impl Index {
 
     fn find_text(&self, text: &[u8], method: Method) -> Option<usize> {
         match self {
-            Self::Exact(exact) => exact.get(text).copied(),
+            Self::Exact(exact) => exact.get(text),
             Self::Affixes(lengths) => {
                 let part = |length: usize| match method {
                     Method::End => &text[text.len() - length..],
@@ -157,8 +185,8 @@ impl Index {
                 let mut found = lengths.iter().filter(|(length, _)| *length <= text.len());
                 match method {
                     // Ends are a list: the first line counts.
-                    Method::End => found.filter_map(|(length, exact)| exact.get(part(*length)).copied()).min(),
-                    _ => found.find_map(|(length, exact)| exact.get(part(*length)).copied()),
+                    Method::End => found.filter_map(|(length, exact)| exact.get(part(*length))).min(),
+                    _ => found.find_map(|(length, exact)| exact.get(part(*length))),
                 }
             }
             Self::Finders(finders) => {
@@ -185,9 +213,9 @@ fn by_mask<K: PartialEq, M: Default>(maps: &mut Vec<(K, M)>, key: K) -> &mut M {
 }
 
 fn exact(bytes: Vec<(usize, Vec<u8>)>) -> Exact {
-    let mut exact = Exact::new();
+    let mut exact = Exact::default();
     for (place, pattern) in bytes {
-        exact.entry(pattern.into()).or_insert(place);
+        exact.insert(pattern, place);
     }
     exact
 }

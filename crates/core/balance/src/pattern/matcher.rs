@@ -135,10 +135,12 @@ impl Matcher {
     }
 
     fn find<R>(&self, value: &Value<'_>, then: impl FnOnce(&Made, Option<usize>) -> R) -> R {
-        if self.made.read().unwrap_or_else(PoisonError::into_inner).version != self.list.version() {
+        let mut made = self.made.read().unwrap_or_else(PoisonError::into_inner);
+        if made.version != self.list.version() {
+            drop(made);
             self.refresh();
+            made = self.made.read().unwrap_or_else(PoisonError::into_inner);
         }
-        let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
         let place = made.index.find(value, self.method, self.flags);
         then(&made, place)
     }

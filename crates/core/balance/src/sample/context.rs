@@ -462,8 +462,8 @@ pub trait Context {
     }
 
     /// What a log line says beyond what samples say. Built when a format asks for it.
-    fn record(&self) -> Record {
-        Record::default()
+    fn record(&self) -> Cow<'_, Record> {
+        Cow::Owned(Record::default())
     }
 }
 

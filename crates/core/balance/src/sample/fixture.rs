@@ -188,8 +188,8 @@ impl Context for Fixture {
         self.captures[side as usize].len()
     }
 
-    fn record(&self) -> Record {
-        self.record.clone()
+    fn record(&self) -> Cow<'_, Record> {
+        Cow::Borrowed(&self.record)
     }
 }
 

@@ -190,7 +190,7 @@ impl Context for Flow<'_> {
         self.compression
     }
 
-    fn record(&self) -> Record {
-        self.record.clone().unwrap_or_else(|| self.begun())
+    fn record(&self) -> Cow<'_, Record> {
+        self.record.as_ref().map_or_else(|| Cow::Owned(self.begun()), Cow::Borrowed)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::http_header::absent;
 use super::http_url::with_head;
+use crate::http::head::path_and_query_of;
 use crate::sample::args::{Kind, NONE, spec};
 use crate::sample::keyword::{Call, Fetch, one};
 use crate::sample::{Fetched, Side, Source, Type, Value};
@@ -31,10 +32,10 @@ pub const FETCHES: &[Fetch] = &[
     one("capture.req.hdr", spec(1, &[Kind::Int]), Type::Str, Source::Request, |call| capture(call, Side::Client)),
     one("capture.res.hdr", spec(1, &[Kind::Int]), Type::Str, Source::Response, |call| capture(call, Side::Server)),
     one("capture.req.method", NONE, Type::Str, Source::Request, |call| {
-        with_head(call, |head| Some(Value::str(head.method())))
+        with_head(call, |head| Some(Value::str(head.as_came().0)))
     }),
     one("capture.req.uri", NONE, Type::Str, Source::Request, |call| {
-        with_head(call, |head| Some(Value::str(head.path_and_query())))
+        with_head(call, |head| Some(Value::str(path_and_query_of(head.as_came().1))))
     }),
     one("capture.req.ver", NONE, Type::Str, Source::Request, |call| {
         with_head(call, |head| Some(Value::text(head.version.as_str())))
