@@ -117,7 +117,7 @@ pub const DIFFERENCES: &[Difference] = &[
         haproxy: "`disable frontend` closes the port until the frontend is enabled.",
         barque: "Connections wait in the kernel's queue until then.",
         why: "Clients of a short pause are served.",
-        shown: true,
+        shown: false,
     },
     Difference {
         name: "check_timeout",
