@@ -52,6 +52,7 @@ const USUAL: usize = 16;
 pub struct Headers {
     text: Vec<u8>,
     fields: Vec<(Span, Span)>,
+    adjusted: bool,
 }
 
 impl Headers {
@@ -59,6 +60,7 @@ impl Headers {
     pub fn clear(&mut self) {
         self.text.clear();
         self.fields.clear();
+        self.adjusted = false;
     }
 
     /// Gives memory back: what an idle connection does.
@@ -128,13 +130,22 @@ impl Headers {
         self.fields[place].1 = self.append(value);
     }
 
-    /// Writes this name in another way, wherever it stands.
-    pub fn rename(&mut self, name: &[u8], to: &[u8]) {
+    /// Writes names as this list has them, others in small letters.
+    pub fn adjust_case(&mut self, names: &[(String, String)]) {
         for place in 0..self.fields.len() {
-            if self.slice(self.fields[place].0).eq_ignore_ascii_case(name) {
-                self.fields[place].0 = self.append(to);
-            }
+            let name = self.slice(self.fields[place].0).to_ascii_lowercase();
+            let listed = names.iter().find(|(from, _)| from.as_bytes().eq_ignore_ascii_case(&name));
+            self.fields[place].0 = match listed {
+                Some((_, to)) => self.append(to.as_bytes()),
+                None => self.append(&name),
+            };
         }
+        self.adjusted = true;
+    }
+
+    /// Whether names are to be written as they are.
+    pub fn is_adjusted(&self) -> bool {
+        self.adjusted
     }
 
     /// The first field of this name.
@@ -190,7 +201,7 @@ impl RequestHead {
         uri: Span { start: 0, end: 0 },
         came: (Span { start: 0, end: 0 }, Span { start: 0, end: 0 }),
         version: Version::Http11,
-        headers: Headers { text: Vec::new(), fields: Vec::new() },
+        headers: Headers { text: Vec::new(), fields: Vec::new(), adjusted: false },
     };
 
     pub fn new(method: &[u8], uri: &[u8], version: Version) -> Self {

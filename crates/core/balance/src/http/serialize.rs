@@ -69,7 +69,11 @@ fn finish(headers: &Headers, connection: Option<&[u8]>, out: &mut Vec<u8>) {
 /// Writes fields, a line each. Names in small letters, as HAProxy does since 2.0.
 pub fn fields(headers: &Headers, out: &mut Vec<u8>) {
     for (name, value) in headers.iter() {
-        out.extend(name.iter().map(u8::to_ascii_lowercase));
+        let start = out.len();
+        out.extend_from_slice(name);
+        if !headers.is_adjusted() {
+            out[start..].make_ascii_lowercase();
+        }
         for part in [b": ", value, b"\r\n"] {
             out.extend_from_slice(part);
         }

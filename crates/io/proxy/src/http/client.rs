@@ -1,6 +1,6 @@
 //! A client's connection in http mode: its requests, one after the other, and the rest between them.
 
-use super::downstream::{Bond, Client};
+use super::downstream::{Client, Private};
 use super::evidence;
 use super::exchange::{self, Exchange, Next};
 use super::h2;
@@ -33,7 +33,8 @@ pub struct Connection {
     pub requests: u32,
     /// Accepted, or done with the request before.
     pub since: Ms,
-    pub bond: Bond,
+    /// `http-reuse never`: the connection to the server that goes with this one.
+    pub private: Private,
 }
 
 /// Why no request was read.
@@ -61,8 +62,8 @@ pub async fn resume(
     }
     let conversation = conversation.or_else(|| lasting(&live, &admitted));
     let wire = Wire::new(stream, first);
-    let (limits, bond) = (exchange::limits(live.worker()), Bond::default());
-    let mut connection = Connection { live, admitted, conversation, wire, limits, requests: 0, since, bond };
+    let limits = exchange::limits(live.worker());
+    let mut connection = Connection { live, admitted, conversation, wire, limits, requests: 0, since, private: None };
     // What an idle connection holds is this function's state alone: each request's own is in a box.
     while connection.stirs().await {
         if connection.requests == 0 && Box::pin(connection.has_preface()).await {
@@ -152,7 +153,7 @@ impl Connection {
                 return self.refuse(missing, first_byte, false).await;
             }
         };
-        let mut client = Client::H1 { wire: &mut self.wire, bond: &mut self.bond };
+        let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
         let passing;
         let conversation = match &self.conversation {
@@ -192,7 +193,7 @@ impl Connection {
     }
 
     async fn refuse(&mut self, missing: NoRequest, first_byte: Ms, null: bool) -> Next {
-        let mut client = Client::H1 { wire: &mut self.wire, bond: &mut self.bond };
+        let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
         let passing;
         let conversation = match &self.conversation {

@@ -15,16 +15,8 @@ use std::task::{Context, Poll};
 /// `http-reuse never`: the connection to a server that goes with the client's.
 pub type Private = Option<Box<(Arc<Server>, Kept)>>;
 
-/// What of servers goes with a client's connection.
-#[derive(Default)]
-pub struct Bond {
-    pub private: Private,
-    /// `option prefer-last-server`: the one of the last request.
-    pub last: Option<Arc<Server>>,
-}
-
 pub enum Client<'a> {
-    H1 { wire: &'a mut Wire, bond: &'a mut Bond },
+    H1 { wire: &'a mut Wire, private: &'a mut Private },
     H2 { body: Option<h2::RecvStream>, respond: h2::server::SendResponse<Bytes> },
 }
 
@@ -39,29 +31,24 @@ impl Client<'_> {
     /// The server's connection that goes with the client's; to be given back with [`Client::give_private`].
     pub fn take_private(&mut self) -> Private {
         match self {
-            Self::H1 { bond, .. } => bond.private.take(),
+            Self::H1 { private, .. } => private.take(),
             Self::H2 { .. } => None,
         }
     }
 
     pub fn give_private(&mut self, line: Private) {
-        if let Self::H1 { bond, .. } = self
+        if let Self::H1 { private, .. } = self
             && line.is_some()
         {
-            bond.private = line;
+            **private = line;
         }
     }
 
+    /// The server of the last request, where its connection is kept for this client alone.
     pub fn last_server(&self) -> Option<&Arc<Server>> {
         match self {
-            Self::H1 { bond, .. } => bond.last.as_ref(),
+            Self::H1 { private, .. } => private.as_ref().map(|private| &private.0),
             Self::H2 { .. } => None,
-        }
-    }
-
-    pub fn set_last_server(&mut self, server: &Arc<Server>) {
-        if let Self::H1 { bond, .. } = self {
-            bond.last = Some(server.clone());
         }
     }
 

@@ -20,6 +20,7 @@ impl Exchange<'_> {
     /// Answers in a server's place. `through`: the request's body has been read; if not, the connection ends.
     pub async fn answer(&mut self, client: &mut Client<'_>, reply: Reply, through: bool) -> Next {
         self.flow.status = Some(reply.status());
+        self.asap |= self.front.options.logasap;
         let Some(ready) = reply::ready(reply, self) else { return Next::Close };
         let close = ready.close || !through || !self.keeps_client(Body::None);
         match self.send_ready(client, ready, close).await {

@@ -42,9 +42,6 @@ impl Exchange<'_> {
                 Err(failure) => return self.no_server(client, &failure, up).await,
             };
             self.flow.server = Some(server.place.server.clone());
-            if self.back.options.prefer_last_server {
-                client.set_last_server(&server.place.server);
-            }
             if let (Some(name), Some(head)) = (&self.back.http_send_name_header, &mut self.flow.request) {
                 set_server_name(head, name, &server.place.server.name);
             }
@@ -199,8 +196,9 @@ impl Exchange<'_> {
         if let Failure::Elsewhere(prefix) = failure {
             // The server's address is told instead (`redir`).
             let target = [prefix.as_bytes(), self.request().path_and_query()].concat();
-            self.end_locally();
+            self.ending.note(cause, phase);
             let answer = Answer::new(302).header("cache-control", "no-cache").header("location", target);
+            let answer = Answer { reason: "Found".to_owned(), headers_first: 1, close: true, ..answer };
             let through = self.has_body_read(up);
             return self.answer(client, Reply::Built(answer), through).await;
         }

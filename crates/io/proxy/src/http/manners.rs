@@ -1,7 +1,6 @@
 //! Options about the form of heads: which names are let in, how they are written, what caches must not see.
 
 use super::exchange::Exchange;
-use balance::http::Headers;
 use balance::rules::cookie;
 
 /// What `option http-restrict-req-hdr-names` does with a name that CGI would confuse with another one.
@@ -39,7 +38,7 @@ impl Exchange<'_> {
         if self.back.options.h1_case_adjust_bogus_server
             && let Some(head) = &mut self.flow.request
         {
-            adjust(&mut head.headers, &self.flow.live.worker().engine.running().config.global.h1_case_adjust);
+            head.headers.adjust_case(&self.flow.live.worker().engine.running().config.global.h1_case_adjust);
         }
     }
 
@@ -48,11 +47,7 @@ impl Exchange<'_> {
         if self.front.options.h1_case_adjust_bogus_client
             && let Some(head) = &mut self.flow.response
         {
-            adjust(&mut head.headers, &self.flow.live.worker().engine.running().config.global.h1_case_adjust);
+            head.headers.adjust_case(&self.flow.live.worker().engine.running().config.global.h1_case_adjust);
         }
     }
-}
-
-fn adjust(headers: &mut Headers, names: &[(String, String)]) {
-    names.iter().for_each(|(from, to)| headers.rename(from.as_bytes(), to.as_bytes()));
 }

@@ -338,7 +338,7 @@ impl Exchange<'_> {
         (stuck.or_else(|| self.last_server(client, backend)), force)
     }
 
-    /// `option prefer-last-server`: the one this client had before, unless too many wait for it
+    /// `option prefer-last-server`: the one that this client has a connection to, unless too many wait for it
     /// (`max-keep-alive-queue`).
     fn last_server(&self, client: &Client<'_>, backend: &Backend) -> Option<Arc<Server>> {
         if !self.back.options.prefer_last_server {

@@ -139,7 +139,7 @@ pub fn cause(failure: &Failure) -> Ended {
         Failure::ConnectTimeout => (Cause::ServerTimeout, record::Phase::Connect),
         Failure::Signal(signal) => (signalled(*signal), record::Phase::Connect),
         Failure::Abandoned => (Cause::ClientAbort, record::Phase::Connect),
-        Failure::Elsewhere(_) => (Cause::Local, record::Phase::Request),
+        Failure::Elsewhere(_) => (Cause::Local, record::Phase::Connect),
     }
 }
 
