@@ -23,6 +23,7 @@ pub mod proxy_protocol;
 pub mod rules;
 pub mod sample;
 pub mod server;
+pub mod server_state;
 pub mod stats;
 pub mod stick;
 pub mod tls;

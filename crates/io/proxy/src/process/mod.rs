@@ -14,6 +14,7 @@ mod notify;
 mod reload;
 mod rights;
 mod serve;
+mod states;
 pub(crate) mod stop;
 mod voice;
 

@@ -1,15 +1,15 @@
 //! Serving: from a configuration without a fault to the end of the process.
 
 use super::notify::Manager;
-use super::{Control, Inherited, Voice, daemon, fail, limits, rights, stop};
+use super::{Control, Inherited, Voice, daemon, fail, limits, rights, states, stop};
 use crate::cli::{Door, Doors};
 use crate::disk::Disk;
 use crate::engine::{Engine, StartError};
 use crate::logs::Logs;
 use crate::setup::Setup;
 use balance::command_line::{CommandLine, Ending};
-use balance::config::Parsed;
 use balance::config::model::Config;
+use balance::config::{Level, Parsed};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::File;
@@ -83,6 +83,9 @@ fn prepare(line: &CommandLine, config: &Arc<Config>, logs: &Logs, background: bo
     let mut setup = Setup::load(config.clone(), &Disk, logs, None)?;
     setup.inherited = inherited.unwrap_or_default();
     let engine = Engine::start(setup, logs.clone()).map_err(|StartError(texts)| no_start(texts))?;
+    for warning in states::restore(&engine, &Disk) {
+        logs.notice(Level::Warning, warning);
+    }
     if background || line.master {
         write_pid(config).map_err(one)?;
     }

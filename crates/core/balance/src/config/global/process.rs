@@ -11,7 +11,6 @@ use std::time::Duration;
 const NO_LUA: &str = "Lua scripts are not run";
 const NO_DEVICES: &str = "device detection is not built in";
 const NO_MEMORY: &str = "memory is handled by the allocator";
-const STATES: &str = "a reload keeps the states in the running process";
 const ONE_POLLER: &str = "connections are always polled by epoll";
 
 pub(super) const KEYWORDS: &[Keyword<Read>] = &[
@@ -41,8 +40,12 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
     ignored("grace", ANY, "a soft stop begins at once"),
     done("spread-checks", ANY, spread_checks),
     done("max-spread-checks", ANY, |ctx, global| delay(ctx, &mut global.max_spread_checks)),
-    ignored("server-state-file", ANY, STATES),
-    ignored("server-state-base", ANY, STATES),
+    done("server-state-file", ANY, |ctx, global| {
+        path(ctx, &mut global.server_state_file, "expect one argument: a file path.");
+    }),
+    done("server-state-base", ANY, |ctx, global| {
+        path(ctx, &mut global.server_state_base, "expects one argument: a directory path.");
+    }),
     done("localpeer", ANY, |ctx, global| text(ctx, &mut global.localpeer, "expects a name as an argument.")),
     ignored("cluster-secret", ANY, "QUIC is not spoken"),
     ignored("external-check", ANY, "no program is started to check a server"),

@@ -53,6 +53,9 @@ pub struct Global {
     pub hard_stop_after: Option<Duration>,
     pub node: Option<String>,
     pub description: Option<String>,
+    /// Where `load-server-state-from-file global` reads; relative to the base.
+    pub server_state_file: Option<PathBuf>,
+    pub server_state_base: Option<PathBuf>,
     pub localpeer: Option<String>,
     pub unix_bind: UnixOwner,
     pub unix_bind_prefix: Option<String>,

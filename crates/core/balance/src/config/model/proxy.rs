@@ -66,6 +66,10 @@ pub struct Proxy {
     pub log_formats: LogFormats,
     pub unique_id: UniqueId,
     pub source: Option<Source>,
+    /// `load-server-state-from-file`: `global`, `local` or `none`.
+    pub load_server_state: Option<String>,
+    /// Absent: the backend's name.
+    pub server_state_file_name: Option<String>,
     /// TCP keep-alive of client and server sides, where `clitcpka-*`, `srvtcpka-*` set it.
     pub client_keepalive: super::server::Keepalive,
     pub server_keepalive: super::server::Keepalive,

@@ -9,7 +9,6 @@ use crate::pick::{Algorithm, HashType};
 use std::sync::Arc;
 
 const NO_DISPATCH: &str = "a backend connects to its servers alone";
-const STATES: &str = "a reload keeps the states in the running process";
 const NO_PROGRAMS: &str = "no program is started to check a server";
 const NO_MAIL: &str = "no mail is sent; watch the log or the metrics";
 const NO_SERVICES: &str = "the answer would come from elsewhere";
@@ -39,8 +38,11 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
         "" => ctx.alert("'dynamic-cookie-key' expects <secret_key> as argument."),
         key => draft.proxy.dynamic_cookie_key = Some(key.to_owned()),
     }),
-    ignored("load-server-state-from-file", DEFAULTS | BACKS, STATES),
-    ignored("server-state-file-name", DEFAULTS | BACKS, STATES),
+    done("load-server-state-from-file", DEFAULTS | BACKS, load_server_state),
+    done("server-state-file-name", DEFAULTS | BACKS, |ctx, draft, _| {
+        let name = Some(ctx.word(1)).filter(|name| !["", "use-backend-name"].contains(name));
+        draft.proxy.server_state_file_name = name.map(str::to_owned);
+    }),
     done("http-send-name-header", DEFAULTS | BACKS, |ctx, draft, _| match ctx.word(1) {
         "" => ctx.alert("'http-send-name-header' requires a header string."),
         name => draft.proxy.http_send_name_header = Some(name.to_owned()),
@@ -114,6 +116,13 @@ fn id(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
             draft.id = Some(ctx.report.place.clone());
         }
         _ => ctx.report.alert_tight("custom id has to be > 0."),
+    }
+}
+
+fn load_server_state(ctx: &mut Ctx, draft: &mut Draft, _: &Global) {
+    match ctx.word(1) {
+        word @ ("global" | "local" | "none") => draft.proxy.load_server_state = Some(word.to_owned()),
+        word => ctx.alert(format!("'load-server-state-from-file' expects 'global', 'local' or 'none'. Got '{word}'")),
     }
 }
 
