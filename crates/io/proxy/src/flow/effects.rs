@@ -34,7 +34,12 @@ impl Exchange for Flow<'_> {
             Effect::SourcePort(port) => self.relocate(Side::Client, None, Some(port)),
             Effect::Destination(address) => self.relocate(Side::Server, Some(address), None),
             Effect::DestinationPort(port) => self.relocate(Side::Server, None, Some(port)),
-            Effect::Capture { side, slot, len, text } => self.keep(side, slot, &text[..text.len().min(len)]),
+            // A rule's text takes the place of what was there, a converter's does not.
+            Effect::Capture { side, slot, len, text } => {
+                if let Some(place) = self.captures[usize::from(side == Side::Server)].get_mut(slot) {
+                    *place = text[..text.len().min(len)].to_vec().into();
+                }
+            }
             Effect::Tos(tos) => self.asked.tos = Some(tos),
             Effect::Mark(mark) => self.asked.mark = Some(mark),
             // Our scheduler has no priorities among sessions.

@@ -43,8 +43,9 @@ fn page(status: u16, exchange: &Exchange<'_>) -> Option<Ready> {
     let ready = match own {
         Some((Error::Raw { content, .. }, _)) => raw(content)?,
         Some((Error::Redirect { status, location }, _)) => {
-            let answer = Answer::new(*status).header("location", location.as_bytes());
-            built(answer.header("cache-control", "no-cache"))
+            let reason = if *status == 303 { "See Other" } else { "Found" };
+            let answer = Answer { reason: reason.into(), ..Answer::new(*status) }.header("cache-control", "no-cache");
+            built(answer.header("location", location.as_bytes()))
         }
         Some((Error::Built(_), program)) => match program.errors.get(&status).map(|spec| spec.reply(&exchange.flow)) {
             // What refers to a page again means the built-in one.
