@@ -10,6 +10,7 @@ pub mod check;
 pub mod cli;
 pub mod command_line;
 pub mod config;
+pub mod dns;
 pub mod health;
 pub mod http;
 pub mod log;

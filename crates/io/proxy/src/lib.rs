@@ -24,6 +24,7 @@ mod limits;
 pub mod listener;
 pub mod live;
 pub mod logs;
+pub mod names;
 pub mod persistence;
 pub mod pipes;
 pub mod process;

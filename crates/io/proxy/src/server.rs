@@ -64,8 +64,12 @@ pub struct Server {
 impl Server {
     /// `dynamic`: the backend's algorithm takes weights that change.
     pub fn new(backend: &Proxy, index: usize, config: Arc<model::Server>, dynamic: bool, now: Ms) -> Self {
-        let health = Health::new(Settings::new(backend, &config, dynamic), now);
-        let address = resolve(&config.host);
+        let mut health = Health::new(Settings::new(backend, &config, dynamic), now);
+        let address = address_at_start(&config);
+        if address.is_none() && matches!(config.host, ServerHost::Name(_)) {
+            // Nobody was told of an address: that there is none is not news.
+            drop(health.resolved(now, false));
+        }
         let server = Self {
             id: config.id,
             name: config.name.clone(),
@@ -98,8 +102,10 @@ impl Server {
     /// Returns what is to be done about its state, once the configuration is in force.
     pub fn reconfigure(&self, backend: &Proxy, config: Arc<model::Server>, dynamic: bool, now: Ms) -> Vec<Effect> {
         let before = self.config.load_full();
-        if before.host != config.host {
-            self.set_address(resolve(&config.host));
+        // A name that is asked for while running keeps the address it has.
+        let is_new = before.host != config.host || before.address != config.address && config.resolvers.is_none();
+        if is_new {
+            self.set_address(address_at_start(&config));
         }
         if before.port != config.port {
             self.set_port(config.port);
@@ -230,6 +236,14 @@ impl Server {
         self.counters.balanced.inc();
         self.counters.session_rate.count(now);
         self.counters.last_session_ms.set(now.max(1));
+    }
+}
+
+/// What the configuration knows of the address: `init-addr` was followed when it was read.
+fn address_at_start(config: &model::Server) -> Option<IpAddr> {
+    match config.host {
+        ServerHost::Ip(address) => Some(address),
+        _ => config.address,
     }
 }
 

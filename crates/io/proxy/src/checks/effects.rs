@@ -98,6 +98,11 @@ pub fn carry_out(engine: &Arc<Engine>, backend: &Arc<Backend>, server: &Arc<Serv
     }
 }
 
+/// Says something of a server in its backend's log, and to whoever started us.
+pub fn tell(engine: &Arc<Engine>, backend: &Arc<Backend>, server: &Arc<Server>, text: &str) {
+    Acting { engine, backend, server }.tell(Level::Notice, Severity::Warning, text, None);
+}
+
 /// The backend and the server that a signal is about.
 type Meant = (Arc<Backend>, Arc<Server>);
 

@@ -18,5 +18,5 @@ mod route;
 mod tests;
 mod watch;
 
-pub use effects::{carry_out, change, observe};
+pub use effects::{carry_out, change, observe, tell};
 pub use watch::{run, start};

@@ -110,6 +110,7 @@ impl Prepared {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let local = tokio::task::LocalSet::new();
         local.spawn_local(crate::checks::run(self.engine.clone()));
+        local.spawn_local(crate::names::run(self.engine.clone()));
         let entered = runtime.enter();
         let doors = Doors::new(self.engine.clone(), self.doors);
         drop(entered);

@@ -173,8 +173,6 @@ pub struct Resolve {
     /// `ipv4` rather than the default `ipv6`.
     pub prefer_ipv4: bool,
     pub allow_dup_ip: bool,
-    pub ignore_weight: bool,
-    pub prevent_dup_ip: bool,
     pub networks: Vec<(IpAddr, u8)>,
 }
 

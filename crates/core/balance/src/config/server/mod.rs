@@ -140,6 +140,9 @@ fn endpoint(ctx: &Ctx, word: &str) -> Result<(ServerHost, Port), String> {
     };
     Ok(match address::parse(word, allowed, ctx.env, ctx.files)? {
         Address::Ip { host, port: ports } => (ServerHost::Ip(host), port(ports)),
+        Address::Name { name, .. } if name.starts_with('_') => {
+            return Err(format!("SRV records are not asked for: '{name}'; name the host and the port."));
+        }
         Address::Name { name, port: ports } => (ServerHost::Name(name), port(ports)),
         Address::Unix(path) => (ServerHost::Unix(path.into()), Port::Fixed(0)),
         Address::Abstract(name) => (ServerHost::Abstract(name), Port::Fixed(0)),

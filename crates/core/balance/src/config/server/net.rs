@@ -155,9 +155,10 @@ fn sni(params: &mut Params, server: &mut Server) -> Result<(), String> {
 fn resolve_opts(params: &mut Params, server: &mut Server) -> Result<(), String> {
     for option in params.value().split(',') {
         match option {
-            "allow-dup-ip" => (server.resolve.allow_dup_ip, server.resolve.prevent_dup_ip) = (true, false),
-            "prevent-dup-ip" => (server.resolve.allow_dup_ip, server.resolve.prevent_dup_ip) = (false, true),
-            "ignore-weight" => server.resolve.ignore_weight = true,
+            "allow-dup-ip" => server.resolve.allow_dup_ip = true,
+            "prevent-dup-ip" => server.resolve.allow_dup_ip = false,
+            // Of SRV records, which are not asked for.
+            "ignore-weight" => {}
             _ => {
                 let known = "'allow-dup-ip', 'ignore-weight', and 'prevent-dup-ip'";
                 return Err(format!(
