@@ -173,6 +173,12 @@ fn bytes_that_are_not_all_here() {
     bytes("wait_end", b"", false, expect!["?"]);
     bytes("wait_end", b"", true, expect!["1"]);
     bytes("path", b"GET", false, expect!["?"]);
+    bytes("path", b"junk\r\n", false, expect!["-"]);
+    bytes("req.proto_http", b"GET /a HT", false, expect!["?"]);
+    bytes("req.proto_http", b"GET /a HTTP/1.1\r\nHost: a", false, expect!["?"]);
+    bytes("req.proto_http", b"junk\r\n", false, expect!["-"]);
+    bytes("req.proto_http", b"PRI * HTTP/2.0\r\n\r\nSM", false, expect!["1"]);
+    bytes("hdr(a)", b"\x16\x03\x01", false, expect!["-"]);
     let rdp = b"\x03\0\0\x2a\x25\xe0\0\0\0\0\0Cookie: mstshash=user\r\n";
     bytes("req.rdp_cookie(MSTSHASH)", rdp, false, expect!["user"]);
     bytes("req.rdp_cookie(other)", rdp, false, expect!["-"]);

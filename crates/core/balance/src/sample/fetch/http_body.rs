@@ -1,6 +1,6 @@
 //! Bodies, as far as they are buffered (manual section 7.3.6).
 
-use super::http_header::absent;
+use super::http_header::{absent, never_comes};
 use super::http_url::named;
 use crate::sample::args::{Kind, NONE, spec};
 use crate::sample::keyword::{Call, Fetch, Prefer, all, one};
@@ -14,7 +14,7 @@ pub const FETCHES: &[Fetch] = &[
     one("req.body_size", NONE, Type::Int, Source::RequestHeaders, |call| size(call, Side::Client)),
     one("res.body_size", NONE, Type::Int, Source::ResponseHeaders, |call| size(call, Side::Server)),
     all("req.body_param", spec(0, &[Kind::Str]), Type::Bin, Source::RequestHeaders, Prefer::First, |call, sink| {
-        let Some(body) = call.context.body(Side::Client) else { return call.context.is_final() };
+        let Some(body) = call.context.body(Side::Client) else { return never_comes(call) };
         named(body.bytes, call.name(0), &|byte| byte == b'&', &mut |value| sink(Value::str(value)));
         true
     }),

@@ -1,6 +1,6 @@
 //! Cookies of requests and responses (manual section 7.3.6).
 
-use super::http_header::{absent, headers, here};
+use super::http_header::{absent, headers, here, never_comes};
 use crate::sample::args::{Kind, Spec, spec};
 use crate::sample::keyword::{Call, Fetch, Prefer, Sink, all, one};
 use crate::sample::value::leading_int;
@@ -66,7 +66,7 @@ fn cookies<'a>(call: Call<'a>, side: Side, show: &mut dyn FnMut(&'a [u8]) -> boo
 }
 
 fn each<'a>(call: Call<'a>, side: Side, show: &mut dyn FnMut(&'a [u8]) -> bool) -> bool {
-    let Some(headers) = headers(call, side) else { return call.context.is_final() };
+    let Some(headers) = headers(call, side) else { return never_comes(call) };
     let name = call.name(0).map(str::as_bytes);
     let field: &[u8] = match side {
         Side::Client => b"cookie",

@@ -1,10 +1,11 @@
 //! Headers: `hdr`, `fhdr` and their derivatives, for requests and responses (manual section 7.3.6).
 
+use super::l6::could_be_http;
 use crate::http::Headers;
 use crate::sample::args::{Arg, Kind, NONE, Spec, spec};
 use crate::sample::keyword::{Call, Fetch, Prefer, Sink, all, one};
 use crate::sample::value::leading_int;
-use crate::sample::{Env, Fetched, Side, Source, Type, Value};
+use crate::sample::{Buffer, Env, Fetched, Side, Source, Type, Value};
 use std::net::IpAddr;
 
 const NAME: Spec = spec(0, &[Kind::Str]);
@@ -100,7 +101,13 @@ pub(super) fn headers(call: Call<'_>, side: Side) -> Option<&Headers> {
 
 /// Nothing found: whether it may still come.
 pub(super) fn absent<'a>(call: Call<'a>) -> Fetched<'a> {
-    if call.context.is_final() { Fetched::Missing } else { Fetched::NotYet }
+    if never_comes(call) { Fetched::Missing } else { Fetched::NotYet }
+}
+
+/// Whether no head will come: nobody waits, or what has come is no HTTP.
+pub(super) fn never_comes(call: Call<'_>) -> bool {
+    let is_other = |buffer: Buffer<'_>| buffer.complete || !could_be_http(buffer.bytes);
+    call.context.is_final() || !call.context.in_response() && call.context.buffer(Side::Client).is_some_and(is_other)
 }
 
 fn split_values<'a>(call: Call<'a>, side: Side, sink: Sink<'_, 'a>) -> bool {
@@ -129,7 +136,7 @@ fn mapped<'a>(call: Call<'a>, side: Side, sink: Sink<'_, 'a>, parse: fn(&[u8]) -
 
 /// Shows the values of the header named by the first argument, or only the one the second argument names.
 fn chosen<'a>(call: Call<'a>, side: Side, split: bool, show: &mut dyn FnMut(&'a [u8]) -> bool) -> bool {
-    let Some(headers) = headers(call, side) else { return call.context.is_final() };
+    let Some(headers) = headers(call, side) else { return never_comes(call) };
     let name = call.name(0).map(str::as_bytes);
     match call.int(1).unwrap_or(0) {
         0 => _ = each_value(headers, name, split, show),

@@ -1,6 +1,6 @@
 //! The request's URL and its parameters (manual section 7.3.6).
 
-use super::http_header::{absent, parse_ip};
+use super::http_header::{absent, never_comes, parse_ip};
 use crate::http::RequestHead;
 use crate::pick::{HashFunction, avalanche};
 use crate::sample::args::{Kind, NONE, Spec, spec};
@@ -112,7 +112,7 @@ fn authority(head: &RequestHead) -> Option<(&[u8], i64)> {
 
 /// Shows the values of the parameter behind `?` or the delimiter.
 fn parameters<'a>(call: Call<'a>, sink: Sink<'_, 'a>) -> bool {
-    let Some(head) = call.context.request() else { return call.context.is_final() };
+    let Some(head) = call.context.request() else { return never_comes(call) };
     let delimiter = call.name(1).map_or(b'?', |text| text.as_bytes()[0]);
     let uri = head.uri();
     let Some(start) = memchr::memchr(delimiter, uri) else { return true };

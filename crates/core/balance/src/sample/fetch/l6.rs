@@ -22,8 +22,11 @@ const RDP_CNT: Fetch = one("req.rdp_cookie_cnt", COOKIE, Type::Int, Source::Requ
 const PROTO_HTTP: Fetch =
     one("req.proto_http", NONE, Type::Bool, Source::Request, |call| match call.context.request() {
         Some(_) => Fetched::Found(Value::Bool(true)),
-        None if buffer(call, Side::Client).is_some_and(|buffer| !buffer.complete) => Fetched::NotYet,
-        None => Fetched::Missing,
+        None => match buffer(call, Side::Client) {
+            Some(buffer) if buffer.bytes.starts_with(H2_PREFACE) => Fetched::Found(Value::Bool(true)),
+            Some(buffer) if !buffer.complete && could_be_http(buffer.bytes) => Fetched::NotYet,
+            _ => Fetched::Missing,
+        },
     });
 const HELLO_TYPE: Fetch = hello("req.ssl_hello_type", Type::Int, |call| {
     from_parser(hello_of(call, Side::Client), |hello| Value::Int(i64::from(hello.kind)))
@@ -84,6 +87,16 @@ pub const FETCHES: &[Fetch] = &[
 
 const fn hello(name: &'static str, output: Type, run: One) -> Fetch {
     one(name, NONE, output, Source::RequestBuffer, run)
+}
+
+/// The first line of HTTP/2's connection preface (RFC 9113 section 3.4).
+const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+
+/// Whether bytes may be the beginning of a request.
+pub(super) fn could_be_http(bytes: &[u8]) -> bool {
+    let mut none = [];
+    // A field that finds no room says that all before it is good.
+    !matches!(httparse::Request::new(&mut none).parse(bytes), Err(error) if error != httparse::Error::TooManyHeaders)
 }
 
 /// What a parser of bytes says.
