@@ -114,12 +114,17 @@ impl Server {
             self.standing.maxconn.store(config.maxconn, Relaxed);
         }
         let settings = Settings::new(backend, &config, dynamic);
+        let named = matches!(config.host, ServerHost::Name(_));
+        let moved = before.host != config.host;
         self.config.store(config);
         let mut health = self.health();
-        if *health.settings() == settings {
+        if *health.settings() == settings && !moved {
             return Vec::new();
         }
-        let effects = health.reconfigure(now, settings);
+        let mut effects = health.reconfigure(now, settings);
+        if moved {
+            effects.extend(health.resolved(now, !named || self.address().is_some()));
+        }
         self.publish(&health, now);
         self.alarms.iter().for_each(Notify::notify_one);
         effects

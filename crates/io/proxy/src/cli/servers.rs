@@ -205,6 +205,7 @@ impl Servers for View {
             ServerChange::Address(address, port) => {
                 if address.is_some() {
                     server.set_address(address);
+                    health(&mut |health, now| health.resolved(now, true));
                 }
                 if let Some((port, mapped)) = port {
                     server.set_port(if mapped { Port::Client(i32::from(port as i16)) } else { Port::Fixed(port) });
@@ -225,6 +226,7 @@ impl Servers for View {
                 let host = ServerHost::Name(name);
                 let address = crate::server::resolve(&host).ok_or("the name has no address now")?;
                 server.set_address(Some(address));
+                health(&mut |health, now| health.resolved(now, true));
                 edit(&server, |config| config.host = host);
             }
             ServerChange::Ssl(on) => edit(&server, |config| config.ssl = on),
