@@ -69,4 +69,6 @@ impl Context<'_> {
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

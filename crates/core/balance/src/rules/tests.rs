@@ -87,6 +87,11 @@ fn parsed<T>(parse: impl FnOnce(&Context<'_>) -> Result<T, String>) -> Result<T,
     })
 }
 
+/// A rule of `http-request`.
+pub(super) fn request_rule(line: &str) -> Rule {
+    parsed(|context| http_request(&words(line), context)).unwrap()
+}
+
 #[derive(Default)]
 struct Lists {
     request: Vec<Rule>,
@@ -442,7 +447,7 @@ fn effects_and_verdicts() {
 #[test]
 fn early_hints_go_out_together() {
     let rules = ["early-hint Link </a>", "early-hint X-Y b", "set-header a b", "early-hint Z c"];
-    let rules = rules.map(|line| parsed(|context| http_request(&words(line), context)).unwrap());
+    let rules = rules.map(request_rule);
     EFFECTS.take();
     evaluate(&rules, &mut 0, &mut Fixture::new("GET / HTTP/1.1"));
     let names = EFFECTS.take().iter().map(|effect| effect.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>();
