@@ -96,9 +96,13 @@ impl Flow<'_> {
 
     /// Does something with all entries that the stream and its connection track.
     pub fn each_tracked(&self, act: impl Fn(&mut Table, EntryId)) {
+        let (own, connection) = (self.tracked.borrow(), self.conversation.tracked.borrow());
+        if own.is_empty() && connection.is_empty() {
+            return;
+        }
         let now = self.live.worker().now();
-        self.conversation.tracked.borrow().each(now, &act);
-        self.tracked.borrow().each(now, &act);
+        connection.each(now, &act);
+        own.each(now, &act);
     }
 
     fn with_tracked<T>(&self, slot: u8, act: impl FnOnce(&mut Table, EntryId) -> T) -> Option<T> {

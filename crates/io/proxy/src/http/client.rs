@@ -164,7 +164,7 @@ impl Connection {
             }
         };
         let first = self.requests == 0;
-        let exchange = Exchange::new(&self.live, &self.admitted, conversation, config, self.limits, times, first);
+        let mut exchange = Exchange::new(&self.live, &self.admitted, conversation, config, self.limits, times, first);
         exchange.run(&mut client, request, facts).await
     }
 
@@ -204,7 +204,7 @@ impl Connection {
             }
         };
         let (config, first) = (self.admitted.frontend.config.load_full(), self.requests == 0);
-        let exchange = Exchange::new(&self.live, &self.admitted, conversation, config, self.limits, times, first);
+        let mut exchange = Exchange::new(&self.live, &self.admitted, conversation, config, self.limits, times, first);
         exchange.refuse(&mut client, missing, null).await
     }
 }

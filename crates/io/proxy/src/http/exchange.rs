@@ -125,7 +125,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Carries a request out.
-    pub async fn run(mut self, client: &mut Client<'_>, request: RequestHead, facts: Facts) -> Next {
+    pub async fn run(&mut self, client: &mut Client<'_>, request: RequestHead, facts: Facts) -> Next {
         let now = self.worker().recent();
         (self.facts, self.times.head) = (facts, Some(now));
         self.bytes_in = serialize::counted_request(&request);
@@ -145,7 +145,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Answers, and counts, what is no request.
-    pub async fn refuse(mut self, client: &mut Client<'_>, missing: NoRequest, null: bool) -> Next {
+    pub async fn refuse(&mut self, client: &mut Client<'_>, missing: NoRequest, null: bool) -> Next {
         let (cause, status) = match &missing {
             NoRequest::Head(NoHead::Invalid(invalid)) => (Cause::Proxy, invalid.status),
             NoRequest::Head(_) => (Cause::ClientAbort, 400),

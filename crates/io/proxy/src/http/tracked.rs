@@ -5,19 +5,19 @@ use super::exchange::Exchange;
 impl Exchange<'_> {
     /// A request has come, whatever becomes of it.
     pub fn track_request(&self) {
-        let now = self.worker().now();
+        let now = self.worker().recent();
         self.flow.each_tracked(|table, id| table.count_request(id, now));
     }
 
     /// The client's fault: junk, a refusal by rule, a wrong password.
     pub fn track_error(&self) {
-        let now = self.worker().now();
+        let now = self.worker().recent();
         self.flow.each_tracked(|table, id| table.count_error(id, now));
     }
 
     /// The server's fault: no valid answer.
     pub fn track_failure(&self) {
-        let now = self.worker().now();
+        let now = self.worker().recent();
         self.flow.each_tracked(|table, id| table.count_failure(id, now));
     }
 
@@ -32,7 +32,7 @@ impl Exchange<'_> {
     }
 
     pub fn track_bytes(&self) {
-        let (now, received, sent) = (self.worker().now(), self.bytes_in, self.bytes_out);
+        let (now, received, sent) = (self.worker().recent(), self.bytes_in, self.bytes_out);
         self.flow.each_tracked(|table, id| table.count_bytes(id, received, sent, now));
     }
 }
