@@ -11,8 +11,17 @@ use std::net::SocketAddr;
 pub fn header(flow: &Flow<'_>, server: &Server) -> Option<Vec<u8>> {
     let wanted = settings(server.send_proxy?);
     let connection = flow.connection(Side::Client)?;
-    let tlvs = tlvs(connection, flow.tls(Side::Client), flow.unique_id().map(|id| id.into_owned()));
+    let unique_id = flow.unique_id().map(|id| id.into_owned()).or_else(|| made_id(flow));
+    let tlvs = tlvs(connection, flow.tls(Side::Client), unique_id);
     Some(wanted.header(endpoints(connection), tlvs))
+}
+
+/// Of a session in tcp mode, which asks for its id only here.
+fn made_id(flow: &Flow<'_>) -> Option<Vec<u8>> {
+    let format = flow.programs.front.unique_id.as_ref()?;
+    let mut id = Vec::new();
+    format.render(flow, &mut id);
+    Some(id)
 }
 
 /// The name that a server's `sni` finds in the stream.
@@ -57,7 +66,7 @@ fn tlvs(connection: &Connection, tls: Option<&Tls>, unique_id: Option<Vec<u8>>) 
             cn: cn.map(|(_, value)| value.as_bytes().to_vec()),
             cipher: Some(tls.cipher.as_bytes().to_vec()),
             sig_alg: tls.own.as_ref().map(|own| own.signature.as_bytes().to_vec()),
-            key_alg: tls.own.as_ref().map(|own| own.key.as_bytes().to_vec()),
+            key_alg: tls.own.as_ref().map(|own| own.key_kind.as_bytes().to_vec()),
         })
     });
     let authority =

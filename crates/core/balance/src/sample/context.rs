@@ -101,6 +101,8 @@ pub struct Certificate {
     pub signature: String,
     /// OpenSSL's name of the key: `rsaEncryption`.
     pub key: String,
+    /// Kind and bits of the key, as PROXY headers tell: `RSA2048`. Empty for kinds that have no such name.
+    pub key_kind: String,
 }
 
 /// Bytes that have come from one side and were not forwarded yet.

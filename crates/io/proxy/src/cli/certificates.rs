@@ -85,7 +85,7 @@ fn facts(loaded: &Arc<Loaded>) -> CertificateFacts {
         not_before: date(&certificate.not_before),
         not_after: date(&certificate.not_after),
         names: loaded.names.iter().map(|name| format!("DNS:{name}")).collect::<Vec<_>>().join(", "),
-        algorithm: loaded.key_kind.clone(),
+        algorithm: loaded.certificate.key_kind.clone(),
         fingerprint: fingerprint(&certificate.der),
         subject: dn(&certificate.subject),
         issuer: dn(&certificate.issuer),

@@ -96,11 +96,6 @@ impl Acceptor {
         })
         .await
     }
-
-    /// Kind and bits of the key that a client asking for this name sees: `RSA2048`.
-    pub fn key_kind(&self, name: Option<&str>) -> Option<String> {
-        Some(self.resolver.slot(self.resolver.choose(name, &[])?).loaded().key_kind.clone())
-    }
 }
 
 /// A certificate of a bind and what is said of it.

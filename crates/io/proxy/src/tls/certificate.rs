@@ -40,6 +40,7 @@ pub fn parse(der: &[u8]) -> Option<Certificate> {
         version: i64::from(certificate.version().0) + 1,
         signature: short_name(SIGNATURES, &certificate.signature_algorithm.algorithm),
         key: short_name(KEYS, &certificate.public_key().algorithm.algorithm),
+        key_kind: key_kind(certificate.public_key()).unwrap_or_default(),
     })
 }
 
@@ -62,12 +63,11 @@ pub fn hosts(der: &[u8]) -> Vec<String> {
     hosts
 }
 
-/// Kind and bits of a certificate's key, as PROXY headers tell: `RSA2048`, `EC256`.
-pub fn key_kind(der: &[u8]) -> Option<String> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    match certificate.public_key().parsed().ok()? {
+/// `RSA2048`, `EC256`
+fn key_kind(key: &SubjectPublicKeyInfo<'_>) -> Option<String> {
+    match key.parsed().ok()? {
         PublicKey::RSA(key) => Some(format!("RSA{}", key.key_size())),
-        PublicKey::EC(_) => Some(format!("EC{}", curve_bits(certificate.public_key())?)),
+        PublicKey::EC(_) => Some(format!("EC{}", curve_bits(key)?)),
         _ => None,
     }
 }

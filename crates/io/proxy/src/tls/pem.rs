@@ -18,8 +18,6 @@ pub struct Loaded {
     /// Names it is for, where a crt-list does not say otherwise.
     pub names: Vec<String>,
     pub certificate: Arc<Certificate>,
-    /// `RSA2048`; empty for kinds that have no such name.
-    pub key_kind: String,
 }
 
 /// Reads a file and, if it has no key, the one of the same name with `.key` added.
@@ -100,12 +98,12 @@ fn with_key(
 ) -> Result<Loaded, Wrong> {
     let first = chain.first().ok_or(Wrong::NoCertificate)?;
     let parsed = certificate::parse(first).ok_or(Wrong::NoCertificate)?;
-    let (names, key_kind) = (certificate::hosts(first), certificate::key_kind(first).unwrap_or_default());
+    let names = certificate::hosts(first);
     let key = join(chain).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => Wrong::Mismatch,
         other => Wrong::Key(other),
     })?;
-    Ok(Loaded { key: Arc::new(key), names, certificate: Arc::new(parsed), key_kind })
+    Ok(Loaded { key: Arc::new(key), names, certificate: Arc::new(parsed) })
 }
 
 /// Certificates of one PEM text, such as those of authorities.
