@@ -10,6 +10,7 @@ mod entries;
 mod key;
 mod rate;
 mod table;
+mod tracking;
 
 pub use command::{clear, header, set, show};
 pub use config::TableConfig;
