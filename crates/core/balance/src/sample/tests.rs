@@ -1,5 +1,6 @@
 use super::fixture::{Fixture, REQUEST, with_env, words};
 use super::{Expr, Fetched, Value};
+use crate::http::{ResponseHead, Version};
 use expect_test::{Expect, expect};
 
 /// What an expression finds, as a string; `-` for nothing, `?` for "not yet", `~` before what may change.
@@ -195,4 +196,45 @@ fn converters_in_words_of_their_own() {
         assert_eq!((expr.text(), used), ("src,", 1));
         assert_eq!(Expr::parse(&words("hdr(a)b"), env).unwrap_err(), "missing comma after fetch keyword");
     });
+}
+
+#[test]
+fn responses() {
+    let mut context = Fixture::new(REQUEST);
+    let mut head = ResponseHead::new(203, b"Odd", Version::Http11);
+    let fields = [
+        ("Server", "sv/1"),
+        ("X-Multi", "a, b"),
+        ("X-Multi", "c"),
+        ("X-Num", "42x"),
+        ("X-IP", "10.1.1.1"),
+        ("Set-Cookie", "SID=abc; path=/"),
+        ("Set-Cookie", "T=2"),
+    ];
+    for (name, value) in fields {
+        head.headers.add(name.as_bytes(), value.as_bytes());
+    }
+    context.response = Some(head);
+    // As HAProxy 2.6.12 sets them in headers by `http-response set-header`.
+    for (expr, expected) in [
+        ("status", "203"),
+        ("res.ver", "1.1"),
+        ("res.hdr(x-multi)", "c"),
+        ("res.hdr(x-multi,1)", "a"),
+        ("res.hdr_cnt(x-multi)", "3"),
+        ("shdr(server)", "sv/1"),
+        ("res.cook(SID)", "abc"),
+        ("scook", "abc"),
+        ("res.cook(path)", "-"),
+        ("res.cook_cnt", "3"),
+        ("res.cook_cnt(T)", "1"),
+        ("res.fhdr(x-multi,1)", "a, b"),
+        ("res.hdr_names", "server,x-multi,x-multi,x-num,x-ip,set-cookie,set-cookie"),
+        ("res.hdr_val(x-num)", "42"),
+        ("res.hdr_ip(x-ip)", "10.1.1.1"),
+        ("capture.res.ver", "HTTP/1.1"),
+        ("res.comp", "0"),
+    ] {
+        assert_eq!(find(expr, &context), expected, "{expr}");
+    }
 }

@@ -147,6 +147,8 @@ impl Context for Flow<'_> {
         match var.scope {
             Scope::Proc => self.live.worker().engine.vars().get(var),
             Scope::Sess => self.conversation.vars.borrow().get(var),
+            // The request's are gone while the response is looked at.
+            Scope::Req if self.in_response => None,
             _ => self.vars.borrow().get(var),
         }
     }

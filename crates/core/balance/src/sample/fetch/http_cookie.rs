@@ -56,6 +56,11 @@ fn count(call: Call<'_>, side: Side) -> Fetched<'_> {
         count += 1;
         true
     });
+    // Without a name HAProxy takes attributes of `Set-Cookie` for cookies.
+    if side == Side::Server && call.name(0).is_none() {
+        let values = headers(call, side).into_iter().flat_map(|headers| headers.get_all(b"set-cookie"));
+        count = values.map(|value| pairs(value).count() as i64).sum();
+    }
     Fetched::Found(Value::Int(count))
 }
 
