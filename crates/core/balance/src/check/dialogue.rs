@@ -7,7 +7,7 @@
 
 use super::expect::Found;
 use super::http::{HttpRequest, Response};
-use super::rule::{Action, Answer, Connect, Expect, Info, Rule, Set};
+use super::rule::{Action, Answer, Connect, Expect, Rule, Set};
 use super::view::{About, Vars, View};
 use super::{Check, Kind, LONGEST_ANSWER};
 use crate::health::{Outcome, Status};
@@ -50,18 +50,18 @@ pub enum Failure {
 
 /// One run of a check.
 pub struct Dialogue {
-    check: Arc<Check>,
-    about: About,
-    vars: Vars,
+    pub(super) check: Arc<Check>,
+    pub(super) about: About,
+    pub(super) vars: Vars,
     /// The rule that runs next.
-    next: usize,
+    pub(super) next: usize,
     /// The rule that ran last.
-    current: usize,
+    pub(super) current: usize,
     /// The answer since the last connect or send.
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// No more will come.
-    closed: bool,
-    code: i32,
+    pub(super) closed: bool,
+    pub(super) code: i32,
 }
 
 impl Dialogue {
@@ -127,7 +127,7 @@ impl Dialogue {
         &self.check.rules
     }
 
-    fn current_rule(&self) -> Option<&Rule> {
+    pub(super) fn current_rule(&self) -> Option<&Rule> {
         self.rules().get(self.current)
     }
 
@@ -228,7 +228,7 @@ impl Dialogue {
     }
 
     /// A running server that answers 404 wants to stop softly, whatever else is expected.
-    fn says_404(&self) -> bool {
+    pub(super) fn says_404(&self) -> bool {
         self.check.disable_on_404 && self.about.running && self.code == 404
     }
 
@@ -239,79 +239,7 @@ impl Dialogue {
         self.next - run
     }
 
-    fn empty(&self, rule: &Rule, expect: &Expect) -> Outcome {
-        let comment = rule.comment.as_ref().map(|comment| format!(" comment: '{comment}'")).unwrap_or_default();
-        let text = format!("TCPCHK got an empty response at step {}{comment}", rule.step);
-        self.outcome(expect.error_status(), text)
-    }
-
-    fn mismatch(&mut self, rule: &Rule, expect: &Expect, told: Option<String>) -> Outcome {
-        let own = match &expect.on_error {
-            Info::Usual => told,
-            info => self.with_view(|view| info.make(&self.bytes, view)),
-        };
-        let usual = if self.check.kind == Kind::Tcp { expect.mismatch(rule.step) } else { String::new() };
-        let mut text = own.unwrap_or(usual);
-        if let Some(comment) = &rule.comment {
-            text += &format!(" comment: {comment}");
-        }
-        self.take_code(expect);
-        self.outcome(expect.error_status(), text)
-    }
-
-    /// All rules have run.
-    fn success(&mut self) -> Outcome {
-        let check = self.check.clone();
-        let written = self.check.kind == Kind::Tcp && check.rules.iter().any(|rule| rule.step > 0);
-        let usual = if written { "(tcp-check)" } else { "" };
-        match check.rules.get(self.current).map(|rule| &rule.action) {
-            // The driver makes it L6OK where TLS was spoken.
-            Some(Action::Connect(_)) => self.outcome(Status::L4Ok, usual.into()),
-            Some(Action::Expect(_)) if self.says_404() => self.outcome(Status::L7OkConditional, String::new()),
-            Some(Action::Expect(expect)) => {
-                let own = self.with_view(|view| expect.on_success.make(&self.bytes, view));
-                self.take_code(expect);
-                self.outcome(expect.ok_status.unwrap_or(Status::L7Ok), own.unwrap_or_else(|| usual.into()))
-            }
-            _ => self.outcome(Status::L7Ok, "(tcp-check)".into()),
-        }
-    }
-
-    fn take_code(&mut self, expect: &Expect) {
-        if let Some(code) = &expect.code {
-            let found = self.with_view(|view| code.find(&self.bytes, view));
-            self.code = found.unwrap_or(self.code);
-        }
-    }
-
-    fn outcome(&self, status: Status, mut info: String) -> Outcome {
-        // As HAProxy, which keeps it as C's strings are.
-        info.truncate(info.find('\0').unwrap_or(info.len()));
-        Outcome { status, code: if status.has_code() { self.code } else { 0 }, info }
-    }
-
-    /// ` at step 2 of tcp-check (send) comment: 'x'`: only `option tcp-check` tells it.
-    fn where_it_was(&self) -> String {
-        if self.check.kind != Kind::Tcp {
-            return String::new();
-        }
-        // A connect that fails has been left already: it is the current one.
-        let Some(rule) = self.current_rule() else { return String::new() };
-        if rule.step == 0 {
-            return " at initial connection step of tcp-check".into();
-        }
-        let what = match &rule.action {
-            Action::Connect(Connect { port: Some(port), .. }) => format!("connect port {port}"),
-            Action::Connect(_) => "connect".into(),
-            Action::Send(_) | Action::SendHttp(_) => "send".into(),
-            Action::Expect(expect) => expect.waited_for(),
-            _ => return format!(" at step {} of tcp-check", rule.step),
-        };
-        let comment = rule.comment.as_ref().map(|comment| format!(" comment: '{comment}'")).unwrap_or_default();
-        format!(" at step {} of tcp-check ({what}){comment}", rule.step)
-    }
-
-    fn with_view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
+    pub(super) fn with_view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
         let response = match self.check.kind {
             Kind::Http => Response::read(&self.bytes, self.closed).ok().flatten(),
             _ => None,

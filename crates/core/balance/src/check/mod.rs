@@ -12,6 +12,7 @@ mod parse;
 mod pattern;
 mod rule;
 mod state_header;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod text;
