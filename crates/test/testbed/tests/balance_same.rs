@@ -4,6 +4,12 @@
 
 use testbed::balance::{Program, suite};
 
+#[test]
+fn barque_does_what_haproxy_does() {
+    let problems = suite::run([Program::HaProxy, Program::Barque]);
+    assert!(problems.is_empty(), "{} scenarios differ:\n{}", problems.len(), problems.join("\n"));
+}
+
 /// Whether the scenarios themselves are sound: what they observe of one program is the same each time.
 #[test]
 #[ignore = "for who writes scenarios: it says nothing about Barque"]

@@ -48,6 +48,16 @@ impl ErrorPage {
         ERROR_PAGES.iter().find(|page| page.status == status)
     }
 
+    /// The whole answer that ends a connection whose request could not be read.
+    pub fn closing(&self) -> String {
+        let (Self { status, reason, .. }, body) = (self, self.body());
+        format!(
+            "HTTP/1.1 {status} {reason}\r\nContent-length: {}\r\nCache-Control: no-cache\r\nConnection: close\r\n\
+             Content-Type: text/html\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
     pub fn body(&self) -> String {
         let Self { status, reason, text, .. } = self;
         format!("<html><body><h1>{status} {reason}</h1>\n{text}\n</body></html>\n")

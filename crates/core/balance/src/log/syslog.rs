@@ -128,8 +128,11 @@ impl Header<'_> {
             Framing::Short => write!(out, "<{}>", self.level as u32),
             Framing::Timed => write!(out, "<{}>{} ", self.level as u32, Iso(self.now)),
             Framing::Iso => write!(out, "{} ", Iso(self.now)),
-            Framing::Local => write!(out, "<{priority}>{} {}[{}]: ", Bsd(self.now), self.tag, self.pid),
-            Framing::Rfc3164 => {
+            // The default; with `log-send-hostname` the default is rfc3164.
+            Framing::Local if self.hostname.is_none() => {
+                write!(out, "<{priority}>{} {}[{}]: ", Bsd(self.now), self.tag, self.pid)
+            }
+            Framing::Local | Framing::Rfc3164 => {
                 let host = self.hostname.unwrap_or("localhost");
                 write!(out, "<{priority}>{} {host} {}[{}]: ", Bsd(self.now), self.tag, self.pid)
             }

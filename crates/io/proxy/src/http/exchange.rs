@@ -126,6 +126,7 @@ impl<'a> Exchange<'a> {
 
     /// Carries a request out.
     pub async fn run(&mut self, client: &mut Client<'_>, request: RequestHead, facts: Facts) -> Next {
+        crate::journal::connected(self.flow.live, self.flow.admitted, "HTTP");
         let now = self.worker().recent();
         (self.facts, self.times.head) = (facts, Some(now));
         self.bytes_in = serialize::counted_request(&request);
@@ -156,7 +157,11 @@ impl<'a> Exchange<'a> {
         if null && (self.front.options.dontlognull || is_probe) {
             self.silent = true;
         } else {
-            self.flow.admitted.frontend.counters.failed_requests.inc();
+            let counters = &self.flow.admitted.frontend.counters;
+            counters.failed_requests.inc();
+            counters.requests_total.inc();
+            counters.request_rate.count(self.worker().now());
+            counters.response(status);
         }
         self.track_request();
         if status != 408 {
@@ -164,9 +169,8 @@ impl<'a> Exchange<'a> {
         }
         self.ending.note(cause, Phase::Request);
         if !matches!(cause, Cause::ClientAbort | Cause::Killed) && !is_probe {
-            self.flow.admitted.frontend.counters.response(status);
             // Bytes of such an answer are not counted, as HAProxy does not.
-            self.answer(client, Reply::Page(status), true).await;
+            self.answer_unread(client, status).await;
             self.bytes_out = 0;
         }
         self.flow.status = Some(status);
@@ -181,6 +185,7 @@ impl<'a> Exchange<'a> {
         };
         let Some(backend) = backend else {
             self.ending.note(Cause::ServerAbort, Phase::Connect);
+            self.times.head = None;
             return self.answer(client, Reply::Page(503), up.is_read() || body == Body::None).await;
         };
         self.enter_backend(&backend);

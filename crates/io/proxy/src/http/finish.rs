@@ -4,11 +4,12 @@ use super::downstream::Client;
 use super::exchange::{Exchange, Next};
 use super::relay::{self, Stop};
 use super::reply;
-use super::transfer::{Source, Transfer};
+use super::transfer::{Sink, Source, Transfer};
 use super::wire::NoHead;
 use crate::counters::Counters;
 use crate::flow::calendar;
 use crate::{journal, l4};
+use balance::http::errors::ErrorPage;
 use balance::http::framing::{self, Body};
 use balance::http::parse::Limits;
 use balance::http::reply::Reply;
@@ -30,6 +31,20 @@ impl Exchange<'_> {
                 self.note_stop(&stop, Phase::Last);
                 Next::Close
             }
+        }
+    }
+
+    /// Answers what could not be read as a request. The built-in page goes out as HAProxy's text, to the letter.
+    pub async fn answer_unread(&mut self, client: &mut Client<'_>, status: u16) {
+        let is_own = self.front.errors.contains_key(&status);
+        match (ErrorPage::of(status).filter(|_| !is_own), client.wire()) {
+            (Some(page), Some(wire)) => {
+                wire.out().extend_from_slice(page.closing().as_bytes());
+                let mut down = Transfer::new(Source::None, Sink::Raw, Limits::default());
+                // The client may be gone, which changes nothing.
+                _ = relay::flush(self, client, &mut down).await;
+            }
+            _ => _ = self.answer(client, Reply::Page(status), true).await,
         }
     }
 

@@ -3,12 +3,13 @@
 
 use super::downstream::Client;
 use super::exchange::Exchange;
-use super::transfer::{Broken, Transfer};
+use super::transfer::{Broken, Sink, Source, Transfer};
 use super::upstream::{Answered, Upstream};
 use super::wire::NoHead;
 use crate::dispatch::millis;
 use crate::live::{Phase, Signal};
 use crate::wheel::{Ms, NEVER};
+use balance::http::parse::Limits;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
@@ -149,7 +150,7 @@ pub async fn relay(
     exchange.live().phase.set(Phase::Data);
     let mut patience = Patience::new(exchange, exchange.worker().recent());
     let mut refused = up.is_done();
-    poll_fn(|cx| {
+    let ended = poll_fn(|cx| {
         let signal = exchange.live().poll_signal(cx);
         if let Some(signal) = signal.filter(|signal| *signal != Signal::Expired) {
             return Poll::Ready(Err(Stop::Signal(signal)));
@@ -179,7 +180,13 @@ pub async fn relay(
             None => Poll::Pending,
         }
     })
-    .await
+    .await;
+    if matches!(ended, Err(Stop::ServerGone | Stop::ServerJunk | Stop::ServerTimeout)) && client.wire().is_some() {
+        // What the server said before it broke off is the client's.
+        let mut rest = Transfer::new(Source::None, Sink::Raw, Limits::default());
+        _ = flush(exchange, client, &mut rest).await;
+    }
+    ended
 }
 
 /// A server that takes no more of a request may have answered already: that is for whoever reads its answer.

@@ -43,9 +43,11 @@ fn page(status: u16, exchange: &Exchange<'_>) -> Option<Ready> {
     let ready = match own {
         Some((Error::Raw { content, .. }, _)) => raw(content)?,
         Some((Error::Redirect { status, location }, _)) => {
-            let reason = if *status == 303 { "See Other" } else { "Found" };
-            let answer = Answer { reason: reason.into(), ..Answer::new(*status) }.header("cache-control", "no-cache");
-            built(answer.header("location", location.as_bytes()))
+            // HAProxy's text for `errorloc`: another word for 302 than elsewhere, and this order.
+            let plain = Answer::new(*status);
+            let reason = if *status == 302 { "Found".to_owned() } else { plain.reason.clone() };
+            let answer = plain.header("cache-control", "no-cache").header("location", location.as_bytes());
+            built(Answer { reason, headers_first: 1, ..answer })
         }
         Some((Error::Built(_), program)) => match program.errors.get(&status).map(|spec| spec.reply(&exchange.flow)) {
             // What refers to a page again means the built-in one.

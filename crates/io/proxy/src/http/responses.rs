@@ -206,8 +206,7 @@ impl Exchange<'_> {
         };
         drop(server);
         self.ending.note(cause, Phase::Headers);
-        // As HAProxy: what came of the server counts, and no time of an answer.
-        self.bytes_out += serialize::counted_response(self.response());
+        // Refused, it counts as none, as with HAProxy.
         self.times.response = None;
         self.flow.response = None;
         self.answer(client, reply, through).await

@@ -86,8 +86,11 @@ impl Relay<'_> {
         }
     }
 
-    /// As if this side had said all. Whether it had not, and nothing of it waits.
+    /// As if this side had said all. Whether it had not, nothing of it waits, and the other side has time left.
     fn end_reading(&mut self, side: Side) -> bool {
+        if self.patience(Side::Client) == self.patience(Side::Server) {
+            return false;
+        }
         let direction = match side {
             Side::Client => &mut self.up,
             Side::Server => &mut self.down,

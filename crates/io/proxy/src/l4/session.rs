@@ -97,10 +97,8 @@ async fn serve(live: &Registered, admitted: &Admitted, client: &mut Stream, open
             server.reset_on_close();
             (Cause::ClientAbort, record::Phase::Data)
         }
-        End::Broken(Side::Server, _) => {
-            client.reset_on_close();
-            (Cause::ServerAbort, record::Phase::Data)
-        }
+        // The client gets a plain end, as with HAProxy.
+        End::Broken(Side::Server, _) => (Cause::ServerAbort, record::Phase::Data),
         End::Expired(Side::Client) => (Cause::ClientTimeout, record::Phase::Data),
         End::Expired(Side::Server) => (Cause::ServerTimeout, record::Phase::Data),
         End::Signal(signal) => (signalled(signal), record::Phase::None),

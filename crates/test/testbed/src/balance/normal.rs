@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     let rules = [
         // Syslog's header: the priority and the tag stay.
-        (r"^<(\d+)>\w{3} [ \d]\d \d\d:\d\d:\d\d (?:[\w.-]+ )?(\w+)\[\d+\]: ", "<$1>$2: "),
+        (r"^<(\d+)>\w{3} [ \d]\d \d\d:\d\d:\d\d (\w+)\[\d+\]: ", "<$1>$2: "),
         (r"^(<\d+>1 )\S+ (\S+ \S+) \d+ ", "${1}DATE $2 PID "),
         (r"\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\]", "[DATE]"),
         (r"\b(\w{3}, )?\d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "DATE"),

@@ -79,13 +79,13 @@ impl Running {
         run(Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]))
     }
 
-    /// Its exit code, if it ends in time (by a signal: that signal's number, negative).
+    /// Its exit code, if it ends in time (by a signal: 128 and its number, as a shell says it).
     pub fn wait(&mut self, limit: Duration) -> Option<i32> {
         use std::os::unix::process::ExitStatusExt;
         let end = Instant::now() + limit;
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) => return status.code().or(status.signal().map(|signal| -signal)),
+                Ok(Some(status)) => return status.code().or(status.signal().map(|signal| 128 + signal)),
                 Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(10)),
                 _ => return None,
             }

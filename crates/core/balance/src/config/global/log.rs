@@ -40,7 +40,7 @@ pub(in crate::config) fn target(ctx: &Ctx) -> Result<LogTarget, String> {
     let mut target = LogTarget {
         address: endpoint(ctx)?,
         len: 1024,
-        format: Framing::Rfc3164,
+        format: Framing::Local,
         sample: None,
         facility: Facility(0),
         level: Level::Debug,

@@ -52,15 +52,16 @@ impl Cookie {
         servers: impl Iterator<Item = ServerCookie<'s>> + Clone,
         persistence: Persistence,
     ) -> RequestCookie {
-        if !self.is_active() {
-            return RequestCookie::default();
-        }
         let mut found = RequestCookie { state: CookieRequest::None, ..RequestCookie::default() };
         for place in 0..head.headers.len() {
             self.field(&mut head.headers, place, servers.clone(), persistence, &mut found);
         }
         // Fields that lost all their cookies were emptied.
         head.headers.retain(|name, value| !value.is_empty() || !name.eq_ignore_ascii_case(b"cookie"));
+        if !self.is_active() {
+            // A cookie that the servers set themselves: it binds, and the log has no letter for it.
+            return RequestCookie { server: found.server, ..RequestCookie::default() };
+        }
         found
     }
 
