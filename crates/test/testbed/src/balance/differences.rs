@@ -128,6 +128,43 @@ pub const DIFFERENCES: &[Difference] = &[
         shown: false,
     },
     Difference {
+        name: "http-heads",
+        haproxy: "NUL in fields, statuses of other than three digits and responses of `RTSP/1.0` are let through; \
+                  HTTP/0.9 goes on as such.",
+        barque: "A request gets 400, a response 502; 0.9 goes on as 1.0.",
+        why: "No two readers may see a message differently.",
+        shown: false,
+    },
+    Difference {
+        name: "http-10-chunks",
+        haproxy: "A client of HTTP/1.0 gets a body in chunks as the server sent it.",
+        barque: "It gets the bytes, and the end of the connection.",
+        why: "HTTP/1.0 knows no chunks (RFC 9112 section 7.1).",
+        shown: false,
+    },
+    Difference {
+        name: "repeated-requests",
+        haproxy: "A request that meets the end of an idle connection to a server ends its client's connection without \
+                  an answer, so that the client asks again.",
+        barque: "If repeating it changes nothing and it has no body, it is sent once more over a new connection.",
+        why: "The client does not notice, and need not know to ask again.",
+        shown: false,
+    },
+    Difference {
+        name: "silent-drop",
+        haproxy: "`silent-drop` makes the kernel forget the connection where it may.",
+        barque: "The reset dies on its first hop; on this very machine the client sees it.",
+        why: "What the kernel offers for that needs the right to administer the network.",
+        shown: false,
+    },
+    Difference {
+        name: "websockets",
+        haproxy: "`ws` lets WebSockets go over HTTP/2 to servers.",
+        barque: "They go over HTTP/1.",
+        why: "Servers of HTTP/2 know HTTP/1, too.",
+        shown: false,
+    },
+    Difference {
         name: "map-count",
         haproxy: "`show map` counts the entries of a list once for each place that uses it.",
         barque: "Once.",
