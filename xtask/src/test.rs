@@ -16,7 +16,7 @@ pub struct Args {
     #[arg(value_name = "STEP")]
     only: Vec<String>,
     /// Seconds for each fuzz target
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = fuzz::SECONDS)]
     fuzz_seconds: u32,
 }
 

@@ -92,32 +92,44 @@ impl Backend {
         let same = before.balance == config.balance
             && before.hash_type == config.hash_type
             && before.options.allbackups == config.options.allbackups;
-        for (index, server) in servers.iter().enumerate() {
-            server.index.store(index, std::sync::atomic::Ordering::Relaxed);
-        }
-        if !same {
-            *self.picker() = Picker::new(&algorithm, hash).with_all_backups(config.options.allbackups);
-        }
+        let fresh = (!same).then(|| Picker::new(&algorithm, hash).with_all_backups(config.options.allbackups));
         self.algorithm.store(Arc::new(algorithm));
         self.config.store(config);
-        self.servers.store(Arc::new(servers));
-        self.refresh();
+        self.replace_servers(servers, fresh);
     }
 
     /// Takes in another list of servers: one was added or removed at run time.
     pub(crate) fn set_servers(&self, servers: Vec<Arc<Server>>) {
+        self.replace_servers(servers, None);
+    }
+
+    /// Servers that are gone take nothing more, neither new sessions nor those that wait. Under the lock of choices: an
+    /// index means the same server to the picker and to the list.
+    fn replace_servers(&self, servers: Vec<Arc<Server>>, fresh: Option<Picker>) {
+        let mut picker = self.picker();
+        let before = self.servers.load_full();
         for (index, server) in servers.iter().enumerate() {
             server.index.store(index, std::sync::atomic::Ordering::Relaxed);
         }
+        for gone in before.iter().filter(|old| !servers.iter().any(|server| Arc::ptr_eq(old, server))) {
+            gone.retire();
+        }
         self.servers.store(Arc::new(servers));
+        if let Some(fresh) = fresh {
+            *picker = fresh;
+        }
+        drop(picker);
         self.refresh();
     }
 
     /// Takes in how its servers stand now: after any of them changed. Wakes who waits for them; returns how many.
     pub fn refresh(&self) -> u32 {
+        // Looked at under the lock: of two who refresh at once, the later one sees what both changed.
+        let mut picker = self.picker();
         let servers = self.servers.load_full();
         let candidates: Vec<_> = servers.iter().map(|server| server.candidate()).collect();
-        self.picker().rebuild(&candidates);
+        picker.rebuild(&candidates);
+        drop(picker);
         let moved = self.queue.moved(|server| server.is_usable());
         moved + servers.iter().map(|server| self.serve_waiting(server)).sum::<u32>()
     }
@@ -144,8 +156,8 @@ impl Backend {
 
     /// Chooses by the algorithm, and counts the connection at the server chosen.
     pub fn choose(&self, seed: Seed<'_>, avoid: Option<usize>, now: Ms) -> Choice {
-        let servers = self.servers.load();
         let mut picker = self.picker();
+        let servers = self.servers.load();
         let loads = |index: usize| servers.get(index).map_or_else(Default::default, |server| self.load(server));
         let choice = match picker.pick(seed, &loads, avoid).and_then(|index| servers.get(index)) {
             Some(server) => self.take(server, now),
@@ -214,9 +226,9 @@ impl Backend {
             if maxconn > 0 && server.served() >= maxconn {
                 return served;
             }
-            let Some(waiter) = self.queue.next(server) else { return served };
-            server.counters.sessions.enter();
-            waiter.assign(server);
+            if !self.queue.serve(server) {
+                return served;
+            }
             served += 1;
         }
     }

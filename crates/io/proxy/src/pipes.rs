@@ -36,10 +36,6 @@ impl Pipe {
         self.filled
     }
 
-    pub fn is_full(&self) -> bool {
-        self.filled >= self.capacity
-    }
-
     /// Moves what has come; 0 is the end of the stream, `WouldBlock` that nothing is there.
     pub fn fill(&mut self, from: &TcpStream) -> io::Result<usize> {
         let room = self.capacity - self.filled;

@@ -55,15 +55,19 @@ impl Queue {
         waiter
     }
 
-    /// Takes the first that this server may have.
-    pub(crate) fn next(&self, server: &Arc<Server>) -> Option<Arc<Waiter>> {
+    /// Gives a place at this server to the first who may have it, and counts it there. Whether there was one. All under
+    /// the lock that leaving takes first: who leaves has either left or finds the place.
+    pub(crate) fn serve(&self, server: &Arc<Server>) -> bool {
         if self.is_empty() {
-            return None;
+            return false;
         }
         let mut waiting = self.lock();
-        let place = waiting.iter().position(|waiter| waiter.may_have(server))?;
+        let Some(place) = waiting.iter().position(|waiter| waiter.may_have(server)) else { return false };
+        let waiter = waiting.remove(place).expect("it has just been found there");
         self.length.fetch_sub(1, Relaxed);
-        waiting.remove(place)
+        server.counters.sessions.enter();
+        waiter.end(Outcome::Server(server.clone()));
+        true
     }
 
     /// Sends those who wait for a server that is not usable to choose again; how many they are.
@@ -107,10 +111,6 @@ impl Queue {
 impl Waiter {
     fn may_have(&self, server: &Arc<Server>) -> bool {
         self.wants.as_ref().is_none_or(|wanted| Arc::ptr_eq(wanted, server))
-    }
-
-    pub(crate) fn assign(&self, server: &Arc<Server>) {
-        self.end(Outcome::Server(server.clone()));
     }
 
     /// The server it waits for, if it is not any.

@@ -27,6 +27,8 @@ pub enum Target {
 pub struct Standing {
     usable: AtomicBool,
     usable_when_bound: AtomicBool,
+    /// Taken out of the configuration, for good.
+    retired: AtomicBool,
     /// In sixteenths of a weight.
     eweight: AtomicU32,
     /// 0 is no limit.
@@ -82,6 +84,7 @@ impl Server {
             standing: Standing {
                 usable: AtomicBool::new(false),
                 usable_when_bound: AtomicBool::new(false),
+                retired: AtomicBool::new(false),
                 eweight: AtomicU32::new(0),
                 maxconn: AtomicU32::new(config.maxconn),
                 warmth: AtomicU32::new(100),
@@ -158,9 +161,14 @@ impl Server {
         self.standing.maxconn.store(maxconn, Relaxed);
     }
 
+    /// It is in the configuration no more: whatever its checks say from now on, it gets nothing.
+    pub(crate) fn retire(&self) {
+        self.standing.retired.store(true, Relaxed);
+    }
+
     /// Whether it may get what is bound to it already: not down, not in maintenance.
     pub fn is_usable_when_bound(&self) -> bool {
-        self.standing.usable_when_bound.load(Relaxed)
+        self.standing.usable_when_bound.load(Relaxed) && !self.standing.retired.load(Relaxed)
     }
 
     /// Percent of its slow start gone by, while it lasts.
@@ -170,7 +178,7 @@ impl Server {
 
     /// Whether it may get new connections: up, not in maintenance, not draining.
     pub fn is_usable(&self) -> bool {
-        self.standing.usable.load(Relaxed)
+        self.standing.usable.load(Relaxed) && !self.standing.retired.load(Relaxed)
     }
 
     /// Effective weight, in sixteenths.

@@ -55,6 +55,8 @@ pub struct Direction {
     /// Large reads in a row while copying, small fills in a row while splicing.
     streak: u8,
     state: State,
+    /// Something was written that TLS may not have sent yet.
+    unflushed: bool,
     /// Whether it was seen that the end was read, by whoever counts time.
     pub bytes: u64,
 }
@@ -96,6 +98,27 @@ impl Direction {
         from: &mut Stream,
         to: &mut Stream,
     ) -> Poll<Result<(), Broken>> {
+        let moved = self.poll_move(cx, worker, from, to);
+        if moved.is_pending() && self.unflushed {
+            // TLS may keep what the socket did not take; nothing else would push it out while we wait to read.
+            match Pin::new(to).poll_flush(cx) {
+                Poll::Ready(flushed) => {
+                    self.unflushed = false;
+                    flushed.map_err(Broken::Write)?;
+                }
+                Poll::Pending => {}
+            }
+        }
+        moved
+    }
+
+    fn poll_move(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        from: &mut Stream,
+        to: &mut Stream,
+    ) -> Poll<Result<(), Broken>> {
         for _ in 0..TURN {
             ready!(self.poll_rest(cx, to))?;
             match self.state {
@@ -113,17 +136,21 @@ impl Direction {
         Poll::Pending
     }
 
-    /// Writes what an earlier write left.
+    /// Writes what an earlier write or fill left.
     fn poll_rest(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<Result<(), Broken>> {
         while self.written < self.rest.len() {
             let written =
                 ready!(Pin::new(&mut *to).poll_write(cx, &self.rest[self.written..])).map_err(Broken::Write)?;
             self.written += written;
+            self.unflushed = to.tcp().is_none();
         }
         if self.written > 0 {
             (self.rest, self.written) = (Vec::new(), 0);
         }
-        Poll::Ready(Ok(()))
+        match (&mut self.pipe, to.tcp()) {
+            (Some(pipe), Some(to)) => drain(cx, pipe, to),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_copy(
@@ -146,6 +173,7 @@ impl Direction {
             Poll::Ready(written) => written.map_err(Broken::Write)?,
             Poll::Pending => 0,
         };
+        self.unflushed = to.tcp().is_none();
         self.rest.extend_from_slice(&bytes[written..]);
         self.streak = if bytes.len() >= LARGE { self.streak + 1 } else { 0 };
         if self.streak >= STREAK && from.tcp().is_some() && to.tcp().is_some() {
@@ -155,6 +183,8 @@ impl Direction {
         Poll::Ready(Ok(()))
     }
 
+    /// Fills the pipe, which is empty, and empties it as far as the other side takes it. Never both full and filled: a
+    /// pipe without a free slot looks like a socket without data.
     fn poll_splice(
         &mut self,
         cx: &mut Context<'_>,
@@ -165,27 +195,23 @@ impl Direction {
         let (Some(from), Some(to), Some(pipe)) = (from.tcp(), to.tcp(), self.pipe.as_mut()) else {
             unreachable!("only TCP connections get a pipe")
         };
-        let mut filled = 0;
-        if !pipe.is_full() {
-            match pipe.fill(from) {
-                Ok(0) => self.state = State::Ending,
-                Ok(moved) => filled = moved,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(Broken::Read(error))),
+        let filled = match pipe.fill(from) {
+            Ok(filled) => filled,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return from.poll_read_ready(cx).map_err(Broken::Read);
             }
+            Err(error) => return Poll::Ready(Err(Broken::Read(error))),
+        };
+        if filled == 0 {
+            self.close_pipe(worker);
+            self.state = State::Ending;
+            return Poll::Ready(Ok(()));
         }
         self.bytes += filled as u64;
+        self.streak = if filled < SMALL { self.streak + 1 } else { 0 };
         ready!(drain(cx, pipe, to))?;
-        if self.state == State::Ending {
+        if self.streak > STREAK {
             self.close_pipe(worker);
-        } else if filled == 0 {
-            // Nothing came: this waits for more, and the pipe is empty meanwhile.
-            ready!(from.poll_read_ready(cx)).map_err(Broken::Read)?;
-        } else {
-            self.streak = if filled < SMALL { self.streak + 1 } else { 0 };
-            if self.streak > STREAK {
-                self.close_pipe(worker);
-            }
         }
         Poll::Ready(Ok(()))
     }
