@@ -353,6 +353,21 @@ pub const DIFFERENCES: &[Difference] = &[
         why: "RFC 8446 section 6.2.",
         shown: true,
     },
+    Difference {
+        name: "http2-codes",
+        haproxy: "GOAWAY names the exact error: FRAME_SIZE_ERROR, COMPRESSION_ERROR, STREAM_CLOSED, FLOW_CONTROL_ERROR.",
+        barque: "For most of them PROTOCOL_ERROR; the connection ends all the same. A pseudo-header in trailers is dropped \
+                 instead of refused.",
+        why: "The HTTP/2 library decides it. `balance_h2` holds 143 rules for servers against both.",
+        shown: false,
+    },
+    Difference {
+        name: "crl",
+        haproxy: "With `crl-file`, a certificate whose issuer has no list there is refused.",
+        barque: "Lists count for the issuers they name; others are not checked against a list.",
+        why: "The TLS library takes an unknown issuer of a list for one that revokes nothing.",
+        shown: false,
+    },
 ];
 
 /// The table and the scenarios as the page of the documentation.
