@@ -40,10 +40,14 @@ struct Toll {
 fn his_file_balances_as_with_haproxy() {
     let [haproxy, barque] = on_both("his-file");
     println!("his file: haproxy {haproxy:?}, barque {barque:?}");
-    // His file has no redispatch: who is sent to the dead server waits for three retries and is closed.
+    // His file has no redispatch: each third client goes to the dead server until it is DOWN, waits for three retries
+    // and is closed. When that is depends on when the next check was due: after two to three intervals of 2 s.
     assert!(haproxy.failed > 0, "this would not have measured anything: {haproxy:?}");
-    assert!(barque.failed <= haproxy.failed + haproxy.failed / 5 + 3, "{barque:?} is worse than {haproxy:?}");
-    assert!(barque.noticed <= haproxy.noticed + 2500, "{barque:?} notices later than {haproxy:?}");
+    for toll in [&haproxy, &barque] {
+        let met_it = (toll.noticed / PACE.as_millis() / 3) as usize;
+        assert!(toll.noticed <= 6_500, "{toll:?} of haproxy {haproxy:?}, barque {barque:?}");
+        assert!(toll.failed <= met_it + 5, "{toll:?}: {met_it} were sent to the dead server");
+    }
 }
 
 #[test]
