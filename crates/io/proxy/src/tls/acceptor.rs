@@ -245,7 +245,7 @@ fn client_verifier(
         tls.crl_file.as_ref().map(|path| trust::crls(path, files).map_err(|text| unreadable("crl-file", path, text)));
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
         .with_crls(crls.transpose()?.unwrap_or_default())
-        .allow_unknown_revocation_status()
+        .enforce_revocation_expiration()
         .clear_root_hint_subjects()
         .add_root_hint_subjects(hints);
     let builder = if required { builder } else { builder.allow_unauthenticated() };

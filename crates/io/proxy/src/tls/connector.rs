@@ -26,6 +26,7 @@ pub struct Connector {
     named: Arc<ClientConfig>,
     /// Sends no server name.
     unnamed: Arc<ClientConfig>,
+    verifier: Arc<ServerVerifier>,
 }
 
 impl Connector {
@@ -53,12 +54,12 @@ impl Connector {
             None => vec![],
         };
         let verifier = ServerVerifier::new(provider.clone(), trust, crls, tls.verifyhost.clone(), true);
-        let verifier = verifier.map_err(|text| vec![text])?;
+        let verifier = Arc::new(verifier.map_err(|text| vec![text])?);
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&versions)
             .map_err(|error| vec![error.to_string()])?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
+            .with_custom_certificate_verifier(verifier.clone());
         let mut config = match tls.crt.first() {
             None => builder.with_no_client_auth(),
             Some(path) => {
@@ -72,23 +73,32 @@ impl Connector {
             true => Resumption::disabled(),
             false => Resumption::in_memory_sessions(SESSIONS),
         };
-        Ok(Self::of(config))
+        Ok(Self::of(config, verifier))
     }
 
-    fn of(config: ClientConfig) -> Self {
+    fn of(config: ClientConfig, verifier: Arc<ServerVerifier>) -> Self {
         let mut unnamed = config.clone();
         unnamed.enable_sni = false;
-        Self { named: Arc::new(config), unnamed: Arc::new(unnamed) }
+        Self { named: Arc::new(config), unnamed: Arc::new(unnamed), verifier }
+    }
+
+    /// Sends no server name, and yet finds this text in the certificate. Resumes nothing that was verified otherwise.
+    fn expecting(&self, text: &str) -> Arc<ClientConfig> {
+        let mut config = (*self.unnamed).clone();
+        config.resumption = Resumption::disabled();
+        config.dangerous().set_certificate_verifier(Arc::new(self.verifier.expecting(text)));
+        Arc::new(config)
     }
 
     /// The same with other protocols to offer, as checks have (`check-alpn`).
     pub fn with_alpn(&self, alpn: &[String]) -> Self {
         let mut config = (*self.named).clone();
         config.alpn_protocols = alpn.iter().map(|name| name.clone().into_bytes()).collect();
-        Self::of(config)
+        Self::of(config, self.verifier.clone())
     }
 
-    /// Does the handshake. What is no name of a host is not sent.
+    /// Does the handshake. What is no name of a host, such as `name:443` or an address, is not sent; the certificate has
+    /// to be for it all the same: clients may have chosen it.
     ///
     /// # Errors
     /// How it failed; the connection is closed.
@@ -100,9 +110,13 @@ impl Connector {
     ) -> Result<(Stream, Box<Tls>), HandshakeError> {
         let name = sni.and_then(|name| ServerName::try_from(name.to_owned()).ok());
         let name = name.filter(|name| matches!(name, ServerName::DnsName(_)));
-        let config = if name.is_some() { &self.named } else { &self.unnamed };
+        let config = match (sni, &name) {
+            (_, Some(_)) => self.named.clone(),
+            (Some(text), None) => self.expecting(text),
+            (None, None) => self.unnamed.clone(),
+        };
         let nobody = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0, 0, 0, 0])));
-        let connect = TlsConnector::from(config.clone()).connect(name.unwrap_or(nobody), stream);
+        let connect = TlsConnector::from(config).connect(name.unwrap_or(nobody), stream);
         limited(limit, async {
             let stream = connect.await?;
             let facts = facts::facts(stream.get_ref().1, sni, None, false);

@@ -4,7 +4,10 @@ use balance::config::Files;
 use balance::config::model::{CrtListLine, SslDefaults, TlsSettings, Verify};
 use balance::sample::context::Tls;
 use expect_test::{Expect, expect};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, date_time_ymd,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -88,6 +91,7 @@ fn settings(words: &str) -> TlsSettings {
                     _ => Verify::Required,
                 })
             }
+            "crl-file" => tls.crl_file = Some(next().into()),
             "verifyhost" => tls.verifyhost = Some(next()),
             "alpn" => tls.alpn = Some(next().split(',').map(str::to_owned).collect()),
             "ciphers" => tls.ciphers = Some(next()),
@@ -300,6 +304,68 @@ fn servers_are_verified() {
         TLSv1.3|TLS_AES_256_GCM_SHA384|a.test||CN=a.test||0
         TLSv1.3|TLS_AES_256_GCM_SHA384|a.test||||0"#]],
     );
+}
+
+#[test]
+fn what_cannot_be_sent_as_a_name_has_to_be_in_the_certificate() {
+    let outcome = |server: &str, sni: &str| {
+        let files = disk();
+        let acceptor = acceptor(&Store::default(), &settings("crt certs/a.test.pem"), &files).unwrap();
+        let connector = connector(server, &files);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(meet(&acceptor, &connector, Some(sni))).1.is_ok()
+    };
+    for sni in ["a.test:443", "127.0.0.1", "::1", "a b", ""] {
+        assert!(!outcome("ca-file ca.pem", sni), "{sni}");
+        assert!(outcome("ca-file ca.pem verifyhost a.test", sni), "{sni}");
+        assert!(outcome("verify none", sni), "{sni}");
+    }
+}
+
+/// How a server is met whose certificate is in `ca-file`, as is its authority, with a list of revoked certificates that
+/// is due in this year: that authority's or another's.
+fn with_revocations(due: i32, of_another: bool, revoked: bool) -> Result<(), String> {
+    let mut files = disk();
+    let authority = Authority::new();
+    let mut params = CertificateParams::new(vec!["a.test".to_owned()]).unwrap();
+    params.serial_number = Some(7.into());
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, &authority.0).unwrap().pem();
+    let mut other = CertificateParams::default();
+    other.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    other.distinguished_name.push(DnType::CommonName, "other ca");
+    let other = CertifiedIssuer::self_signed(other, KeyPair::generate().unwrap()).unwrap();
+    let entry = RevokedCertParams {
+        serial_number: 7.into(),
+        revocation_time: date_time_ymd(2020, 1, 1),
+        reason_code: None,
+        invalidity_date: None,
+    };
+    let list = CertificateRevocationListParams {
+        this_update: date_time_ymd(2020, 1, 1),
+        next_update: date_time_ymd(due, 1, 1),
+        crl_number: 1.into(),
+        issuing_distribution_point: None,
+        revoked_certs: revoked.then_some(entry).into_iter().collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let list = list.signed_by(if of_another { &other } else { &authority.0 }).unwrap().pem().unwrap();
+    files.0.insert("own.pem".into(), format!("{certificate}{}", key.serialize_pem()).into_bytes());
+    files.0.insert("trusted.pem".into(), format!("{certificate}{}", authority.0.pem()).into_bytes());
+    files.0.insert("crl.pem".into(), list.into_bytes());
+    let acceptor = acceptor(&Store::default(), &settings("crt own.pem"), &files).unwrap();
+    let connector = connector("ca-file trusted.pem crl-file crl.pem", &files);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_, ours) = runtime.block_on(meet(&acceptor, &connector, Some("a.test")));
+    ours.map(drop).map_err(|error| error.to_string())
+}
+
+#[test]
+fn revocations_are_known_or_nobody_is_let_pass() {
+    assert_eq!(with_revocations(4000, false, false), Ok(()));
+    assert!(with_revocations(4000, false, true).is_err());
+    assert!(with_revocations(2021, false, false).is_err());
+    assert!(with_revocations(4000, true, false).is_err());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use std::sync::Arc;
 
 /// A server's certificate, as `server ... verify` wants it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ServerVerifier {
     provider: Arc<CryptoProvider>,
     /// Absent: `verify none`.
@@ -35,12 +35,19 @@ impl ServerVerifier {
         let chain = match trust {
             Some(trust) => {
                 let builder = WebPkiServerVerifier::builder_with_provider(trust.roots.clone(), provider.clone());
-                let verifier = builder.with_crls(crls).allow_unknown_revocation_status().build();
+                let verifier = builder.with_crls(crls).enforce_revocation_expiration().build();
                 Some((verifier.map_err(|error| error.to_string())?, trust))
             }
             None => None,
         };
         Ok(Self { provider, chain, host, by_sni })
+    }
+
+    /// For a connection whose `sni` is no name that can be sent: without `verifyhost` it is the text to find.
+    pub fn expecting(&self, text: &str) -> Self {
+        let mut verifier = self.clone();
+        verifier.host.get_or_insert_with(|| text.to_owned());
+        verifier
     }
 
     fn verify_name(&self, certificate: &CertificateDer<'_>, sent: &ServerName<'_>) -> Result<(), Error> {
@@ -68,6 +75,7 @@ impl ServerCertVerifier for ServerVerifier {
             Ok(_) => {}
             // The last thing it looks at; names are ours to compare.
             Err(Error::InvalidCertificate(error)) if is_of_name(&error) => {}
+            Err(Error::InvalidCertificate(error)) if is_of_revocation(&error) => return Err(error.into()),
             Err(_) if trust.certificates.iter().any(|trusted| trusted == end_entity) && is_current(end_entity, now) => {
             }
             Err(error) => return Err(error),
@@ -103,6 +111,11 @@ impl ServerCertVerifier for ServerVerifier {
 
 fn is_of_name(error: &CertificateError) -> bool {
     matches!(error, CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. })
+}
+
+fn is_of_revocation(error: &CertificateError) -> bool {
+    use CertificateError::{ExpiredRevocationList, ExpiredRevocationListContext, Revoked, UnknownRevocationStatus};
+    matches!(error, Revoked | UnknownRevocationStatus | ExpiredRevocationList | ExpiredRevocationListContext { .. })
 }
 
 fn is_current(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
@@ -189,6 +202,7 @@ pub fn number(error: &Error) -> i64 {
     match error {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => 9,
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => 10,
+        CertificateError::UnknownRevocationStatus => 3,
         CertificateError::ExpiredRevocationList | CertificateError::ExpiredRevocationListContext { .. } => 12,
         CertificateError::UnknownIssuer => 20,
         CertificateError::BadSignature => 7,
