@@ -9,6 +9,7 @@ use crate::logs::Logger;
 use crate::server::Server;
 use crate::setup::Setup;
 use crate::wheel::Ms;
+use balance::config::Level;
 use balance::config::model::{Bind, Config, Listen, Place, Proxy};
 use balance::health::Effect;
 use balance::pick::{Algorithm, HashType};
@@ -136,6 +137,13 @@ impl Plan {
             frontend.default_backend.store(default.or(own).and_then(|name| running.backend(name)).cloned());
             added.extend(self.listen(frontend, &config).into_iter().map(|listening| (frontend.clone(), listening)));
         }
+        for (frontend, listening) in &added {
+            if let Err(error) = listening.take_place() {
+                let (reason, address) = (crate::text::reason(&error), crate::text::listen(&listening.listen));
+                let text = format!("{}: nobody can connect to [{address}]: {reason}", frontend.name);
+                engine.logs.notice(Level::Alert, text);
+            }
+        }
         set_fullconn(&running, engine.maxconn.load(Relaxed));
         engine.replace(running);
         let kept = engine.running();
@@ -217,6 +225,8 @@ impl Plan {
             old.set_accepting(Accepting::Ended);
         }
         *listeners = wanted;
+        // Limits may be higher now, the frontend's and those of its listeners.
+        frontend.room.notify_waiters();
         added
     }
 }

@@ -4,6 +4,7 @@ use crate::backend::Backend;
 use crate::counters::{Counter, Gauge, Rate};
 use crate::flow::{SharedTable, Vars};
 use crate::frontend::Frontend;
+use crate::listener::Listening;
 use crate::live::{Live, Phase, Signal};
 use crate::logs::Logs;
 use crate::server::Server;
@@ -112,11 +113,21 @@ pub struct Engine {
 pub struct StartError(pub Vec<String>);
 
 impl Engine {
-    /// Opens all listeners, then starts the workers.
+    /// [`Engine::prepare`] and [`Engine::open`].
     ///
     /// # Errors
     /// What cannot be listened on; nothing runs then.
     pub fn start(setup: Setup, logs: Logs) -> Result<Arc<Self>, StartError> {
+        let engine = Self::prepare(setup, logs)?;
+        engine.open();
+        Ok(engine)
+    }
+
+    /// Opens all listeners, then starts the workers. Clients wait in the kernel's queues until [`Engine::open`].
+    ///
+    /// # Errors
+    /// What cannot be listened on; nothing runs then.
+    pub fn prepare(setup: Setup, logs: Logs) -> Result<Arc<Self>, StartError> {
         let config = setup.config.clone();
         let worker_count = config.global.nbthread.map_or_else(cores, |threads| threads as usize).max(1);
         let hard_maxconn = crate::limits::maxconn(&config);
@@ -141,8 +152,17 @@ impl Engine {
         });
         let plan = crate::apply::plan(&engine, setup)?;
         _ = engine.workers.set(engine.start_workers());
-        engine.put_in_force(plan);
+        // Whom they belong to is known: `open` finds them.
+        _ = engine.put_in_force(plan);
         Ok(engine)
+    }
+
+    /// Has the workers accept what was prepared. Once.
+    pub fn open(&self) {
+        for frontend in &self.running().frontends {
+            let listeners = frontend.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            listeners.iter().for_each(|listening| self.accept_on(frontend, listening));
+        }
     }
 
     /// Puts another configuration in force, as the difference to the one before: counters, sessions and the state of
@@ -152,25 +172,30 @@ impl Engine {
     /// What cannot be listened on; then everything is as before.
     pub fn apply(self: &Arc<Self>, setup: Setup) -> Result<(), StartError> {
         let plan = crate::apply::plan(self, setup)?;
-        self.put_in_force(plan);
+        for (frontend, listening) in self.put_in_force(plan) {
+            self.accept_on(&frontend, &listening);
+        }
         Ok(())
     }
 
-    fn put_in_force(self: &Arc<Self>, plan: crate::apply::Plan) {
+    /// Returns the listeners that no worker accepts on yet.
+    fn put_in_force(self: &Arc<Self>, plan: crate::apply::Plan) -> Vec<(Arc<Frontend>, Arc<Listening>)> {
         let added = plan.carry_out(self);
-        for (frontend, listening) in added {
-            for worker in self.workers() {
-                let (frontend, listening) = (frontend.clone(), listening.clone());
-                worker.run(move |worker| {
-                    if let Err(error) = listening.serve_on(worker, &frontend) {
-                        // The other workers may have got theirs; with none of them the address does not answer.
-                        let text = format!("cannot accept on a listener of {}: {error}", frontend.name);
-                        worker.engine.logs.notice(balance::config::Level::Alert, text);
-                    }
-                });
-            }
-        }
         self.generation.send_modify(|generation| *generation += 1);
+        added
+    }
+
+    fn accept_on(&self, frontend: &Arc<Frontend>, listening: &Arc<Listening>) {
+        for worker in self.workers() {
+            let (frontend, listening) = (frontend.clone(), listening.clone());
+            worker.run(move |worker| {
+                if let Err(error) = listening.serve_on(worker, &frontend) {
+                    // The other workers may have got theirs; with none of them the address does not answer.
+                    let text = format!("cannot accept on a listener of {}: {error}", frontend.name);
+                    worker.engine.logs.notice(balance::config::Level::Alert, text);
+                }
+            });
+        }
     }
 
     pub(crate) fn replace(&self, running: Running) {

@@ -111,8 +111,7 @@ impl Frontend {
     /// A session has ended.
     pub(crate) fn leave(&self) {
         self.counters.sessions.leave();
-        if self.maxconn.load(Relaxed) > 0 {
-            self.room.notify_waiters();
-        }
+        // Whatever its own limit is: those of its listeners make them wait here, too.
+        self.room.notify_waiters();
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::counters::Counters;
 use crate::frontend::Frontend;
+use crate::sockets::Fresh;
 use crate::stream::Stream;
 use crate::tls::Acceptor;
 use crate::worker::Worker;
@@ -45,6 +46,8 @@ pub struct Listening {
     pub id: u32,
     /// One for each worker, or one for all. Kept so that a successor of this process can take them over.
     sockets: Mutex<Vec<OwnedFd>>,
+    /// Of a unix socket that nobody can find yet.
+    fresh: Mutex<Option<Fresh>>,
     pub counters: Counters,
     /// Of a `bind ... ssl`.
     pub acceptor: ArcSwapOption<Acceptor>,
@@ -62,8 +65,18 @@ impl Listening {
         backlog: Option<u32>,
         workers: usize,
     ) -> io::Result<Self> {
-        let sockets = sockets::listen(&listen, &bind, backlog, workers)?;
-        Ok(Self::with(listen, (bind, id), sockets))
+        let opened = sockets::listen(&listen, &bind, backlog, workers)?;
+        let fresh = Mutex::new(opened.fresh);
+        Ok(Self { fresh, ..Self::with(listen, (bind, id), opened.sockets) })
+    }
+
+    /// Puts a unix socket at its path, unless it is there.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn take_place(&self) -> io::Result<()> {
+        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner).take();
+        fresh.map_or(Ok(()), Fresh::take_place)
     }
 
     /// With sockets that another process opened.
@@ -74,7 +87,8 @@ impl Listening {
         let id = place.and_then(|place| bind.ids.get(place)).copied().unwrap_or(id);
         let name = bind.name.clone().unwrap_or_else(|| format!("sock-{id}"));
         let sockets = Mutex::new(sockets);
-        Self { listen, bind: ArcSwap::new(bind), name, id, sockets, counters, acceptor, accepting }
+        let (bind, fresh) = (ArcSwap::new(bind), Mutex::default());
+        Self { listen, bind, name, id, sockets, fresh, counters, acceptor, accepting }
     }
 
     pub fn accepting(&self) -> Accepting {

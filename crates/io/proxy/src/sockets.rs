@@ -9,7 +9,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::net::{TcpSocket, UnixStream};
 
@@ -17,23 +18,60 @@ use tokio::net::{TcpSocket, UnixStream};
 /// `net.core.somaxconn` is lower.
 const BACKLOG: u32 = 4096;
 
+/// Names of unix sockets for the time being that this process has given.
+static FRESH: AtomicU32 = AtomicU32::new(0);
+
+/// Sockets that listen.
+#[derive(Debug)]
+pub struct Opened {
+    pub sockets: Vec<OwnedFd>,
+    /// Of a unix socket: to be put at its path.
+    pub fresh: Option<Fresh>,
+}
+
+/// A unix socket under a name for the time being, which is removed if it never takes its place: so a configuration that
+/// is not put in force takes nobody's.
+#[derive(Debug)]
+pub struct Fresh {
+    name: PathBuf,
+    path: PathBuf,
+}
+
+impl Fresh {
+    /// In one step, so that there is always a socket to connect to.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn take_place(self) -> io::Result<()> {
+        std::fs::rename(&self.name, &self.path)
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        // Not there, if it took its place.
+        _ = std::fs::remove_file(&self.name);
+    }
+}
+
 /// Opens sockets for an address: one for each worker where the kernel can share a port among sockets, else one.
 ///
 /// # Errors
 /// The system's, of whatever step failed.
-pub fn listen(listen: &Listen, bind: &Bind, backlog: Option<u32>, workers: usize) -> io::Result<Vec<OwnedFd>> {
+pub fn listen(listen: &Listen, bind: &Bind, backlog: Option<u32>, workers: usize) -> io::Result<Opened> {
     let backlog = bind.backlog.or(backlog).unwrap_or(BACKLOG).min(i32::MAX as u32) as i32;
-    match listen {
-        Listen::Ip(address) => (0..workers).map(|_| listen_tcp(*address, bind, backlog)).collect(),
-        Listen::Unix(path) => Ok(vec![listen_unix_path(path, &bind.owner, backlog)?]),
+    let sockets = match listen {
+        Listen::Ip(address) => (0..workers).map(|_| listen_tcp(*address, bind, backlog)).collect::<io::Result<_>>()?,
+        Listen::Unix(path) => return listen_unix_path(path, &bind.owner, backlog),
         Listen::Abstract(name) => {
             let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
             socket.bind(&SockAddr::unix(format!("\0{name}"))?)?;
             socket.listen(backlog)?;
-            Ok(vec![socket.into()])
+            vec![socket.into()]
         }
-        Listen::Fd(number) => Ok(vec![inherited(*number)?]),
-    }
+        Listen::Fd(number) => vec![inherited(*number)?],
+    };
+    Ok(Opened { sockets, fresh: None })
 }
 
 fn listen_tcp(address: SocketAddr, bind: &Bind, backlog: i32) -> io::Result<OwnedFd> {
@@ -63,17 +101,20 @@ fn listen_tcp(address: SocketAddr, bind: &Bind, backlog: i32) -> io::Result<Owne
     Ok(socket.into())
 }
 
-fn listen_unix_path(path: &Path, owner: &UnixOwner, backlog: i32) -> io::Result<OwnedFd> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-    // A new socket takes the place of the old one in one step, so that there is always one to connect to.
-    let fresh = path.with_extension(format!("{}.tmp", std::process::id()));
-    _ = std::fs::remove_file(&fresh);
-    socket.bind(&SockAddr::unix(&fresh)?)?;
-    let placed = own(&fresh, owner).and_then(|()| socket.listen(backlog)).and_then(|()| std::fs::rename(&fresh, path));
-    if placed.is_err() {
-        _ = std::fs::remove_file(&fresh);
+fn listen_unix_path(path: &Path, owner: &UnixOwner, backlog: i32) -> io::Result<Opened> {
+    if path.is_dir() {
+        return Err(io::Error::from_raw_os_error(nix::libc::EISDIR));
     }
-    placed.map(|()| socket.into())
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    let number = FRESH.fetch_add(1, Relaxed);
+    let name = path.with_extension(format!("{}.{number}.tmp", std::process::id()));
+    // A process of the same number that was killed may have left it.
+    _ = std::fs::remove_file(&name);
+    socket.bind(&SockAddr::unix(&name)?)?;
+    let fresh = Fresh { name, path: path.to_owned() };
+    own(&fresh.name, owner)?;
+    socket.listen(backlog)?;
+    Ok(Opened { sockets: vec![socket.into()], fresh: Some(fresh) })
 }
 
 fn own(path: &Path, owner: &UnixOwner) -> io::Result<()> {

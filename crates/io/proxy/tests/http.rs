@@ -152,3 +152,19 @@ fn a_connection_becomes_a_tunnel() {
     assert!(read(&mut client).ends_with("bye\r\n\r\n"));
     assert_eq!(server.join().expect("a server")[1], "no head\r\n\r\n");
 }
+
+#[test]
+fn the_limit_of_a_listener_makes_clients_wait_and_no_longer() {
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let scene = Scene::new(&format!("bind {other} maxconn 1"));
+    let server = scene.serve(vec![vec![OK], vec![OK]]);
+    let connect = || patient(TcpStream::connect(other).expect("the balancer listens"));
+    let (mut first, mut second) = (connect(), connect());
+    first.write_all(GET.as_bytes()).expect("a reader");
+    assert!(read(&mut first).ends_with("ok"));
+    second.write_all(GET.as_bytes()).expect("a reader");
+    drop(first);
+    assert!(read(&mut second).ends_with("ok"));
+    drop(second);
+    server.join().expect("a server");
+}

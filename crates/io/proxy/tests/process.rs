@@ -49,6 +49,30 @@ fn connections_survive_reloads_and_faults() {
 }
 
 #[test]
+fn a_reload_that_fails_takes_no_socket_away() {
+    let bench = Bench::new("failed");
+    let clients = bench.path("clients.sock");
+    let config = bench.config("");
+    bench.write(&(config.clone() + &format!("frontend u\n bind {} mode 600\n", clients.display())));
+    let process = bench.start("");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = config.replace("level admin", "level operator");
+    let port = taken.local_addr().unwrap().port();
+    let moved = format!("frontend v\n bind {}\nfrontend x\n bind 127.0.0.1:{port}\n", clients.display());
+    bench.write(&(other.clone() + &moved));
+    process.signal(Signal::SIGUSR2);
+    wait("the refusal", || process.said().contains("The configuration in force is unchanged."));
+    let level = || ask(&bench.path("stats.sock"), "show cli level\n");
+    assert_eq!(level(), "admin\n\n");
+    std::os::unix::net::UnixStream::connect(&clients).expect("the listener of before");
+    bench.write(&other);
+    process.signal(Signal::SIGUSR2);
+    wait("the other level", || level() == "operator\n\n");
+    let names = fs::read_dir(&bench.folder).unwrap().flatten().map(|entry| entry.file_name());
+    assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".tmp")));
+}
+
+#[test]
 fn a_successor_takes_over_without_a_refused_connection() {
     let bench = Bench::new("successor");
     bench.write(&bench.config(""));

@@ -197,6 +197,18 @@ fn what_would_change_traffic_is_refused() {
     );
 }
 
+#[test]
+fn who_has_no_clients_cannot_change_how_they_speak() {
+    check(
+        "listen l\n bind :1\n tcp-request content switch-mode http\nbackend b\n tcp-request content switch-mode http\n",
+        expect![[r#"
+            ALERT: config : parsing [f.cfg:5] : 'tcp-request switch-mode' not allowed because backend 'b' has no frontend capability
+            ALERT: config : Error(s) found in configuration file : f.cfg
+            ALERT: config : Fatal errors found in configuration.
+        "#]],
+    );
+}
+
 /// Words that configurations are made of, so that random ones get far.
 const WORDS: [&str; 40] = [
     "global",

@@ -116,7 +116,7 @@ pub const ACTIONS: &[ActionRow] = &[
     refused("ot-group", T | U | Q | R | A, "the OpenTracing filter is not implemented"),
     row("set-log-level", T | U | Q | R, |words, context, _| Ok(Action::Stream(StreamAction::parse_log_level(words, context)?))),
     row("set-nice", T | U | Q | R, |words, context, _| Ok(Action::Stream(StreamAction::parse_nice(words, context)?))),
-    row("switch-mode", T, |words, _, _| switch_mode(words)),
+    row("switch-mode", T, |words, context, _| switch_mode(words, context)),
     row("use-service", T | Q, use_service),
     call("sc-inc-gpc", C | S | T | U | Q | R, |words, _, _| Ok(Action::Counter(CounterAction::parse_increment_any(words)?))),
     call("sc-inc-gpc0", C | S | T | U | Q | R, |words, _, _| Ok(Action::Counter(CounterAction::parse_increment(words, Counter::Gpc0)?))),
@@ -234,7 +234,13 @@ fn expect_proxy(words: &mut Words<'_>, context: &Context<'_>) -> Result<Action, 
     ))
 }
 
-fn switch_mode(words: &mut Words<'_>) -> Result<Action, String> {
+fn switch_mode(words: &mut Words<'_>, context: &Context<'_>) -> Result<Action, String> {
+    if context.kind() == "backend" {
+        let proxy = context.proxy;
+        return Err(format!(
+            "'tcp-request switch-mode' not allowed because backend '{proxy}' has no frontend capability"
+        ));
+    }
     match words.next_argument() {
         Some("http") => {}
         Some(mode) => return Err(format!("'tcp-request switch-mode' expects 'http' as mode (got '{mode}').")),

@@ -2,7 +2,7 @@
 
 use super::connection::{self, Access};
 use crate::engine::Engine;
-use crate::sockets;
+use crate::sockets::{self, Fresh};
 use balance::cli::{Level, SocketFacts};
 use balance::config::model::{Bind, Config, Listen, StatsSocket, UnixOwner};
 use balance::config::{self, Source};
@@ -41,7 +41,20 @@ struct Purpose {
 /// An open socket, not yet served.
 pub struct Door {
     socket: OwnedFd,
+    /// Of a unix socket that nobody can find yet.
+    fresh: Option<Fresh>,
     purpose: Purpose,
+}
+
+impl Door {
+    /// Puts a unix socket at its path, unless it is there. Before rights to its folder are given up.
+    ///
+    /// # Errors
+    /// In HAProxy's words.
+    pub fn take_place(&mut self) -> Result<(), String> {
+        let placed = self.fresh.take().map_or(Ok(()), Fresh::take_place);
+        placed.map_err(|error| cannot_bind(&self.purpose, &error))
+    }
 }
 
 /// Opens what `stats socket` lines ask for.
@@ -89,17 +102,19 @@ fn open_all(purposes: impl Iterator<Item = Purpose>) -> Result<Vec<Door>, Vec<St
     let (mut doors, mut wrong) = (Vec::new(), Vec::new());
     for purpose in purposes {
         match listen(&purpose.listen, &purpose.socket.bind) {
-            Ok(socket) => doors.push(Door { socket, purpose }),
+            Ok((socket, fresh)) => doors.push(Door { socket, fresh, purpose }),
             Err(error) => wrong.push(cannot_bind(&purpose, &error)),
         }
     }
     if wrong.is_empty() { Ok(doors) } else { Err(wrong) }
 }
 
-fn listen(listen: &Listen, bind: &Bind) -> io::Result<OwnedFd> {
+fn listen(listen: &Listen, bind: &Bind) -> io::Result<(OwnedFd, Option<Fresh>)> {
     let owner = UnixOwner { mode: bind.owner.mode.or(Some(MODE)), ..bind.owner.clone() };
     let bind = Bind { owner, ..bind.clone() };
-    sockets::listen(listen, &bind, None, 1)?.pop().ok_or_else(|| io::Error::other("no socket was opened"))
+    let mut opened = sockets::listen(listen, &bind, None, 1)?;
+    let socket = opened.sockets.pop().ok_or_else(|| io::Error::other("no socket was opened"))?;
+    Ok((socket, opened.fresh))
 }
 
 fn cannot_bind(purpose: &Purpose, error: &io::Error) -> String {
@@ -153,7 +168,7 @@ impl Doors {
         all
     }
 
-    /// Opens what another configuration has and this one has not.
+    /// Opens what another configuration has and this one has not. Nobody finds it before it is put in force.
     ///
     /// # Errors
     /// All sockets that cannot be opened.
@@ -163,7 +178,12 @@ impl Doors {
     }
 
     /// Serves what was planned, and no longer what the configuration has no more. Connections go on.
-    pub fn put(&self, config: &Config, doors: Vec<Door>) {
+    pub fn put(&self, config: &Config, mut doors: Vec<Door>) {
+        for door in &mut doors {
+            if let Err(text) = door.take_place() {
+                self.engine.logs.notice(config::Level::Alert, text);
+            }
+        }
         let wanted = purposes(config);
         self.served.borrow_mut().retain(|(purpose, task)| {
             let keep = purpose.master || wanted.contains(purpose);
@@ -177,7 +197,7 @@ impl Doors {
 
     fn serve(&self, doors: Vec<Door>) {
         let mut served = self.served.borrow_mut();
-        for Door { socket, purpose } in doors {
+        for Door { socket, purpose, .. } in doors {
             let access = purpose.access();
             let task = tokio::spawn(accept(self.engine.clone(), socket, access, self.places.clone()));
             served.push((purpose, task));

@@ -172,8 +172,10 @@ impl Flow<'_> {
         let now = self.live.worker().now();
         program.stick.iter().filter(|rule| rule.kind.matches()).find_map(|rule| {
             let shared = self.table(Some(rule.table.as_deref().unwrap_or(&backend.name)))?;
+            // Before the lock: what finds the key may look into the same table.
+            let value = rule.key(self)?;
             let mut table = lock(&shared);
-            let key = table.config().keys.key(&rule.key(self)?)?;
+            let key = table.config().keys.key(&value)?;
             let id = table.find(&key, now)?;
             table.touch(id, now);
             let (number, name) = table.server(id, now)?;

@@ -82,7 +82,10 @@ fn prepare(line: &CommandLine, config: &Arc<Config>, logs: &Logs, background: bo
     }
     let mut setup = Setup::load(config.clone(), &Disk, logs, None)?;
     setup.inherited = inherited.unwrap_or_default();
-    let engine = Engine::start(setup, logs.clone()).map_err(|StartError(texts)| no_start(texts))?;
+    let engine = Engine::prepare(setup, logs.clone()).map_err(|StartError(texts)| no_start(texts))?;
+    for door in &mut doors {
+        door.take_place().map_err(|text| no_start(vec![text]))?;
+    }
     for warning in states::restore(&engine, &Disk) {
         logs.notice(Level::Warning, warning);
     }
@@ -93,6 +96,8 @@ fn prepare(line: &CommandLine, config: &Arc<Config>, logs: &Logs, background: bo
     // Known before the files that tell it are out of reach.
     _ = crate::zone::offset(0);
     rights::give_up(&config.global).map_err(one)?;
+    // The first client, too, meets servers as they were and a process without rights.
+    engine.open();
     Ok(Prepared { engine, doors, manager, nowhere })
 }
 
