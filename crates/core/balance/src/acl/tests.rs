@@ -1,3 +1,5 @@
+//! Conditions over known streams, and what is said of wrong ones.
+
 use super::{Acls, Condition, Verdict};
 use crate::sample::Place;
 use crate::sample::fixture::{Fixture, REQUEST, with_env, words};

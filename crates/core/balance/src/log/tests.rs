@@ -1,3 +1,5 @@
+//! Formats, rendered for known sessions.
+
 use super::{
     Cause, CookieRequest, CookieResponse, Facility, Format, Framing, Header, Level, Phase, Record, Termination,
 };

@@ -1,3 +1,5 @@
+//! Matching by each method, and lists that change.
+
 use super::{Flags, Key, Library, Matcher, Method, Output};
 use crate::config::model::Place;
 use crate::sample::fixture::FILES;

@@ -1,3 +1,5 @@
+//! Headers of both versions, byte by byte.
+
 use super::*;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;

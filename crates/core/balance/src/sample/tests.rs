@@ -1,3 +1,5 @@
+//! Expressions over known streams, compared with what HAProxy finds.
+
 use super::fixture::{Fixture, REQUEST, with_env, words};
 use super::{Expr, Fetched, Value};
 use crate::http::{ResponseHead, Version};

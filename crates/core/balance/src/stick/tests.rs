@@ -1,3 +1,5 @@
+//! Tables through time: rates, expiry, eviction, and their lines.
+
 use std::sync::Arc;
 
 use super::*;

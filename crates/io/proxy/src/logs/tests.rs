@@ -1,3 +1,5 @@
+//! Lines to real sockets: levels, framing, readers that come back.
+
 use super::*;
 use balance::log::{Facility, Framing, Level};
 use std::net::UdpSocket;

@@ -1,3 +1,5 @@
+//! Handshakes of both sides over pipes: names, verification, replacement.
+
 use super::*;
 use crate::stream::Stream;
 use balance::config::Files;

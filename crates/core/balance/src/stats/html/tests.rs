@@ -1,3 +1,5 @@
+//! The statistics page of known rows.
+
 use super::*;
 use crate::cli::world::World;
 use expect_test::{Expect, expect};

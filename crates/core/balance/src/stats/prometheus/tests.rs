@@ -1,3 +1,5 @@
+//! Metrics of known rows, and the families HAProxy has.
+
 use super::*;
 use crate::stats::row::COLUMNS;
 use expect_test::{Expect, expect};
