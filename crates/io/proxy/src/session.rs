@@ -12,7 +12,7 @@ use crate::live::{Live, Registered};
 use crate::stream::Stream;
 use crate::worker::Worker;
 use crate::{journal, sockets};
-use balance::config::model::Mode;
+use balance::config::model::{Listen, Mode};
 use balance::rules::{Rule, Verdict};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -69,12 +69,24 @@ pub fn begin(
     }
     let live = Live::new(worker.next_id(), frontend.clone(), worker.now());
     live.source.set(peer);
-    live.destination.set(stream.tcp().and_then(|tcp| tcp.local_addr().ok()));
+    live.destination.set(destination(listening, &stream));
     let live = Registered::new(worker, live);
     if is_direct(&admitted) {
         traffic(live, admitted, stream, None);
     } else {
         tokio::task::spawn_local(serve(live, admitted, stream));
+    }
+}
+
+/// Where the client connected to. The kernel is asked only where the listener's own address does not say it.
+fn destination(listening: &Listening, stream: &Stream) -> Option<SocketAddr> {
+    match listening.listen {
+        Listen::Ip(address)
+            if !address.ip().is_unspecified() && address.port() > 0 && !listening.bind.load().transparent =>
+        {
+            Some(address)
+        }
+        _ => stream.tcp().and_then(|tcp| tcp.local_addr().ok()),
     }
 }
 
