@@ -19,7 +19,7 @@ pub fn is_supported(stored: &str) -> bool {
 }
 
 /// In a time that tells nothing of where they differ.
-fn same(a: &[u8], b: &[u8]) -> bool {
+pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
 

@@ -190,7 +190,7 @@ impl Plan {
         });
         let servers: Vec<_> = servers.collect();
         for server in &servers {
-            server.connector.store(self.setup.tls.connector(&proxy.name, &server.name));
+            server.set_connector(self.setup.tls.connector(&proxy.name, &server.name));
         }
         let log = self.setup.logger(proxy);
         match old {

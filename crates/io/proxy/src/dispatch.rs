@@ -103,11 +103,14 @@ pub struct Dispatch<'a> {
     started: Ms,
     /// Of the connection that was made last.
     ends: Cell<Option<(SocketAddr, SocketAddr)>>,
+    /// The server's, when that connection was begun.
+    pub epoch: Cell<u32>,
 }
 
 impl<'a> Dispatch<'a> {
     pub fn new(worker: &'a Worker, live: &'a Live, backend: &'a Arc<Backend>) -> Self {
-        Self { worker, live, backend, tries: Tries::default(), started: worker.recent(), ends: Cell::default() }
+        let (ends, epoch) = (Cell::default(), Cell::default());
+        Self { worker, live, backend, tries: Tries::default(), started: worker.recent(), ends, epoch }
     }
 
     /// Gets a place at a server without connecting to it; what has a connection there already needs no more.
@@ -226,6 +229,7 @@ impl<'a> Dispatch<'a> {
 
     async fn attempt(&mut self, place: &Place, wanted: &Wanted<'_>) -> Attempt {
         self.live.phase.set(Phase::Connect);
+        self.epoch.set(place.server.epoch());
         let Some(target) = place.server.target(wanted.port) else {
             return Attempt::Failed(Failure::Refused(io::ErrorKind::AddrNotAvailable.into()));
         };
@@ -270,7 +274,7 @@ impl<'a> Dispatch<'a> {
         if let Some(header) = wanted.flow.and_then(|flow| introduction::header(flow, &config)) {
             stream.write_all(&header).await?;
         }
-        match server.connector.load_full().filter(|_| config.ssl) {
+        match server.connector().filter(|_| config.ssl) {
             None => Ok(stream),
             Some(connector) => {
                 let sni = wanted.flow.and_then(|flow| introduction::sni(flow, &server.name));

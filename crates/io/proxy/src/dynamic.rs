@@ -44,7 +44,7 @@ pub fn add_server(engine: &Arc<Engine>, backend: u32, name: &str, words: &[Strin
     let server = Arc::new(Server::new(&proxy, servers.len(), line.clone(), dynamic, engine.now()));
     let running = engine.running();
     let connector = running.tls.connector_for(&running.config.global, &proxy, &line, &Disk);
-    server.connector.store(connector.map_err(|wrong| wrong.join("; "))?);
+    server.set_connector(connector.map_err(|wrong| wrong.join("; "))?);
     {
         // Nobody knows it yet: there is nothing to tell.
         let mut health = server.health();

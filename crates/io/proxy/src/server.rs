@@ -9,7 +9,7 @@ use balance::health::{Effect, Health, Settings};
 use balance::pick::{Candidate, Load};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -50,8 +50,10 @@ pub struct Server {
     address: ArcSwapOption<IpAddr>,
     port: ArcSwap<Port>,
     pub counters: Counters,
+    /// Counts what makes its idle connections lead elsewhere than new ones: another address, port, line, or TLS.
+    epoch: AtomicU32,
     /// Of a `server ... ssl`, or of one whose checks are.
-    pub connector: ArcSwapOption<Connector>,
+    connector: ArcSwapOption<Connector>,
     pub standing: Standing,
     /// Changed by [`crate::checks`] alone, which tells balancing and logs of it.
     pub health: Mutex<Health>,
@@ -80,6 +82,7 @@ impl Server {
             address: ArcSwapOption::new(address.map(Arc::new)),
             port: ArcSwap::from_pointee(config.port),
             counters: Counters::default(),
+            epoch: AtomicU32::new(0),
             connector: ArcSwapOption::empty(),
             standing: Standing {
                 usable: AtomicBool::new(false),
@@ -119,7 +122,11 @@ impl Server {
         let settings = Settings::new(backend, &config, dynamic);
         let named = matches!(config.host, ServerHost::Name(_));
         let moved = before.host != config.host;
+        let differs = before != config;
         self.config.store(config);
+        if differs {
+            self.turn();
+        }
         let mut health = self.health();
         if *health.settings() == settings && !moved {
             return Vec::new();
@@ -221,11 +228,36 @@ impl Server {
     }
 
     pub fn set_address(&self, address: Option<IpAddr>) {
-        self.address.store(address.map(Arc::new));
+        if self.address.swap(address.map(Arc::new)).as_deref() != address.as_ref() {
+            self.turn();
+        }
     }
 
     pub fn set_port(&self, port: Port) {
-        self.port.store(Arc::new(port));
+        if *self.port.swap(Arc::new(port)) != port {
+            self.turn();
+        }
+    }
+
+    pub fn connector(&self) -> Option<Arc<Connector>> {
+        self.connector.load_full()
+    }
+
+    pub fn set_connector(&self, connector: Option<Arc<Connector>>) {
+        let before = self.connector.swap(connector.clone());
+        if before.as_ref().map(Arc::as_ptr) != connector.as_ref().map(Arc::as_ptr) {
+            self.turn();
+        }
+    }
+
+    /// Which connections are those that it would get now: to be asked before one is made.
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Acquire)
+    }
+
+    /// Connections made before are not used again.
+    pub fn turn(&self) {
+        self.epoch.fetch_add(1, Release);
     }
 
     /// Where a connection goes; None while there is no address. `came_to` is the port that the client connected to.

@@ -168,3 +168,36 @@ fn the_limit_of_a_listener_makes_clients_wait_and_no_longer() {
     drop(second);
     server.join().expect("a server");
 }
+
+#[test]
+fn a_body_that_is_waited_for_arrives_whole() {
+    for lines in ["option http-buffer-request", "http-request wait-for-body time 2s"] {
+        let scene = Scene::new(lines);
+        let server = scene.serve(vec![vec![OK]]);
+        let body: String = (0..150_000).map(|number| format!("{number:06} ")).collect();
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+        let mut client = scene.client();
+        client.write_all(format!("{head}{body}").as_bytes()).expect("a reader");
+        assert!(read(&mut client).ends_with("ok"));
+        let requests = server.join().expect("a server");
+        assert!(requests[0].ends_with(&body), "{lines}: {} bytes", requests[0].len());
+    }
+}
+
+#[test]
+fn rules_do_not_hide_where_a_body_ends() {
+    let rule = "http-request del-header content-length\n http-request del-header transfer-encoding\n";
+    let scene = Scene::new(&format!("{rule} http-response del-header content-length"));
+    let server = scene.serve(vec![vec![OK, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]]);
+    let mut client = scene.client();
+    client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc").expect("a reader");
+    assert_eq!(read(&mut client), "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    let chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    client.write_all(chunked).expect("a reader");
+    assert_eq!(read(&mut client), "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let expected = [
+        "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc",
+        "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\nhost: a\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    ];
+    assert_eq!(server.join().expect("a server"), expected);
+}

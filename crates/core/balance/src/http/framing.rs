@@ -63,6 +63,37 @@ pub fn has_no_body(method: &[u8], status: u16) -> bool {
     method == b"HEAD" || matches!(status, 100..=199 | 204 | 304) || method == b"CONNECT" && matches!(status, 200..=299)
 }
 
+/// Makes the fields of a request agree with how its body ends, whatever rules did to them: a reader that is told of
+/// another end takes what is behind it for a message of its own. That it comes in chunks is said where it is written.
+pub fn reframe(headers: &mut Headers, body: Body) {
+    headers.retain(|name, value| match name.len() {
+        14 if name.eq_ignore_ascii_case(b"content-length") => match body {
+            Body::Length(length) => decimal(value) == Some(length),
+            Body::None => decimal(value) == Some(0),
+            Body::Chunked | Body::UntilClose => false,
+        },
+        17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+            body == Body::Chunked && value.eq_ignore_ascii_case(b"chunked")
+        }
+        _ => true,
+    });
+    if let Body::Length(length) = body
+        && !headers.contains(b"content-length")
+    {
+        headers.add(b"content-length", length.to_string().as_bytes());
+    }
+}
+
+/// [`reframe`] for a response to a request of this method. What only tells of a body that does not come stays.
+pub fn reframe_response(method: &[u8], head: &mut ResponseHead, body: Body) {
+    match body {
+        Body::None if has_no_body(method, head.status) => {}
+        Body::None => reframe(&mut head.headers, Body::Length(0)),
+        Body::Length(_) | Body::Chunked => reframe(&mut head.headers, body),
+        Body::UntilClose => {}
+    }
+}
+
 /// What is wrong, and the status for it.
 type Refusal = (&'static str, u16);
 

@@ -130,6 +130,19 @@ impl Headers {
         self.fields[place].1 = self.append(value);
     }
 
+    /// Lengthens the value of the field at this place. Its text is copied only where another one follows it.
+    pub fn extend_value(&mut self, place: usize, more: &[&[u8]]) {
+        let mut value = self.fields[place].1;
+        if value.end as usize != self.text.len() {
+            let start = self.text.len() as u32;
+            self.text.extend_from_within(value.range());
+            value.start = start;
+        }
+        more.iter().for_each(|part| self.text.extend_from_slice(part));
+        value.end = self.text.len() as u32;
+        self.fields[place].1 = value;
+    }
+
     /// Writes names as this list has them, others in small letters.
     pub fn adjust_case(&mut self, names: &[(String, String)]) {
         for place in 0..self.fields.len() {

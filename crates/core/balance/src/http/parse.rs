@@ -13,7 +13,7 @@ use std::ops::Range;
 /// What a head may be at most, and how strictly it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Fields, at most: one less than `tune.http.maxhdr`, which counts the first line.
+    /// Fields and lines that go on with one, at most: one less than `tune.http.maxhdr`, which counts the first line.
     pub fields: usize,
     /// Bytes, at most: `tune.bufsize` without `tune.maxrewrite`.
     pub bytes: usize,
@@ -152,10 +152,15 @@ fn fields(
     limits: &Limits,
     headers: &mut Headers,
 ) -> Result<Option<usize>, Invalid> {
+    let mut folds = 0;
     while let Some(line) = lines.next()? {
         let text = &lines.bytes[line.clone()];
         let Some(&first) = text.first() else { return Ok(Some(lines.place)) };
+        if headers.len() + folds >= limits.fields {
+            return Err(invalid(line.start, "too many fields"));
+        }
         if matches!(first, b' ' | b'\t') {
+            folds += 1;
             unfold(text, headers).ok_or(invalid(line.start, "the first field begins with a blank"))?;
             continue;
         }
@@ -167,9 +172,6 @@ fn fields(
         }
         if colon == 0 {
             return Err(invalid(line.start, "a field without name"));
-        }
-        if headers.len() == limits.fields {
-            return Err(invalid(line.start, "too many fields"));
         }
         let value = trim(text, colon + 1..text.len());
         let value = line.start + value.start..line.start + value.end;
@@ -183,8 +185,12 @@ fn fields(
 fn unfold(line: &[u8], headers: &mut Headers) -> Option<()> {
     let last = headers.len().checked_sub(1)?;
     let (_, value) = headers.iter().next_back()?;
-    let whole = [value, b"  ", &line[..trim(line, 0..line.len()).end]].concat();
-    headers.replace_value(last, whole.trim_ascii());
+    let (is_first, line) = (value.is_empty(), line.trim_ascii_end());
+    match line.trim_ascii_start() {
+        b"" => {}
+        text if is_first => headers.replace_value(last, text),
+        _ => headers.extend_value(last, &[b"  ", line]),
+    }
     Some(())
 }
 

@@ -60,7 +60,7 @@ fn version(config: &model::Server) -> Option<SendProxy> {
 }
 
 fn tls(server: &Server, config: &model::Server, connect: &Connect) -> Option<Tls> {
-    let connector = server.connector.load_full()?;
+    let connector = server.connector()?;
     let options = connect.server_options;
     let checks = config.check.alpn.as_deref().filter(|_| options);
     let alpn = if connect.alpn.is_empty() { checks } else { Some(connect.alpn.as_slice()) };

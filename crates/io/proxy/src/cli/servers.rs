@@ -54,7 +54,7 @@ impl View {
             resolvers: config.resolvers.is_some(),
             srv_record: None,
             ssl: config.ssl,
-            ssl_configured: server.connector.load().is_some(),
+            ssl_configured: server.connector().is_some(),
             oper: health.oper(),
             admin: health.admin(),
             weight: health.weight(),
@@ -229,7 +229,10 @@ impl Servers for View {
                 health(&mut |health, now| health.resolved(now, true));
                 edit(&server, |config| config.host = host);
             }
-            ServerChange::Ssl(on) => edit(&server, |config| config.ssl = on),
+            ServerChange::Ssl(on) => {
+                edit(&server, |config| config.ssl = on);
+                server.turn();
+            }
             ServerChange::ShutdownSessions => shutdown_sessions(self, &server),
         }
         Ok(())

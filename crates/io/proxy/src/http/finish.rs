@@ -52,6 +52,9 @@ impl Exchange<'_> {
         let body = framing::response_body(self.request().method(), ready.head.status, &ready.facts);
         self.flow.response = Some(ready.head);
         self.after_response();
+        if let (Some(head), Some(request)) = (&mut self.flow.response, &self.flow.request) {
+            framing::reframe_response(request.method(), head, body);
+        }
         let counted = serialize::counted_response(self.response());
         self.bytes_out += counted;
         let version = self.request().version;

@@ -13,7 +13,7 @@ use crate::backend::Backend;
 use crate::dispatch::{Dispatch, Failure, Wanted};
 use crate::l4;
 use balance::http::connection::{self, Mode};
-use balance::http::framing::Body;
+use balance::http::framing::{self, Body};
 use balance::http::parse::Invalid;
 use balance::http::reply::{Answer, Reply};
 use balance::http::{Version, serialize};
@@ -44,6 +44,9 @@ impl Exchange<'_> {
             self.flow.server = Some(server.place.server.clone());
             if let (Some(name), Some(head)) = (&self.back.http_send_name_header, &mut self.flow.request) {
                 set_server_name(head, name, &server.place.server.name);
+            }
+            if let Some(head) = &mut self.flow.request {
+                framing::reframe(&mut head.headers, body);
             }
             let answered = match server.send_head(self.request(), body, self.keeps_server()) {
                 Ok(sink) => {

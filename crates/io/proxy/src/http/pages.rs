@@ -11,6 +11,7 @@ use balance::config::model::{Proxy, StatsPage};
 use balance::http::RequestHead;
 use balance::http::reply::{Answer, Reply};
 use balance::log::record::{Cause, Phase};
+use balance::password;
 use balance::program::Program;
 use balance::stats::html::{self, Form, Options, Outcome, Page, Query};
 use balance::stats::prometheus::{self, Snapshot, Table};
@@ -85,9 +86,10 @@ impl Exchange<'_> {
         };
         page.auth.is_empty()
             || given().is_some_and(|given| {
-                page.auth
-                    .iter()
-                    .any(|(user, password)| given.split_once(':') == Some((user.as_str(), password.as_str())))
+                let same = |(user, password): &(String, String)| {
+                    password::same(format!("{user}:{password}").as_bytes(), given.as_bytes())
+                };
+                page.auth.iter().any(same)
             })
     }
 

@@ -24,6 +24,8 @@ pub struct Kept {
     pub requests: u32,
     /// Our end and the server's, where it is TCP.
     pub ends: Option<(SocketAddr, SocketAddr)>,
+    /// The server's, when the connection was made.
+    pub epoch: u32,
 }
 
 #[derive(Default)]
@@ -49,7 +51,7 @@ impl Pool {
         while let Some(place) = idle.iter().rposition(|kept| !proven || kept.requests > 1) {
             let mut kept = idle.remove(place);
             server.counters.idle.leave();
-            if kept.wire.is_quiet() {
+            if kept.epoch == server.epoch() && kept.wire.is_quiet() {
                 return Some(kept);
             }
         }
@@ -58,21 +60,24 @@ impl Pool {
 
     /// A place for a stream on a connection of HTTP/2.
     pub fn slot(&self, server: &Arc<Server>) -> Option<Slot> {
-        let shelves = self.shelves.borrow();
-        shelves.get(&key(server))?.muxes.iter().find(|mux| mux.has_room()).map(Mux::take)
+        let (shelves, epoch) = (self.shelves.borrow(), server.epoch());
+        // Without idle connections only one that others use now is shared.
+        let rests = server.config.load().pool_max_conn != 0;
+        let fits = |mux: &&Rc<Mux>| mux.epoch == epoch && mux.has_room() && (rests || !mux.is_idle());
+        shelves.get(&key(server))?.muxes.iter().find(fits).map(Mux::take)
     }
 
     fn purge(&self, server: &Arc<Server>) -> bool {
         let mut shelves = self.shelves.borrow_mut();
         let Some(shelf) = shelves.get_mut(&key(server)) else { return false };
-        let before = shelf.idle.len();
-        shelf.idle.retain_mut(|kept| kept.wire.is_quiet());
+        let (before, epoch) = (shelf.idle.len(), server.epoch());
+        shelf.idle.retain_mut(|kept| kept.epoch == epoch && kept.wire.is_quiet());
         let low = server.config.load().pool_low_conn as usize;
         let surplus = (shelf.idle.len().saturating_sub(low)).div_ceil(2);
         // The ones used longest ago are first.
         shelf.idle.drain(..surplus);
         (shelf.idle.len()..before).for_each(|_| _ = server.counters.idle.leave());
-        shelf.muxes.retain(|mux| !mux.is_closed());
+        shelf.muxes.retain(|mux| mux.epoch == epoch && !mux.is_closed());
         let resting = shelf.muxes.iter().filter(|mux| mux.is_idle()).count();
         let mut superfluous = resting.saturating_sub(low).div_ceil(2);
         shelf.muxes.retain(|mux| {
@@ -106,7 +111,8 @@ pub fn give(worker: &Rc<Worker>, server: &Arc<Server>, mut kept: Kept) {
     let delay = config.pool_purge_delay.unwrap_or(PURGE_DELAY);
     let full = config.pool_max_conn >= 0 && server.counters.idle.get() >= config.pool_max_conn as u64;
     let worn = config.max_reuse >= 0 && i64::from(kept.requests) > i64::from(config.max_reuse);
-    if full || worn || delay.is_zero() || !server.is_usable() {
+    let stale = kept.epoch != server.epoch();
+    if full || worn || stale || delay.is_zero() || !server.is_usable() {
         return;
     }
     kept.wire.rest();
@@ -114,12 +120,24 @@ pub fn give(worker: &Rc<Worker>, server: &Arc<Server>, mut kept: Kept) {
     on_shelf(worker, server, delay, |shelf| shelf.idle.push(kept));
 }
 
-/// Lets other requests use a connection of HTTP/2.
+/// Lets other requests use a connection of HTTP/2. Of those that rest, no more than `pool-max-conn` stay beside it.
 pub fn share(worker: &Rc<Worker>, server: &Arc<Server>, mux: &Rc<Mux>) {
-    let delay = server.config.load().pool_purge_delay.unwrap_or(PURGE_DELAY);
-    if !delay.is_zero() {
-        on_shelf(worker, server, delay, |shelf| shelf.muxes.push(mux.clone()));
+    let config = server.config.load();
+    let delay = config.pool_purge_delay.unwrap_or(PURGE_DELAY);
+    if delay.is_zero() {
+        return;
     }
+    let most = u64::try_from(config.pool_max_conn).unwrap_or(u64::MAX);
+    let mut room = most.saturating_sub(server.counters.idle.get());
+    on_shelf(worker, server, delay, |shelf| {
+        shelf.muxes.retain(|mux| {
+            let rests = mux.is_idle();
+            let stays = !rests || room > 0;
+            room = room.saturating_sub(u64::from(rests));
+            stays
+        });
+        shelf.muxes.push(mux.clone());
+    });
 }
 
 fn on_shelf(worker: &Rc<Worker>, server: &Arc<Server>, delay: Duration, put: impl FnOnce(&mut Shelf)) {

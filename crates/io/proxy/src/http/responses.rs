@@ -10,7 +10,7 @@ use super::upstream::{Answered, Line, Upstream};
 use crate::counters::Counters;
 use crate::l4;
 use balance::http::compression::{self, Coding};
-use balance::http::framing::{Body, Facts};
+use balance::http::framing::{self, Body, Facts};
 use balance::http::reply::Reply;
 use balance::http::{Version, connection, serialize};
 use balance::log::record::{Cause, Phase};
@@ -50,6 +50,9 @@ impl Exchange<'_> {
         let version = self.request().version;
         let keeps_server = connection::keeps_server((self.response().version, &facts), body, self.mode());
         let keeps_client = self.keeps_client(body) && !(body == Body::Chunked && version < Version::Http11);
+        if let (Some(head), Some(request)) = (&mut self.flow.response, &self.flow.request) {
+            framing::reframe_response(request.method(), head, body);
+        }
         self.adjust_response();
         if self.front.options.logasap {
             self.log_early();

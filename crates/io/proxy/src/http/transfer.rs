@@ -201,6 +201,10 @@ impl Transfer {
                 }
                 State::Open => {}
             }
+            // What goes nowhere yet has to be kept whole: whoever has it recorded looks at it before more is taken.
+            if matches!(self.sink, Sink::Nowhere) && self.is_full() {
+                break;
+            }
             self.blocked = true;
             ready!(self.poll_room(cx, to.as_deref_mut()))?;
             self.blocked = false;
@@ -356,7 +360,12 @@ impl Transfer {
     fn put(&mut self, cx: &mut Context<'_>, data: &[u8], to: Option<&mut Wire>) -> Result<(), Broken> {
         self.bytes += data.len() as u64;
         if let Some(record) = &mut self.record {
-            let kept = data.len().min((record.most + MORE).saturating_sub(record.bytes.len()));
+            let room = match self.sink {
+                // Only the record has it. One piece too much at most, see `poll`.
+                Sink::Nowhere => usize::MAX,
+                _ => (record.most + MORE).saturating_sub(record.bytes.len()),
+            };
+            let kept = data.len().min(room);
             record.bytes.extend_from_slice(&data[..kept]);
             record.overflown |= kept < data.len();
         }

@@ -80,13 +80,16 @@ impl Upstream {
             return Ok(Self { place, line, reused: true });
         }
         let (stream, place) = dispatch.connect_from(place, wanted).await?;
+        let epoch = dispatch.epoch.get();
         let line = if stream.speaks_h2() || place.server.config.load().proto == Some(MuxProto::H2) {
             let limits = Limits::new(&worker.engine.running().config.global.tune);
-            let mux = Mux::open(stream, &limits).await.map_err(Failure::Refused)?;
-            pool::share(claim.worker, &place.server, &mux);
+            let mux = Mux::open(stream, &limits, epoch).await.map_err(Failure::Refused)?;
+            if dispatch.backend.config.load().http_reuse != HttpReuse::Never {
+                pool::share(claim.worker, &place.server, &mux);
+            }
             Line::H2 { slot: mux.take(), response: None }
         } else {
-            Line::H1(Kept { wire: Wire::new(stream, Vec::new()), requests: 0, ends: dispatch.tries.ends })
+            Line::H1(Kept { wire: Wire::new(stream, Vec::new()), requests: 0, ends: dispatch.tries.ends, epoch })
         };
         Ok(Self { place, line, reused: false })
     }
@@ -109,7 +112,7 @@ impl Upstream {
                 kept.requests += 1;
                 let version = head.version;
                 let token = connection::token(keep, version, version >= Version::Http11);
-                let is_unsaid = body == Body::Chunked && version == Version::Http2;
+                let is_unsaid = body == Body::Chunked && !head.headers.contains(b"transfer-encoding");
                 serialize::request(head, is_unsaid, token, kept.wire.out());
                 Ok(if body == Body::Chunked { Sink::Chunked } else { Sink::Raw })
             }
@@ -202,7 +205,8 @@ fn idle(worker: &Worker, backend: &Backend, server: &Arc<Server>, claim: &mut Cl
     let proven = match backend.config.load().http_reuse {
         HttpReuse::Never => {
             let (owner, mut line) = *claim.private.take()?;
-            return (Arc::ptr_eq(&owner, server) && line.wire.is_quiet()).then_some(Line::H1(line));
+            let fits = Arc::ptr_eq(&owner, server) && line.epoch == server.epoch() && line.wire.is_quiet();
+            return fits.then_some(Line::H1(line));
         }
         HttpReuse::Safe => (!claim.first).then_some(false),
         HttpReuse::Aggressive => Some(claim.first),

@@ -14,6 +14,8 @@ pub struct Wire {
     pub stream: Stream,
     /// Read, but not dealt with: part of a head, a body's beginning, the next request.
     unread: Vec<u8>,
+    /// As many bytes of it are known not to be a whole head.
+    looked: usize,
     unsent: Vec<u8>,
     sent: usize,
     /// Bytes sent in all.
@@ -36,7 +38,7 @@ pub enum NoHead {
 impl Wire {
     /// With bytes that were read before.
     pub fn new(stream: Stream, unread: Vec<u8>) -> Self {
-        Self { stream, unread, unsent: Vec::new(), sent: 0, total: 0, ended: false }
+        Self { stream, unread, looked: 0, unsent: Vec::new(), sent: 0, total: 0, ended: false }
     }
 
     pub fn unread(&self) -> &[u8] {
@@ -45,6 +47,7 @@ impl Wire {
 
     /// Takes what was read and not dealt with. What is left of it is to be given back with [`Wire::keep`].
     pub fn take_unread(&mut self) -> Vec<u8> {
+        self.looked = 0;
         std::mem::take(&mut self.unread)
     }
 
@@ -133,10 +136,13 @@ impl Wire {
         limit: usize,
         mut parse: impl FnMut(&[u8]) -> Result<Option<(usize, T)>, Invalid>,
     ) -> Poll<Result<T, NoHead>> {
-        if let Some((used, parsed)) = Self::look(&self.unread, &mut parse)? {
-            self.unread.drain(..used);
-            return Poll::Ready(Ok(parsed));
+        // What was looked at before says no more than then.
+        if self.looked != self.unread.len()
+            && let Some((used, parsed)) = Self::look(&self.unread, &mut parse)?
+        {
+            return Poll::Ready(Ok(self.head(used, parsed)));
         }
+        self.looked = self.unread.len();
         loop {
             let bytes = ready!(self.poll_read(cx, buffer)).map_err(NoHead::Broken)?;
             if bytes.is_empty() {
@@ -150,6 +156,7 @@ impl Wire {
                 if let Some((_, parsed)) = looked? {
                     return Poll::Ready(Ok(parsed));
                 }
+                self.looked = self.unread.len();
                 continue;
             }
             self.unread.extend_from_slice(bytes);
@@ -157,10 +164,16 @@ impl Wire {
             if (bytes.contains(&b'\n') || self.unread.len() >= limit)
                 && let Some((used, parsed)) = Self::look(&self.unread, &mut parse)?
             {
-                self.unread.drain(..used);
-                return Poll::Ready(Ok(parsed));
+                return Poll::Ready(Ok(self.head(used, parsed)));
             }
+            self.looked = self.unread.len();
         }
+    }
+
+    fn head<T>(&mut self, used: usize, parsed: T) -> T {
+        self.unread.drain(..used);
+        self.looked = 0;
+        parsed
     }
 
     fn look<T>(

@@ -258,3 +258,15 @@ fn responses() {
         expect![[r#"HTTP/1.1 200 OK\r\n\r\n | UntilClose close"#]],
     );
 }
+
+#[test]
+fn folded_lines_are_few_and_are_not_copied_again() {
+    let head = |folds: usize| format!("GET / HTTP/1.1\r\nA: {}\r\n{}\r\n", "x".repeat(1000), " y\r\n".repeat(folds));
+    let mut read = RequestHead::default();
+    let text = head(99);
+    assert!(matches!(request(text.as_bytes(), &Limits::default(), &mut read), Ok(Some(_))));
+    assert_eq!(read.headers.get(b"a").map(<[u8]>::len), Some(1000 + 99 * 4));
+    assert!(read.headers.text().len() < 2 * text.len() + 400);
+    let refused = request(head(100).as_bytes(), &Limits::default(), &mut read);
+    assert_eq!(refused.map_err(|invalid| invalid.what), Err("too many fields"));
+}

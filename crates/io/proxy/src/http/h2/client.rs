@@ -14,6 +14,8 @@ pub struct Mux {
     most: u32,
     closed: Rc<Cell<bool>>,
     pub https: bool,
+    /// The server's, when the connection was made.
+    pub epoch: u32,
 }
 
 /// A stream's place on its connection, given back when dropped.
@@ -24,7 +26,7 @@ impl Mux {
     ///
     /// # Errors
     /// What came back was not HTTP/2.
-    pub async fn open(stream: Stream, limits: &Limits) -> io::Result<Rc<Self>> {
+    pub async fn open(stream: Stream, limits: &Limits, epoch: u32) -> io::Result<Rc<Self>> {
         let https = matches!(stream, Stream::Tls(_));
         let mut builder = h2::client::Builder::new();
         builder
@@ -43,7 +45,7 @@ impl Mux {
             _ = connection.await;
             ended.set(true);
         });
-        Ok(Rc::new(Self { send, streams: Cell::new(0), most: limits.streams.max(1), closed, https }))
+        Ok(Rc::new(Self { send, streams: Cell::new(0), most: limits.streams.max(1), closed, https, epoch }))
     }
 
     /// Whether another request can go over it now.

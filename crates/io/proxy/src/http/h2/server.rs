@@ -102,11 +102,13 @@ impl Connection {
     /// Without a stream it waits for one, like a connection of HTTP/1 between two requests.
     fn rest(&self) {
         let timeouts = self.admitted.frontend.config.load().timeouts;
+        let worker = self.live.worker();
         let patience = match self.requests.get() {
+            // The last stream of a connection that was busy when the process began to stop: nothing else ends it.
+            1.. if worker.engine.is_stopping() => Some(Duration::ZERO),
             0 => timeouts.http_request.or(timeouts.client),
             _ => timeouts.http_keep_alive.or(timeouts.http_request).or(timeouts.client),
         };
-        let worker = self.live.worker();
         self.live.phase.set(Phase::Idle);
         self.live.deadline(worker, worker.now().saturating_add(millis(patience)));
     }
