@@ -5,8 +5,18 @@ use std::time::Duration;
 
 /// Resident memory in MB (10^6), VmRSS in `/proc/PID/status`.
 pub fn rss_mb(pid: u32) -> f64 {
+    status_mb(pid, "VmRSS:")
+}
+
+/// Resident memory that is the process's own, in MB (10^6), RssAnon in `/proc/PID/status`: without the pages of the
+/// binary, which all processes of it share.
+pub fn own_rss_mb(pid: u32) -> f64 {
+    status_mb(pid, "RssAnon:")
+}
+
+fn status_mb(pid: u32, field: &str) -> f64 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(field));
     let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<f64>().ok());
     kib.unwrap_or_default() * 1024.0 / 1e6
 }

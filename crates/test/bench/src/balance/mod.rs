@@ -163,9 +163,10 @@ fn memory(report: &mut Report) {
             let proxy = Proxy::start(program, Threads::OnePinned);
             let before = process::rss_mb(proxy.pid());
             if kind == Kind::Tcp {
-                let idle =
-                    if program == Program::Barque { "balance_rss_idle_mb" } else { "balance_haproxy_rss_idle_mb" };
-                report.add(Figure::new(idle, before, "MB"));
+                let own = process::own_rss_mb(proxy.pid());
+                let of = if program == Program::Barque { "" } else { "haproxy_" };
+                report.add(Figure::new(&format!("balance_{of}rss_idle_mb"), own, "MB"));
+                report.add(Figure::new(&format!("balance_{}_rss_with_binary_mb", program.name()), before, "MB"));
             }
             let bytes = hold(&proxy, kind, before);
             let of = if program == Program::Barque { "" } else { "haproxy_" };
