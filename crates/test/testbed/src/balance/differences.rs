@@ -362,10 +362,10 @@ pub const DIFFERENCES: &[Difference] = &[
         shown: false,
     },
     Difference {
-        name: "crl",
-        haproxy: "With `crl-file`, a certificate whose issuer has no list there is refused.",
-        barque: "Lists count for the issuers they name; others are not checked against a list.",
-        why: "The TLS library takes an unknown issuer of a list for one that revokes nothing.",
+        name: "sni-empty",
+        haproxy: "An `sni` that is found and empty is as none: the certificate's name is not compared.",
+        barque: "No certificate is for it, so the handshake fails, unless `verifyhost` names a host.",
+        why: "Clients choose the text of `sni req.hdr(host)`; an empty `Host` must not end the verification.",
         shown: false,
     },
 ];
