@@ -6,32 +6,15 @@
 #![no_main]
 
 use balance::check::{About, Check, Dialogue, Failure, Layer, Step, agent};
-use balance::config::Files;
+use balance::config::NoFiles;
 use balance::config::model::{Capability, Place, Placed, Proxy};
 use balance::pattern::Library;
 use balance::sample::Env;
 use libfuzzer_sys::fuzz_target;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// More steps than any input of this size can ask for: what needs more does not end.
 const STEPS: usize = 20_000;
-
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
-        Err("No such file or directory".into())
-    }
-
-    fn list(&self, _: &Path) -> Result<Vec<PathBuf>, String> {
-        Ok(Vec::new())
-    }
-
-    fn is_folder(&self, _: &Path) -> bool {
-        false
-    }
-}
 
 fuzz_target!(|data: &[u8]| {
     let Some((size, data)) = data.split_first() else { return };

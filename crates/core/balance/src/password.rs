@@ -1,7 +1,7 @@
 //! Passwords of `userlist` sections (manual section 3.4, "user").
 
 /// Whether this is the password. `stored` is the password itself where it is in clear text, else as crypt(3) writes it:
-/// `$5$` (SHA-256) and `$6$` (SHA-512); other methods match nothing, and the configuration refuses them.
+/// `$5$` (SHA-256) and `$6$` (SHA-512); other methods match nothing, and the configuration refuses them ([`is_supported`]).
 pub fn matches(clear_text: bool, stored: &str, given: &str) -> bool {
     if clear_text {
         return same(stored.as_bytes(), given.as_bytes());

@@ -145,7 +145,7 @@ impl Backend {
         rules
             || self.servers.load().iter().any(|server| {
                 let config = server.config.load();
-                config.send_proxy.is_some() || config.sni.is_some()
+                config.send_proxy.is_on() || config.sni.is_some()
             })
     }
 

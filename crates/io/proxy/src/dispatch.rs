@@ -100,7 +100,6 @@ pub struct Dispatch<'a> {
     pub live: &'a Live,
     pub backend: &'a Arc<Backend>,
     pub tries: Tries,
-    started: Ms,
     /// Of the connection that was made last.
     ends: Cell<Option<(SocketAddr, SocketAddr)>>,
     /// The server's, when that connection was begun.
@@ -110,7 +109,7 @@ pub struct Dispatch<'a> {
 impl<'a> Dispatch<'a> {
     pub fn new(worker: &'a Worker, live: &'a Live, backend: &'a Arc<Backend>) -> Self {
         let (ends, epoch) = (Cell::default(), Cell::default());
-        Self { worker, live, backend, tries: Tries::default(), started: worker.recent(), ends, epoch }
+        Self { worker, live, backend, tries: Tries::default(), ends, epoch }
     }
 
     /// Gets a place at a server without connecting to it; what has a connection there already needs no more.
@@ -331,16 +330,6 @@ impl<'a> Dispatch<'a> {
 
     fn after(&self, timeout: Option<Duration>) -> Ms {
         self.worker.now().saturating_add(millis(timeout))
-    }
-
-    /// Milliseconds in queues, and then to connect; -1 where that was not reached.
-    pub fn times(&self) -> (i64, i64) {
-        let assigned = self.tries.assigned.map_or(-1, |time| (time - self.started) as i64);
-        let connected = match (self.tries.assigned, self.tries.connected) {
-            (Some(assigned), Some(connected)) => (connected - assigned) as i64,
-            _ => -1,
-        };
-        (assigned, connected)
     }
 }
 

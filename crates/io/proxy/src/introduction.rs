@@ -1,19 +1,21 @@
 //! What a server is told of the stream before its first byte: a PROXY header, the name in the TLS handshake.
 
 use crate::flow::Flow;
-use balance::config::model::{ProxyHeader, Server};
-use balance::proxy_protocol::{Endpoints, SendProxy, Ssl, Tlvs, V2Options};
+use balance::config::model::Server;
+use balance::proxy_protocol::{Endpoints, Ssl, Tlvs};
 use balance::sample::context::{Connection, Endpoint, Tls};
 use balance::sample::{Context, Side};
 use std::net::SocketAddr;
 
 /// The PROXY header that a server wants.
 pub fn header(flow: &Flow<'_>, server: &Server) -> Option<Vec<u8>> {
-    let wanted = settings(server.send_proxy?);
+    if !server.send_proxy.is_on() {
+        return None;
+    }
     let connection = flow.connection(Side::Client)?;
     let unique_id = flow.unique_id().map(|id| id.into_owned()).or_else(|| made_id(flow));
     let tlvs = tlvs(connection, flow.tls(Side::Client), unique_id);
-    Some(wanted.header(endpoints(connection), tlvs))
+    Some(server.send_proxy.header(endpoints(connection), tlvs))
 }
 
 /// Of a session in tcp mode, which asks for its id only here.
@@ -29,20 +31,6 @@ pub fn sni(flow: &Flow<'_>, server: &str) -> Option<String> {
     let expression = flow.programs.inner().sni.get(server)?;
     let value = expression.get(flow)?;
     Some(String::from_utf8_lossy(&value.into_bytes()).into_owned())
-}
-
-fn settings(header: ProxyHeader) -> SendProxy {
-    let options = V2Options {
-        ssl: header.ssl || header.ssl_cn || header.cert_key || header.cert_sig || header.ssl_cipher,
-        cert_cn: header.ssl_cn,
-        ssl_cipher: header.ssl_cipher,
-        cert_sig: header.cert_sig,
-        cert_key: header.cert_key,
-        authority: header.authority,
-        crc32c: header.crc32c,
-        unique_id: header.unique_id,
-    };
-    SendProxy { v1: header.version < 2, v2: header.version >= 2, options }
 }
 
 fn endpoints(connection: &Connection) -> Option<Endpoints> {

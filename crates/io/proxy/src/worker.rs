@@ -96,10 +96,6 @@ impl Worker {
         self.sessions.borrow().iter().map(|(_, live)| live.clone()).collect()
     }
 
-    pub fn session_count(&self) -> usize {
-        self.sessions.borrow().len()
-    }
-
     /// Signals the sessions that are meant; how many they were.
     pub fn signal_sessions(&self, signal: Signal, is_meant: impl Fn(&Live) -> bool) -> usize {
         let meant: Vec<_> = self.sessions().into_iter().filter(|live| is_meant(live)).collect();

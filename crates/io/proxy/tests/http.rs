@@ -1,9 +1,8 @@
 //! http mode over sockets: what a server gets, what a client gets. Each case is a server's script and a client's bytes.
 
-use balance::config::{self, Source};
-use proxy::disk::Disk;
-use proxy::logs::Logs;
-use proxy::{Engine, Setup};
+mod start;
+
+use proxy::Engine;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -24,18 +23,11 @@ impl Scene {
     /// `lines` go into the `listen` section.
     fn new(lines: &str) -> Self {
         let server = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
-        let text = format!(
-            "global\n nbthread 1\ndefaults\n mode http\n timeout connect 1s\n timeout client 5s\n timeout server 5s\n\
-             listen a\n bind {free}\n {lines}\n server s {}\n",
-            server.local_addr().expect("an address")
+        let (engine, address) = start::listen(
+            "mode http\n timeout connect 1s\n timeout client 5s\n timeout server 5s",
+            &format!("{lines}\n server s {}", server.local_addr().expect("an address")),
         );
-        let source = Source { name: "a.cfg".to_owned(), text: text.into_bytes() };
-        let parsed = config::parse(&[source], &Default::default(), &Disk).expect("a configuration");
-        let (logs, _sender) = Logs::start().expect("a thread");
-        let setup = Setup::load(Arc::new(parsed.config), &Disk, &logs, None).expect("what can be set up");
-        let engine = Engine::start(setup, logs).expect("an engine");
-        Self { _engine: engine, address: free.to_string(), server }
+        Self { _engine: engine, address: address.to_string(), server }
     }
 
     fn client(&self) -> TcpStream {

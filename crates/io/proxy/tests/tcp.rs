@@ -1,9 +1,8 @@
 //! tcp mode over sockets: what a slow reader gets, whatever way its bytes took.
 
-use balance::config::{self, Source};
-use proxy::disk::Disk;
-use proxy::logs::Logs;
-use proxy::{Engine, Setup};
+mod start;
+
+use proxy::Engine;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -17,16 +16,10 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// A balancer before this server.
 fn balancer(server: SocketAddr) -> (Arc<Engine>, SocketAddr) {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
-    let text = format!(
-        "global\n nbthread 1\ndefaults\n mode tcp\n timeout connect 1s\n timeout client 9s\n timeout server 9s\n\
-         listen a\n bind {free}\n server s {server}\n"
-    );
-    let source = Source { name: "a.cfg".to_owned(), text: text.into_bytes() };
-    let parsed = config::parse(&[source], &Default::default(), &Disk).expect("a configuration");
-    let (logs, _sender) = Logs::start().expect("a thread");
-    let setup = Setup::load(Arc::new(parsed.config), &Disk, &logs, None).expect("what can be set up");
-    (Engine::start(setup, logs).expect("an engine"), free)
+    start::listen(
+        "mode tcp\n timeout connect 1s\n timeout client 9s\n timeout server 9s",
+        &format!("server s {server}"),
+    )
 }
 
 /// The byte at this place: a period that fits into no buffer, so that lost or doubled parts show.

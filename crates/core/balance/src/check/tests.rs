@@ -2,27 +2,10 @@
 //! taken from a run of it against the same servers.
 
 use super::*;
-use crate::config::Files;
+use crate::config::NoFiles;
 use crate::pattern::Library;
 use expect_test::{Expect, expect};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
-        Err("No such file or directory".into())
-    }
-
-    fn list(&self, _: &Path) -> Result<Vec<PathBuf>, String> {
-        Err("No such file or directory".into())
-    }
-
-    fn is_folder(&self, _: &Path) -> bool {
-        false
-    }
-}
 
 /// Reads lines of a backend.
 fn read(lines: &str) -> Result<Check, String> {

@@ -4,14 +4,9 @@ mod message;
 
 pub use message::{Answer, Kind, Refusal, answer, query};
 
-use crate::config::model::{ResolveHold, Server, ServerHost};
+use crate::config::model::ResolveHold;
 use std::net::IpAddr;
 use std::time::Duration;
-
-/// A server whose name is asked for.
-pub fn is_asked_for(server: &Server) -> bool {
-    server.resolvers.is_some() && matches!(server.host, ServerHost::Name(_))
-}
 
 /// Which address each server of one name has after an answer. Those whose address is still there keep it; the others get
 /// one that nobody has, in the order of the answer; for the rest there is none. `shared`: several may have the same.

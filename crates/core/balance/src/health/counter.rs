@@ -25,11 +25,6 @@ impl Outcome {
         self.info = info.into();
         self
     }
-
-    pub fn with_code(mut self, code: i32) -> Self {
-        self.code = code;
-        self
-    }
 }
 
 /// The state of a health or agent check.

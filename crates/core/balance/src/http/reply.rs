@@ -67,26 +67,4 @@ impl Answer {
     pub fn unauthorized(realm: &str) -> Self {
         Self::page(401).header("www-authenticate", format!("Basic realm=\"{realm}\""))
     }
-
-    /// As HTTP/1 has it, `content-length` where HAProxy puts it: what tests and tcp-mode senders use.
-    pub fn to_http1(&self) -> Vec<u8> {
-        let mut out = format!("HTTP/1.1 {} {}\r\n", self.status, self.reason).into_bytes();
-        let (first, rest) = self.headers.split_at(self.headers_first.min(self.headers.len()));
-        let mut fields = |fields: &[(Vec<u8>, Vec<u8>)]| {
-            for (name, value) in fields {
-                out.extend([name, &b": "[..], value, b"\r\n"].concat());
-            }
-        };
-        fields(first);
-        if self.status >= 200 && self.status != 204 && self.status != 304 {
-            fields(&[(b"content-length".to_vec(), self.body.len().to_string().into_bytes())]);
-        }
-        fields(rest);
-        if self.close {
-            fields(&[(b"connection".to_vec(), b"close".to_vec())]);
-        }
-        out.extend(b"\r\n");
-        out.extend(&self.body);
-        out
-    }
 }

@@ -69,8 +69,9 @@ impl SendProxy {
         Ok(())
     }
 
+    /// Whether a header is sent. Options alone, without a version, send the first, as with HAProxy.
     pub fn is_on(&self) -> bool {
-        self.v1 || self.v2
+        *self != Self::default()
     }
 
     /// The bytes to send first. `endpoints`: the client's connection to us; absent when it has no IP addresses, or when

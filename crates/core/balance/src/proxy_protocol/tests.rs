@@ -270,6 +270,25 @@ fn check_send(keywords: &str, endpoints: Option<Endpoints>, expected: Expect) {
     expected.assert_eq(&send.header(endpoints, tlvs).escape_ascii().to_string());
 }
 
+/// As HAProxy 2.6 sent them with these lines.
+#[test]
+fn keywords_are_switches_of_their_own() {
+    for (line, sent) in [
+        ("", None),
+        ("proxy-v2-options ssl", Some(1)),
+        ("send-proxy-v2 no-send-proxy", Some(2)),
+        ("send-proxy-v2 no-send-proxy-v2", None),
+        ("send-proxy send-proxy-v2 no-send-proxy-v2", Some(1)),
+        ("send-proxy-v2-ssl no-send-proxy-v2", Some(1)),
+    ] {
+        let mut send = SendProxy::default();
+        read(&mut send, line);
+        let header = send.is_on().then(|| send.header(None, Tlvs::default()));
+        let version = header.map(|header| if header.starts_with(b"PROXY ") { 1 } else { 2 });
+        assert_eq!(version, sent, "{line}");
+    }
+}
+
 fn read(send: &mut SendProxy, line: &str) {
     read_words(send, line).expect("good keywords");
 }

@@ -67,30 +67,6 @@ impl Rule {
     pub fn is_final(&self) -> bool {
         self.condition.is_none() && self.action.is_final()
     }
-
-    /// The table that `track-sc` names, or the section's own.
-    pub fn tracked_table(&self) -> Option<&str> {
-        match &*self.action {
-            Action::Track(track) => Some(&track.table),
-            _ => None,
-        }
-    }
-
-    /// The `http-errors` section that the rule names.
-    pub fn errors_section(&self) -> Option<&str> {
-        match &*self.action {
-            Action::Answer(answering) => answering.section(),
-            _ => None,
-        }
-    }
-
-    /// The slot of `capture ... id`, with its side: it must have been declared.
-    pub fn capture_slot(&self) -> Option<(Side, usize)> {
-        match &*self.action {
-            Action::Capture(capture) => Some((capture.side, capture.slot)),
-            _ => None,
-        }
-    }
 }
 
 impl Action {

@@ -30,10 +30,6 @@ impl Oper {
     pub fn is_up(self) -> bool {
         matches!(self, Self::Starting | Self::Running)
     }
-
-    pub fn from_number(number: u8) -> Option<Self> {
-        [Self::Stopped, Self::Starting, Self::Running, Self::Stopping].get(number as usize).copied()
-    }
 }
 
 /// What balancing may know of a server: computed by [`crate::health::Health`], published by its driver.

@@ -33,13 +33,11 @@ pub fn route(server: &Server, backend: &Proxy, connect: &Connect) -> Route {
     let own_place = check.port.is_some() || check.addr.is_some();
     let options = connect.server_options;
     let ssl = connect.ssl || options && check.ssl.unwrap_or(config.ssl && !own_place);
-    let send_proxy = match (connect.send_proxy, options) {
-        (true, _) => Some(version(&config).unwrap_or(SendProxy { v1: true, ..SendProxy::default() })),
-        (false, true) if check.send_proxy => {
-            Some(version(&config).unwrap_or(SendProxy { v1: true, ..SendProxy::default() }))
-        }
-        (false, true) if !own_place => version(&config),
-        _ => None,
+    let own = version(&config);
+    let asked = connect.send_proxy || options && check.send_proxy;
+    let send_proxy = match asked {
+        true => Some(own.unwrap_or(SendProxy { v1: true, ..SendProxy::default() })),
+        false => own.filter(|_| options && !own_place),
     };
     Route {
         target: target(server, &config, connect),
@@ -50,13 +48,10 @@ pub fn route(server: &Server, backend: &Proxy, connect: &Connect) -> Route {
     }
 }
 
-/// What `send-proxy` of the traffic is.
+/// What `send-proxy` of the traffic is; a check has nothing to tell in options.
 fn version(config: &model::Server) -> Option<SendProxy> {
-    config.send_proxy.map(|header| SendProxy {
-        v1: header.version == 1,
-        v2: header.version == 2,
-        ..SendProxy::default()
-    })
+    let send = config.send_proxy;
+    send.is_on().then(|| SendProxy { v1: !send.v2, v2: send.v2, ..SendProxy::default() })
 }
 
 fn tls(server: &Server, config: &model::Server, connect: &Connect) -> Option<Tls> {

@@ -155,13 +155,10 @@ impl Connection {
         };
         let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
-        let passing;
-        let conversation = match &self.conversation {
+        let mut passing = None;
+        let conversation = match self.conversation.as_deref() {
             Some(lasting) => lasting,
-            None => {
-                passing = Conversation::new(&self.live);
-                &passing
-            }
+            None => passing.insert(Conversation::new(&self.live)),
         };
         let first = self.requests == 0;
         let mut exchange = Exchange::new(&self.live, &self.admitted, conversation, config, self.limits, times, first);
@@ -195,13 +192,10 @@ impl Connection {
     async fn refuse(&mut self, missing: NoRequest, first_byte: Ms, null: bool) -> Next {
         let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
-        let passing;
-        let conversation = match &self.conversation {
+        let mut passing = None;
+        let conversation = match self.conversation.as_deref() {
             Some(lasting) => lasting,
-            None => {
-                passing = Conversation::new(&self.live);
-                &passing
-            }
+            None => passing.insert(Conversation::new(&self.live)),
         };
         let (config, first) = (self.admitted.frontend.config.load_full(), self.requests == 0);
         let mut exchange = Exchange::new(&self.live, &self.admitted, conversation, config, self.limits, times, first);

@@ -67,10 +67,6 @@ impl Direction {
         Self { bytes: first.len() as u64, rest: first, ..Self::default() }
     }
 
-    pub fn has_ended(&self) -> bool {
-        self.state == State::Ended
-    }
-
     /// Whether the reading side has said all it had to say.
     pub fn is_read(&self) -> bool {
         self.state != State::Open

@@ -20,8 +20,7 @@ pub use proxy::{
 };
 pub use sections::{Group, HttpErrors, Nameserver, Peer, Peers, ResolveHold, Resolvers, User, Userlist};
 pub use server::{
-    Agent, InitAddr, Keepalive, MarkedDown, MarkedUp, Observe, OnError, Port, ProxyHeader, Resolve, Server,
-    ServerCheck, ServerHost,
+    Agent, InitAddr, Keepalive, MarkedDown, MarkedUp, Observe, OnError, Port, Resolve, Server, ServerCheck, ServerHost,
 };
 
 use std::fmt;

@@ -1,6 +1,7 @@
 //! `server` lines (manual, section 5.2), with `default-server` merged and `server-template` expanded.
 
 use super::{MuxProto, Place, Placed, Source, TlsSettings};
+use crate::proxy_protocol::SendProxy;
 use crate::sample;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -50,7 +51,7 @@ pub struct Server {
     /// Expression of the name sent.
     pub sni: Option<Placed<sample::Expr>>,
     pub proto: Option<MuxProto>,
-    pub send_proxy: Option<ProxyHeader>,
+    pub send_proxy: SendProxy,
     pub source: Option<Source>,
     pub resolvers: Option<String>,
     pub resolve: Resolve,
@@ -152,21 +153,6 @@ pub enum MarkedUp {
     ShutdownBackupSessions,
 }
 
-/// `send-proxy`, `send-proxy-v2*`, `proxy-v2-options`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ProxyHeader {
-    /// 1 or 2.
-    pub version: u8,
-    pub ssl: bool,
-    pub ssl_cn: bool,
-    pub cert_key: bool,
-    pub cert_sig: bool,
-    pub ssl_cipher: bool,
-    pub authority: bool,
-    pub crc32c: bool,
-    pub unique_id: bool,
-}
-
 /// `resolve-prefer`, `resolve-opts`, `resolve-net`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resolve {
@@ -224,7 +210,7 @@ impl Default for Server {
             ssl: false,
             sni: None,
             proto: None,
-            send_proxy: None,
+            send_proxy: SendProxy::default(),
             source: None,
             resolvers: None,
             resolve: Resolve::default(),

@@ -6,6 +6,7 @@ use crate::config::line::Ctx;
 use crate::config::model::{Capability, Global, Mode};
 use crate::config::{bind, server};
 use crate::pick::{Algorithm, HashType};
+use crate::rules::forward::parse_name_header;
 use std::sync::Arc;
 
 const NO_DISPATCH: &str = "a backend connects to its servers alone";
@@ -43,9 +44,9 @@ pub(super) const KEYWORDS: &[Keyword<Read>] = &[
         let name = Some(ctx.word(1)).filter(|name| !["", "use-backend-name"].contains(name));
         draft.proxy.server_state_file_name = name.map(str::to_owned);
     }),
-    done("http-send-name-header", DEFAULTS | BACKS, |ctx, draft, _| match ctx.word(1) {
-        "" => ctx.alert("'http-send-name-header' requires a header string."),
-        name => draft.proxy.http_send_name_header = Some(name.to_owned()),
+    done("http-send-name-header", DEFAULTS | BACKS, |ctx, draft, _| match parse_name_header(ctx.rest(1)) {
+        Ok(name) => draft.proxy.http_send_name_header = Some(name),
+        Err(error) => ctx.alert(error),
     }),
     ignored("external-check command", DEFAULTS | BACKS, NO_PROGRAMS),
     ignored("external-check path", DEFAULTS | BACKS, NO_PROGRAMS),

@@ -4,6 +4,7 @@ use crate::config::line::Ctx;
 use crate::config::model::{Group, User, Userlist};
 use crate::config::problem::Level;
 use crate::config::report::Report;
+use crate::password;
 
 /// A section while it is read: `group g users a,b` may name users that come later.
 #[derive(Debug, Default)]
@@ -47,6 +48,12 @@ fn user(ctx: &mut Ctx, draft: &mut Draft) {
     while let Some(word) = words.next() {
         let value = words.next().cloned().unwrap_or_default();
         match word.as_str() {
+            "password" if !password::is_supported(&value) => {
+                return ctx.report.alert_tight(format!(
+                    "the password of user '{name}' is kept in a way that cannot be checked here: write it as SHA-256 \
+                     ($5$) or SHA-512 ($6$), as 'mkpasswd -m sha-512' does."
+                ));
+            }
             "password" => (user.password, user.clear_text) = (value, false),
             "insecure-password" => (user.password, user.clear_text) = (value, true),
             "groups" => user.groups = names(&value),

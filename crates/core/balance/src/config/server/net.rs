@@ -1,7 +1,7 @@
 //! How connections to a server are made: TLS, the PROXY protocol, sources, names.
 
 use crate::config::keyword::{ANY, Keyword, done, ignored, refused};
-use crate::config::model::{ProxyHeader, Server, TlsVersion};
+use crate::config::model::{Server, TlsVersion};
 use crate::config::params::{Params, Read};
 use crate::config::tls_params as tls;
 use crate::pattern::Library;
@@ -18,6 +18,12 @@ macro_rules! set {
 }
 
 /// A row of a switch that changes the range of versions.
+macro_rules! send_proxy {
+    ($name:literal) => {
+        done($name, ANY, |_, server| server.send_proxy.parse(&[$name.to_owned()]).map(drop))
+    };
+}
+
 macro_rules! versions {
     ($name:literal, $how:ident, $version:ident) => {
         done($name, ANY, |_, server| {
@@ -67,17 +73,17 @@ pub(super) const KEYWORDS: &[Keyword<Read<Server>>] = &[
     }),
     done("no-verifyhost", ANY, set!(tls.verifyhost, None)),
     done("sni", ANY, sni),
-    done("send-proxy", ANY, set!(send_proxy, Some(ProxyHeader { version: 1, ..NO_TLVS }))),
-    done("no-send-proxy", ANY, set!(send_proxy, None)),
-    done("send-proxy-v2", ANY, |_, server| version_2(server, |_| ())),
-    done("no-send-proxy-v2", ANY, set!(send_proxy, None)),
-    done("send-proxy-v2-ssl", ANY, |_, server| version_2(server, |header| header.ssl = true)),
-    done("no-send-proxy-v2-ssl", ANY, set!(send_proxy, None)),
-    done("send-proxy-v2-ssl-cn", ANY, |_, server| {
-        version_2(server, |header| (header.ssl, header.ssl_cn) = (true, true))
+    send_proxy!("send-proxy"),
+    send_proxy!("no-send-proxy"),
+    send_proxy!("send-proxy-v2"),
+    send_proxy!("no-send-proxy-v2"),
+    send_proxy!("send-proxy-v2-ssl"),
+    send_proxy!("no-send-proxy-v2-ssl"),
+    send_proxy!("send-proxy-v2-ssl-cn"),
+    send_proxy!("no-send-proxy-v2-ssl-cn"),
+    done("proxy-v2-options", ANY, |params, server| {
+        server.send_proxy.parse(&["proxy-v2-options".to_owned(), params.value().to_owned()]).map(drop)
     }),
-    done("no-send-proxy-v2-ssl-cn", ANY, set!(send_proxy, None)),
-    done("proxy-v2-options", ANY, proxy_v2_options),
     done("source", ANY, |params, server| {
         server.source = Some(super::source::of_server(params)?);
         Ok(())
@@ -103,43 +109,6 @@ pub(super) const KEYWORDS: &[Keyword<Read<Server>>] = &[
     refused("namespace", ANY, "connections start in the process's own namespace", "start it in that namespace"),
     ignored("log-proto", ANY, "only servers of rings take log lines"),
 ];
-
-const NO_TLVS: ProxyHeader = ProxyHeader {
-    version: 2,
-    ssl: false,
-    ssl_cn: false,
-    cert_key: false,
-    cert_sig: false,
-    ssl_cipher: false,
-    authority: false,
-    crc32c: false,
-    unique_id: false,
-};
-
-fn version_2(server: &mut Server, set: impl FnOnce(&mut ProxyHeader)) -> Result<(), String> {
-    let header = server.send_proxy.get_or_insert(NO_TLVS);
-    header.version = 2;
-    set(header);
-    Ok(())
-}
-
-fn proxy_v2_options(params: &mut Params, server: &mut Server) -> Result<(), String> {
-    let header = server.send_proxy.get_or_insert(NO_TLVS);
-    for option in params.value().split(',') {
-        match option {
-            "ssl" => header.ssl = true,
-            "cert-cn" => (header.ssl, header.ssl_cn) = (true, true),
-            "cert-key" => (header.ssl, header.cert_key) = (true, true),
-            "cert-sig" => (header.ssl, header.cert_sig) = (true, true),
-            "ssl-cipher" => (header.ssl, header.ssl_cipher) = (true, true),
-            "authority" => header.authority = true,
-            "crc32c" => header.crc32c = true,
-            "unique-id" => header.unique_id = true,
-            _ => return Err(format!("'{option}' : proxy v2 option not implemented")),
-        }
-    }
-    Ok(())
-}
 
 fn sni(params: &mut Params, server: &mut Server) -> Result<(), String> {
     let words = ["sni".to_owned(), params.required("sni expression")?.to_owned()];
