@@ -100,16 +100,13 @@ pub struct Dispatch<'a> {
     pub live: &'a Live,
     pub backend: &'a Arc<Backend>,
     pub tries: Tries,
-    /// Of the connection that was made last.
-    ends: Cell<Option<(SocketAddr, SocketAddr)>>,
     /// The server's, when that connection was begun.
     pub epoch: Cell<u32>,
 }
 
 impl<'a> Dispatch<'a> {
     pub fn new(worker: &'a Worker, live: &'a Live, backend: &'a Arc<Backend>) -> Self {
-        let (ends, epoch) = (Cell::default(), Cell::default());
-        Self { worker, live, backend, tries: Tries::default(), ends, epoch }
+        Self { worker, live, backend, tries: Tries::default(), epoch: Cell::default() }
     }
 
     /// Gets a place at a server without connecting to it; what has a connection there already needs no more.
@@ -157,7 +154,10 @@ impl<'a> Dispatch<'a> {
             let failure = match self.attempt(&place, wanted).await {
                 Attempt::Connected(stream) => {
                     self.tries.connected = Some(self.worker.now());
-                    self.tries.ends = self.ends.get();
+                    // Two system calls, which matter where nobody asks for more than the connection.
+                    if wanted.flow.is_some() || !self.live.frontend.log.load().is_silent() {
+                        self.tries.ends = stream.ends();
+                    }
                     return Ok((stream, place));
                 }
                 Attempt::Failed(failure @ Failure::Signal(_)) => return Err(failure),
@@ -193,7 +193,7 @@ impl<'a> Dispatch<'a> {
     }
 
     fn placed(&mut self, server: Arc<Server>) -> Place {
-        self.tries.assigned = Some(self.worker.now());
+        self.tries.assigned = Some(self.worker.recent());
         *self.live.server.borrow_mut() = Some(server.clone());
         Place { backend: self.backend.clone(), server }
     }
@@ -210,14 +210,15 @@ impl<'a> Dispatch<'a> {
         let mut waiting = Waiting { backend: self.backend, waiter: &waiter, left: false };
         let outcome = self.live.until(self.worker, limit, waiter.wait()).await;
         let given = waiting.leave();
+        let now = self.worker.now();
         match (outcome, given) {
             (Ok(Outcome::Again), _) => Ok(None),
             (_, Some(server)) => {
                 server.counters.sessions_total.inc();
                 server.counters.balanced.inc();
                 self.backend.counters.balanced.inc();
-                server.counters.session_rate.count(self.worker.now());
-                server.counters.last_session_ms.set(self.worker.now());
+                server.counters.session_rate.count(now);
+                server.counters.last_session_ms.set(now);
                 Ok(Some(self.placed(server)))
             }
             (Err(Signal::Expired), None) => Err(Failure::QueueTimeout),
@@ -259,17 +260,14 @@ impl<'a> Dispatch<'a> {
 
     /// Connects, says who the client is, and encrypts.
     async fn dial(&self, server: &Server, target: &Target, wanted: &Wanted<'_>) -> io::Result<Stream> {
-        let (config, backend) = (server.config.load(), self.backend.config.load());
+        // In full: what is held while others run keeps them from the fast way to load theirs.
+        let (config, backend) = (server.config.load_full(), self.backend.config.load_full());
         let dial = Dial {
             source: config.source.as_ref().or(backend.source.as_ref()),
             keepalive: sockets::keepalive(backend.options.srvtcpka, &backend.server_keepalive),
             user_timeout: config.tcp_user_timeout,
         };
         let mut stream = sockets::connect(target, &dial).await?;
-        // Two system calls, which matter where nobody asks for more than the connection.
-        if wanted.flow.is_some() || !self.live.frontend.log.load().is_silent() {
-            self.ends.set(stream.tcp().and_then(|tcp| Some((tcp.local_addr().ok()?, tcp.peer_addr().ok()?))));
-        }
         if let Some(header) = wanted.flow.and_then(|flow| introduction::header(flow, &config)) {
             stream.write_all(&header).await?;
         }

@@ -268,15 +268,18 @@ impl Engine {
 
     /// How long the limits of connections per second make the next one wait.
     pub(crate) fn rate_wait(&self, frontend: &Frontend) -> Option<Duration> {
-        let now = self.now();
+        let rate = frontend.config.load().limits.rate_limit_sessions.unwrap_or(0);
         let running = self.running.load();
-        let config = frontend.config.load();
         let global = &running.config.global;
         let limits = [
-            (config.limits.rate_limit_sessions.unwrap_or(0), &frontend.counters.session_rate),
+            (rate, &frontend.counters.session_rate),
             (self.desk.rate(Limit::SessionRate, global.maxsessrate), &self.totals.session_rate),
             (self.desk.rate(Limit::ConnectionRate, global.maxconnrate), &self.totals.connection_rate),
         ];
+        if limits.iter().all(|(limit, _)| *limit == 0) {
+            return None;
+        }
+        let now = self.now();
         let over = limits.iter().any(|(limit, rate)| *limit > 0 && rate.get(now) >= u64::from(*limit));
         over.then(|| Duration::from_millis(10))
     }

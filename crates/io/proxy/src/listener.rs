@@ -3,13 +3,14 @@
 use crate::counters::Counters;
 use crate::frontend::Frontend;
 use crate::sockets::Fresh;
-use crate::stream::Stream;
+use crate::stream::{Nagle, Stream};
 use crate::tls::Acceptor;
 use crate::worker::Worker;
 use crate::{session, sockets};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use balance::config::model::{Bind, Listen};
 use futures_util::FutureExt;
+use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -152,11 +153,15 @@ impl Door {
         let is_unix = match listen {
             Listen::Ip(_) => false,
             Listen::Unix(_) | Listen::Abstract(_) => true,
-            Listen::Fd(_) => socket2::SockRef::from(&socket).domain()? == socket2::Domain::UNIX,
+            Listen::Fd(_) => SockRef::from(&socket).domain()? == socket2::Domain::UNIX,
         };
         match is_unix {
             true => Ok(Self::Unix(UnixListener::from_std(socket.into())?)),
-            false => Ok(Self::Tcp(TcpListener::from_std(socket.into())?)),
+            false => {
+                // Connections inherit it, which saves a system call for each.
+                SockRef::from(&socket).set_tcp_nodelay(true)?;
+                Ok(Self::Tcp(TcpListener::from_std(socket.into())?))
+            }
         }
     }
 
@@ -164,7 +169,7 @@ impl Door {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                Ok((Stream::Tcp(stream), Some(peer)))
+                Ok((Stream::Tcp(stream, Nagle::Off), Some(peer)))
             }
             Self::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
         }
@@ -198,16 +203,22 @@ async fn accept(
             }
             Accepting::Yes => {}
         }
-        tokio::select! {
-            biased;
-            _ = accepting.changed() => continue,
-            () = wait_for_room(&worker, &frontend, &listening) => {}
+        if !has_room(&worker, &frontend, &listening) {
+            tokio::select! {
+                biased;
+                _ = accepting.changed() => continue,
+                () = wait_for_room(&worker, &frontend, &listening) => {}
+            }
         }
-        let accepted = tokio::select! {
-            biased;
-            // An error means that the listener is gone, which the next turn sees.
-            _ = accepting.changed() => continue,
-            accepted = door.accept() => accepted,
+        // While many come, none has to be waited for.
+        let accepted = match door.accept().now_or_never() {
+            Some(accepted) => accepted,
+            None => tokio::select! {
+                biased;
+                // An error means that the listener is gone, which the next turn sees.
+                _ = accepting.changed() => continue,
+                accepted = door.accept() => accepted,
+            },
         };
         match accepted {
             Ok((stream, peer)) => session::begin(&worker, &frontend, &listening, stream, peer),
@@ -221,7 +232,16 @@ async fn accept(
     }
 }
 
-/// Waits until the limits of listener, frontend and process allow one more.
+/// Whether the limits of listener, frontend and process allow one more.
+fn has_room(worker: &Worker, frontend: &Frontend, listening: &Listening) -> bool {
+    is_below_limits(worker, frontend, listening) && worker.engine.rate_wait(frontend).is_none()
+}
+
+fn is_below_limits(worker: &Worker, frontend: &Frontend, listening: &Listening) -> bool {
+    let limit = listening.bind.load().maxconn.map_or(u64::MAX, u64::from);
+    frontend.has_room() && worker.engine.has_room() && listening.counters.sessions.get() < limit
+}
+
 async fn wait_for_room(worker: &Worker, frontend: &Frontend, listening: &Listening) {
     let engine = &worker.engine;
     loop {
@@ -229,9 +249,7 @@ async fn wait_for_room(worker: &Worker, frontend: &Frontend, listening: &Listeni
         let mut freed_anywhere = pin!(engine.room.notified());
         freed.as_mut().enable();
         freed_anywhere.as_mut().enable();
-        let limit = listening.bind.load().maxconn.map_or(u64::MAX, u64::from);
-        let has_room = frontend.has_room() && engine.has_room() && listening.counters.sessions.get() < limit;
-        if !has_room {
+        if !is_below_limits(worker, frontend, listening) {
             tokio::select! { () = freed => {}, () = freed_anywhere => {} }
             continue;
         }

@@ -7,10 +7,11 @@ use crate::frontend::Frontend;
 use crate::server::Server;
 use crate::wheel::{Entry, Ms, NEVER};
 use crate::worker::Worker;
+use pin_project_lite::pin_project;
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -110,26 +111,8 @@ impl Live {
     }
 
     /// Runs a future until it is done or something is signalled. No deadline of before counts; `deadline` does.
-    pub async fn until<F: Future>(&self, worker: &Worker, deadline: Ms, future: F) -> Result<F::Output, Signal> {
-        self.deadline(worker, deadline);
-        let result = self.unless_signalled(future).await;
-        self.deadline(worker, NEVER);
-        result
-    }
-
-    /// Runs a future until it is done or something is signalled; the deadline is the caller's matter.
-    pub async fn unless_signalled<F: Future>(&self, future: F) -> Result<F::Output, Signal> {
-        let mut future = pin!(future);
-        poll_fn(|cx| {
-            if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                return Poll::Ready(Ok(output));
-            }
-            match self.poll_signal(cx) {
-                Some(signal) => Poll::Ready(Err(signal)),
-                None => Poll::Pending,
-            }
-        })
-        .await
+    pub fn until<'a, F: Future>(&'a self, worker: &'a Worker, deadline: Ms, future: F) -> Until<'a, F> {
+        Until { live: self, worker, deadline, waits: false, future }
     }
 
     /// Moves the deadline. An expiry that nobody has seen yet is void.
@@ -143,6 +126,37 @@ impl Live {
     /// When it ends if nothing happens; [`NEVER`] without a deadline.
     pub fn expires(&self) -> Ms {
         self.timer.deadline()
+    }
+}
+
+pin_project! {
+    /// A future that a session's signals end. Made by hand: an `async fn` would hold the future's room twice.
+    #[must_use = "it does nothing unless it is awaited"]
+    pub struct Until<'a, F> {
+        live: &'a Live,
+        worker: &'a Worker,
+        deadline: Ms,
+        waits: bool,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Until<'_, F> {
+    type Output = Result<F::Output, Signal>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if !std::mem::replace(this.waits, true) {
+            this.live.deadline(this.worker, *this.deadline);
+        }
+        let result = match (this.future.poll(cx), this.live.poll_signal(cx)) {
+            (Poll::Ready(output), _) => Ok(output),
+            (Poll::Pending, Some(signal)) => Err(signal),
+            (Poll::Pending, None) => return Poll::Pending,
+        };
+        this.live.deadline(this.worker, NEVER);
+        Poll::Ready(result)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::l4;
 use crate::listener::Listening;
 use crate::live::{Live, Registered};
 use crate::stream::Stream;
+use crate::wheel::Ms;
 use crate::worker::Worker;
 use crate::{journal, sockets};
 use balance::config::model::{Listen, Mode};
@@ -26,8 +27,7 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    fn new(engine: &Arc<Engine>, frontend: &Arc<Frontend>, listening: &Arc<Listening>) -> Self {
-        let now = engine.now();
+    fn new(engine: &Arc<Engine>, frontend: &Arc<Frontend>, listening: &Arc<Listening>, now: Ms) -> Self {
         for counters in [&frontend.counters, &listening.counters] {
             counters.sessions.enter();
             counters.connections_total.inc();
@@ -59,15 +59,15 @@ pub fn begin(
     stream: Stream,
     peer: Option<SocketAddr>,
 ) {
-    let admitted = Admitted::new(&worker.engine, frontend, listening);
+    let now = worker.now();
+    let admitted = Admitted::new(&worker.engine, frontend, listening, now);
     if let Some(tcp) = stream.tcp() {
-        // Refused only by a connection that is gone already.
-        _ = tcp.set_nodelay(true);
         let config = frontend.config.load();
         let keepalive = sockets::keepalive(config.options.clitcpka, &config.client_keepalive);
+        // Refused only by a connection that is gone already.
         _ = sockets::tune(tcp, keepalive.as_ref(), listening.bind.load().tcp_user_timeout);
     }
-    let live = Live::new(worker.next_id(), frontend.clone(), worker.now());
+    let live = Live::new(worker.next_id(), frontend.clone(), now);
     live.source.set(peer);
     live.destination.set(destination(listening, &stream));
     let live = Registered::new(worker, live);

@@ -1,7 +1,7 @@
 //! Sockets as `bind` and `server` lines want them.
 
 use crate::server::Target;
-use crate::stream::Stream;
+use crate::stream::{Nagle, Stream};
 use balance::config::model::{Bind, Keepalive, Listen, Source, UnixOwner};
 use nix::unistd::{Gid, Group, Uid, User, chown};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
@@ -12,7 +12,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::net::{TcpSocket, UnixStream};
+use tokio::io::Interest;
+use tokio::net::{TcpStream, UnixStream};
 
 /// Connections the kernel holds for us until we accept them, where nothing else is said. The kernel takes less if
 /// `net.core.somaxconn` is lower.
@@ -165,31 +166,44 @@ pub struct Dial<'a> {
 pub async fn connect(target: &Target, dial: &Dial<'_>) -> io::Result<Stream> {
     match target {
         Target::Ip(address) => {
-            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-            socket.set_nodelay(true)?;
+            let socket = Socket::new(Domain::for_address(*address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
             if let Some(source) = dial.source {
                 bind_source(&socket, source)?;
             }
             tune(&socket, dial.keepalive.as_ref(), dial.user_timeout)?;
-            Ok(Stream::Tcp(socket.connect(*address).await?))
+            Ok(Stream::Tcp(connect_tcp(socket, *address).await?, Nagle::Fresh))
         }
         Target::Unix(path) => Ok(Stream::Unix(UnixStream::connect(path).await?)),
         Target::Abstract(name) => Ok(Stream::Unix(UnixStream::connect(format!("\0{name}")).await?)),
     }
 }
 
-fn bind_source(socket: &TcpSocket, source: &Source) -> io::Result<()> {
+/// As the runtime's own connect, but the kernel is asked for an error only where it has told that there is one.
+async fn connect_tcp(socket: Socket, address: SocketAddr) -> io::Result<TcpStream> {
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(nix::libc::EINPROGRESS) => return Err(error),
+        _ => {}
+    }
+    let stream = TcpStream::from_std(socket.into())?;
+    let ready = stream.ready(Interest::WRITABLE).await?;
+    match ready.is_write_closed() {
+        true => stream.take_error()?.map_or(Ok(stream), Err),
+        false => Ok(stream),
+    }
+}
+
+fn bind_source(socket: &Socket, source: &Source) -> io::Result<()> {
     if let Some(interface) = &source.interface {
-        SockRef::from(socket).bind_device(Some(interface.as_bytes()))?;
+        socket.bind_device(Some(interface.as_bytes()))?;
     }
     if source.address.port() > 0 {
-        socket.set_reuseaddr(true)?;
+        socket.set_reuse_address(true)?;
     }
     let mut address = source.address;
-    let mut result = socket.bind(address);
+    let mut result = socket.bind(&address.into());
     while result.is_err() && address.port() < source.last_port {
         address.set_port(address.port() + 1);
-        result = socket.bind(address);
+        result = socket.bind(&address.into());
     }
     result
 }

@@ -2,6 +2,7 @@
 
 use socket2::SockRef;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -38,16 +39,45 @@ impl Secure for tokio_rustls::client::TlsStream<Stream> {
 }
 
 pub enum Stream {
-    Tcp(TcpStream),
+    Tcp(TcpStream, Nagle),
     Unix(UnixStream),
     Tls(Box<dyn Secure>),
+}
+
+/// Whether the kernel may hold a small write back until the one before is acknowledged (Nagle's algorithm, RFC 896
+/// section 3). It never may where it would: but a first write of one packet has none before it, and many connections have
+/// no second one, so that a system call is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nagle {
+    /// Nothing was written yet.
+    Fresh,
+    /// To be switched off before the next write.
+    Due,
+    Off,
+}
+
+/// Fits into one packet of every network: a host must take segments of 536 bytes (RFC 9293 section 3.7.1).
+const ONE_PACKET: usize = 512;
+
+impl Nagle {
+    fn before_write(&mut self, stream: &TcpStream, size: usize) {
+        match self {
+            Self::Fresh if size <= ONE_PACKET => *self = Self::Due,
+            Self::Fresh | Self::Due => {
+                *self = Self::Off;
+                // Refused only by a connection that is gone already.
+                _ = stream.set_nodelay(true);
+            }
+            Self::Off => {}
+        }
+    }
 }
 
 impl Stream {
     /// The plain TCP connection, where bytes may be moved by the kernel.
     pub fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Tcp(stream) => Some(stream),
+            Self::Tcp(stream, _) => Some(stream),
             _ => None,
         }
     }
@@ -60,10 +90,17 @@ impl Stream {
     /// The socket, below TLS.
     pub fn socket(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Tcp(stream) => stream.as_fd(),
+            Self::Tcp(stream, _) => stream.as_fd(),
             Self::Unix(stream) => stream.as_fd(),
             Self::Tls(stream) => stream.below().socket(),
         }
+    }
+
+    /// Our end of the connection and the peer's, where it is TCP.
+    pub fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let fd = self.socket();
+        let socket = SockRef::from(&fd);
+        Some((socket.local_addr().ok()?.as_socket()?, socket.peer_addr().ok()?.as_socket()?))
     }
 
     /// Makes the coming close a reset: the peer must not think that all has been said, and no port stays in TIME_WAIT.
@@ -76,7 +113,7 @@ impl Stream {
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tcp(stream, _) => Pin::new(stream).poll_read(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
@@ -86,7 +123,10 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tcp(stream, nagle) => {
+                nagle.before_write(stream, buf.len());
+                Pin::new(stream).poll_write(cx, buf)
+            }
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
         }
@@ -98,7 +138,10 @@ impl AsyncWrite for Stream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Tcp(stream, nagle) => {
+                nagle.before_write(stream, bufs.iter().map(|buf| buf.len()).sum());
+                Pin::new(stream).poll_write_vectored(cx, bufs)
+            }
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
@@ -106,7 +149,7 @@ impl AsyncWrite for Stream {
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Tcp(stream, _) => stream.is_write_vectored(),
             Self::Unix(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
         }
@@ -114,7 +157,7 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tcp(stream, _) => Pin::new(stream).poll_flush(cx),
             Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
@@ -122,7 +165,7 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tcp(stream, _) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }

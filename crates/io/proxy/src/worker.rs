@@ -6,13 +6,19 @@ use crate::pipes::Pipes;
 use crate::wheel::{Ms, Wheel};
 use slab::Slab;
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
+use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, mpsc};
 
 /// What another thread wants a worker to do: to look at its sessions, to take a listener.
 pub type Command = Box<dyn FnOnce(&Rc<Worker>) + Send>;
+
+/// Tasks that run before the kernel is asked for more of them: HAProxy's `tune.runqueue-depth`.
+const EVENT_INTERVAL: u32 = 200;
 
 /// Bytes read at once. As large as a socket's buffer usually has; a worker has one.
 const BUFFER: usize = 64 * 1024;
@@ -47,6 +53,20 @@ impl Handle {
     }
 }
 
+/// Lets whoever else of this turn has something to read do so first. Then all send in a row, and those they send to are
+/// woken once and stay awake, which is a tenth of what a request costs.
+pub async fn read_all_first() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// A channel to a worker that is yet to be started. Unbounded: only the control thread writes, a few at a time.
 pub fn channel() -> (Handle, mpsc::UnboundedReceiver<Command>) {
     let (commands, receiver) = mpsc::unbounded_channel();
@@ -56,9 +76,12 @@ pub fn channel() -> (Handle, mpsc::UnboundedReceiver<Command>) {
 impl Worker {
     /// Runs on the calling thread until the other end of `commands` is gone.
     pub fn run(id: usize, engine: Arc<Engine>, mut commands: mpsc::UnboundedReceiver<Command>) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        // Not a `LocalSet`, whose tasks are woken through the runtime's eventfd: two system calls more each turn.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .event_interval(EVENT_INTERVAL)
+            .build_local(LocalOptions::default());
         let runtime = runtime.expect("a runtime needs three descriptors, which the process has when it starts");
-        let local = tokio::task::LocalSet::new();
         let worker = Rc::new(Self {
             id,
             pipes: Pipes::new(engine.max_pipes()),
@@ -71,8 +94,8 @@ impl Worker {
             next_id: Cell::new(0),
             recent: Cell::new(0),
         });
-        local.spawn_local(worker.clone().keep_time());
-        local.block_on(&runtime, async {
+        runtime.spawn_local(worker.clone().keep_time());
+        runtime.block_on(async {
             while let Some(command) = commands.recv().await {
                 command(&worker);
             }

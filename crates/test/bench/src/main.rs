@@ -34,7 +34,7 @@ enum Command {
     /// The balancer beside HAProxy
     Balance {
         /// How often each load is repeated
-        #[arg(long, default_value_t = 3)]
+        #[arg(long, default_value_t = 9)]
         rounds: usize,
     },
     /// A server or a client of that measurement

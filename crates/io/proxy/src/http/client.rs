@@ -13,6 +13,7 @@ use crate::live::{Phase, Registered, Signal};
 use crate::session::Admitted;
 use crate::stream::Stream;
 use crate::wheel::Ms;
+use crate::worker::read_all_first;
 use balance::config::model::{MuxProto, Proxy};
 use balance::http::RequestHead;
 use balance::http::framing::Facts;
@@ -153,6 +154,7 @@ impl Connection {
                 return self.refuse(missing, first_byte, false).await;
             }
         };
+        read_all_first().await;
         let mut client = Client::H1 { wire: &mut self.wire, private: &mut self.private };
         let times = Times { accepted: self.since, first_byte, ..Times::default() };
         let mut passing = None;

@@ -39,7 +39,7 @@ impl Exchange<'_> {
         loop {
             let mut server = match self.connect(client, backend, &attempt).await {
                 Ok(server) => server,
-                Err(failure) => return self.no_server(client, &failure, up).await,
+                Err(failure) => return Box::pin(self.no_server(client, &failure, up)).await,
             };
             self.flow.server = Some(server.place.server.clone());
             if let (Some(name), Some(head)) = (&self.back.http_send_name_header, &mut self.flow.request) {
@@ -78,7 +78,7 @@ impl Exchange<'_> {
                 Err(stop) if self.retries_after(&stop) && up.can_begin_again() => {
                     self.count_retry(&server, &mut attempt);
                 }
-                Err(stop) => return self.no_answer(client, server, stop, up).await,
+                Err(stop) => return Box::pin(self.no_answer(client, server, stop, up)).await,
             }
         }
     }

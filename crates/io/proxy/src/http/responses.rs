@@ -41,10 +41,10 @@ impl Exchange<'_> {
         let counted = serialize::counted_response(self.response());
         self.bytes_out += counted;
         if let Some(refusal) = self.pass_response_rules(&server) {
-            return self.refuse_response(client, server, refusal, up).await;
+            return Box::pin(self.refuse_response(client, server, refusal, up)).await;
         }
         if connection::is_tunnel(self.request().method(), &self.facts, status) {
-            return self.tunnel(client, server, up, source).await;
+            return Box::pin(self.tunnel(client, server, up, source)).await;
         }
         let filter = self.compressor(&mut facts, &mut body);
         let version = self.request().version;
@@ -86,7 +86,7 @@ impl Exchange<'_> {
                 self.bytes_out = 0;
                 self.times.response = None;
                 self.bytes_in -= up.bytes;
-                self.no_answer(client, server, Stop::ServerJunk, up).await
+                Box::pin(self.no_answer(client, server, Stop::ServerJunk, up)).await
             }
             Err(stop) => self.broken_off(server, &stop),
         }

@@ -79,7 +79,7 @@ impl Upstream {
             }
             return Ok(Self { place, line, reused: true });
         }
-        let (stream, place) = dispatch.connect_from(place, wanted).await?;
+        let (stream, place) = Box::pin(dispatch.connect_from(place, wanted)).await?;
         let epoch = dispatch.epoch.get();
         let line = if stream.speaks_h2() || place.server.config.load().proto == Some(MuxProto::H2) {
             let limits = Limits::new(&worker.engine.running().config.global.tune);

@@ -21,6 +21,9 @@ const STREAK: u8 = 2;
 /// Fills smaller than this say that the bulk is over.
 const SMALL: usize = 16 * 1024;
 
+/// What is this small may be written after others of this turn have read: see [`crate::worker::read_all_first`].
+const SMALL_TALK: usize = 1024;
+
 /// Reads in one poll, at most: then others get their turn.
 const TURN: usize = 8;
 
@@ -55,6 +58,8 @@ pub struct Direction {
     /// Large reads in a row while copying, small fills in a row while splicing.
     streak: u8,
     state: State,
+    /// Small reads are written only when others have read. For requests: a server's answers rather go at once.
+    gives_way: bool,
     /// Something was written that TLS may not have sent yet.
     unflushed: bool,
     /// Whether it was seen that the end was read, by whoever counts time.
@@ -65,6 +70,11 @@ impl Direction {
     /// With bytes that were read before the relay began.
     pub fn with(first: Vec<u8>) -> Self {
         Self { bytes: first.len() as u64, rest: first, ..Self::default() }
+    }
+
+    /// Lets the others of a worker's turn read before what this direction has read is written.
+    pub fn giving_way(self) -> Self {
+        Self { gives_way: true, ..self }
     }
 
     /// Whether the reading side has said all it had to say.
@@ -165,6 +175,12 @@ impl Direction {
             return Poll::Ready(Ok(()));
         }
         self.bytes += bytes.len() as u64;
+        if bytes.len() <= SMALL_TALK && self.gives_way {
+            self.rest.extend_from_slice(bytes);
+            self.streak = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let written = match Pin::new(&mut *to).poll_write(cx, bytes) {
             Poll::Ready(written) => written.map_err(Broken::Write)?,
             Poll::Pending => 0,

@@ -65,7 +65,7 @@ pub async fn plain(live: &Registered, admitted: &Admitted) -> Result<Box<Opened>
     let Some(backend) = admitted.frontend.default_backend.load_full() else {
         return Err((Cause::ServerAbort, record::Phase::Connect).into());
     };
-    enter_backend(live, &backend, live.worker().now());
+    enter_backend(live, &backend, live.worker().recent());
     connect(live, admitted, &backend, None, (None, false)).await
 }
 

@@ -85,7 +85,7 @@ pub fn enter_backend(live: &Registered, backend: &Arc<Backend>, now: Ms) {
 async fn serve(live: &Registered, admitted: &Admitted, client: &mut Stream, opened: &mut Opened) -> Ended {
     live.phase.set(Phase::Data);
     let Opened { server, place, timeouts, .. } = opened;
-    let up = Direction::with(std::mem::take(&mut opened.first));
+    let up = Direction::with(std::mem::take(&mut opened.first)).giving_way();
     let down = Direction::with(std::mem::take(&mut opened.answered));
     let mut relay = Relay { worker: live.worker(), live, client, server, timeouts: *timeouts, up, down, expired: None };
     let end = relay.run().await;
@@ -143,6 +143,9 @@ pub fn cause(failure: &Failure) -> Ended {
 
 /// Counts the bytes of the session in the entries that it tracks.
 fn count_tracked(live: &Registered, own: Option<&Tracked>, conversation: Option<&Conversation>) {
+    if own.is_none() && conversation.is_none() {
+        return;
+    }
     let now = live.worker().now();
     let bytes = (live.bytes_in.get(), live.bytes_out.get());
     let count = |tracked: &Tracked| tracked.each(now, |table, id| table.count_bytes(id, bytes.0, bytes.1, now));

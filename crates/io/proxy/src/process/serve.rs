@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use tokio::runtime::LocalOptions;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Exit code of a process that a signal of this number ended, as shells show it.
@@ -112,15 +113,14 @@ fn write_pid(config: &Config) -> Result<(), String> {
 impl Prepared {
     /// The control thread: this one. Sessions have threads of their own.
     fn run(self, line: &CommandLine) -> io::Result<ExitCode> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let local = tokio::task::LocalSet::new();
-        local.spawn_local(crate::checks::run(self.engine.clone()));
-        local.spawn_local(crate::names::run(self.engine.clone()));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+        runtime.spawn_local(crate::checks::run(self.engine.clone()));
+        runtime.spawn_local(crate::names::run(self.engine.clone()));
         let entered = runtime.enter();
         let doors = Doors::new(self.engine.clone(), self.doors);
         drop(entered);
         let control = Control::new(self.engine, line.clone(), doors, self.manager);
-        local.block_on(&runtime, async {
+        runtime.block_on(async {
             let signals = Signals::listen()?;
             if let Some(nowhere) = &self.nowhere {
                 daemon::say_ready(nowhere)?;

@@ -1,19 +1,18 @@
 //! `cargo xtask bench balance`: the balancer beside Debian's HAProxy, in one run, with the same configuration file.
 //!
-//! Rounds in turn, so that a machine that changes its speed changes it for both; a ratio is of the medians. Pinned: the
-//! balancer has one thread on one processor, client and servers the other one. Free: two threads, nobody is pinned.
-//! What client and servers reach without a balancer between them is reported, too: it is the ceiling.
+//! Pinned: the balancer has one thread on one processor, client and servers the other one. Free: two threads, nobody is
+//! pinned. What client and servers reach without a balancer between them is reported, too: it is the ceiling.
 
 mod load;
 mod poll;
 mod proxies;
+mod rates;
 mod serve;
 
 use crate::process;
 use crate::report::{Figure, Report};
 use clap::Subcommand;
 use proxies::{Kind, Program, Proxy, Threads};
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -23,7 +22,7 @@ const REQUESTS: u16 = 29_000;
 const BULK: u16 = 29_001;
 
 /// How long each load runs.
-const TIME: Duration = Duration::from_secs(3);
+const TIME: Duration = Duration::from_secs(1);
 
 /// Idle connections: two descriptors each, below this process's usual limit of 20,000.
 const IDLE: usize = 9_500;
@@ -70,89 +69,13 @@ pub fn run_part(part: Part) {
     }
 }
 
-/// Samples by program and figure.
-type Samples = BTreeMap<(Program, &'static str), Vec<f64>>;
-
 pub fn run(only: &str, rounds: usize, report: &mut Report) {
     for (threads, suffix) in [(Threads::OnePinned, ""), (Threads::TwoFree, "_2t")] {
-        let _servers = [Part::requests(threads), Part::bulk(threads)];
-        let mut samples = Samples::new();
-        for round in 0..rounds {
-            let mut programs = vec![Program::Direct, Program::HaProxy, Program::HaProxySplice, Program::Barque];
-            programs.rotate_left(round % 4);
-            for program in programs {
-                measure(program, threads, only, &mut samples);
-            }
-        }
-        ratios(&mut samples, suffix, only, report);
+        rates::run(threads, suffix, only, rounds, report);
     }
     if "balance_idle_tcp_bytes balance_idle_http_bytes balance_rss_idle_mb".contains(only) {
         memory(report);
     }
-}
-
-/// One round of one program.
-fn measure(program: Program, threads: Threads, only: &str, samples: &mut Samples) {
-    let proxy = Proxy::start(program, threads);
-    let target = |kind| proxy.address(kind);
-    let mut add = |name, value| samples.entry((program, name)).or_default().push(value);
-    let wanted = |name: &str| name.contains(only);
-    if program != Program::HaProxySplice {
-        if wanted("balance_tcp_rps_ratio") {
-            let (rate, cpu) = proxy.with_cpu(|| wrk(target(Kind::Tcp), threads));
-            add("tcp_rps", rate);
-            add("tcp_us", cpu / (rate * TIME.as_secs_f64()));
-        }
-        if wanted("balance_tcp_cps_ratio") {
-            add("tcp_cps", client(&["connections", &target(Kind::Tcp).to_string()], threads)[0]);
-        }
-        if wanted("balance_p99_added_ratio") {
-            let latency = client(&["latency", &target(Kind::Tcp).to_string()], threads);
-            add("p50", latency[0]);
-            add("p99", latency[1]);
-        }
-        if wanted("balance_http_rps_ratio") {
-            let (rate, cpu) = proxy.with_cpu(|| wrk(target(Kind::Http), threads));
-            add("http_rps", rate);
-            add("http_us", cpu / (rate * TIME.as_secs_f64()));
-        }
-    }
-    if wanted("balance_bulk_ratio balance_bulk_splice_ratio") {
-        add("bulk", client(&["sink", &target(Kind::Bulk).to_string(), "4"], threads)[0]);
-    }
-}
-
-fn ratios(samples: &mut Samples, suffix: &str, only: &str, report: &mut Report) {
-    use Program::{Barque, Direct, HaProxy, HaProxySplice};
-    for ((program, name), values) in samples.iter_mut() {
-        values.sort_by(f64::total_cmp);
-        let name = format!("balance_{}_{name}{suffix}", program.name());
-        report.add(Figure::new(&name, values[values.len() / 2], unit(&name)));
-    }
-    let median = |program, name| samples.get(&(program, name)).map(|values| values[values.len() / 2]);
-    let ratio = |name, than, of| Some(median(Barque, name)? / median(than, of)?);
-    let added = |program| Some(median(program, "p99")? - median(Direct, "p99")?);
-    let figures = [
-        ("tcp_rps_ratio", ratio("tcp_rps", HaProxy, "tcp_rps")),
-        ("tcp_cps_ratio", ratio("tcp_cps", HaProxy, "tcp_cps")),
-        ("bulk_ratio", ratio("bulk", HaProxy, "bulk")),
-        ("bulk_splice_ratio", ratio("bulk", HaProxySplice, "bulk")),
-        ("p99_added_ratio", added(Barque).zip(added(HaProxy)).map(|(ours, theirs)| ours / theirs)),
-        ("http_rps_ratio", ratio("http_rps", HaProxy, "http_rps")),
-        ("tcp_us_ratio", ratio("tcp_us", HaProxy, "tcp_us")),
-        ("http_us_ratio", ratio("http_us", HaProxy, "http_us")),
-    ];
-    for (name, value) in figures {
-        let name = format!("balance_{name}{suffix}");
-        if let Some(value) = value.filter(|_| name.contains(only)) {
-            report.add(Figure::new(&name, value, "ratio"));
-        }
-    }
-}
-
-fn unit(name: &str) -> &'static str {
-    let units = [("rps", "req/s"), ("cps", "conn/s"), ("bulk", "GB/s"), ("_us", "us"), ("_p", "us")];
-    units.iter().find(|(part, _)| name.contains(part)).map_or("", |(_, unit)| *unit)
 }
 
 /// Resident memory with and without idle connections.

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Ports of the balancer.
-const TCP: u16 = 29_100;
-const HTTP: u16 = 29_101;
-const SPLICED: u16 = 29_102;
+/// Ports of the first balancer; the next ones have theirs [`STEP`] further on.
+const FIRST: u16 = 29_100;
+const STEP: u16 = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Program {
@@ -22,11 +21,12 @@ pub enum Program {
     Barque,
 }
 
+/// Which of a balancer's listeners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    Tcp,
-    Http,
-    Bulk,
+    Tcp = 0,
+    Http = 1,
+    Bulk = 2,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +42,20 @@ pub struct Running(Child);
 
 /// A balancer that serves, or none.
 pub struct Proxy {
-    program: Program,
+    pub program: Program,
     running: Option<Running>,
     folder: Option<PathBuf>,
 }
 
 impl Program {
+    fn port(self, kind: Kind) -> u16 {
+        match (self, kind) {
+            (Self::Direct, Kind::Bulk) => BULK,
+            (Self::Direct, _) => REQUESTS,
+            _ => FIRST + STEP * self as u16 + kind as u16,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
@@ -122,7 +130,7 @@ impl Proxy {
             Program::HaProxy | Program::HaProxySplice => PathBuf::from("haproxy"),
             Program::Barque => testbed::barque(),
         };
-        let folder = std::env::temp_dir().join(format!("bench-balance-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("bench-balance-{}-{}", std::process::id(), program.name()));
         std::fs::create_dir_all(&folder).expect("a folder for the configuration");
         let file = folder.join(format!("{}.cfg", program.name()));
         std::fs::write(&file, config(program, threads)).expect("room for a file");
@@ -131,7 +139,7 @@ impl Proxy {
             command.arg("balance");
         }
         command.args([Path::new("-db"), Path::new("-f"), &file]);
-        let running = Running::start(&mut command, TCP);
+        let running = Running::start(&mut command, program.port(Kind::Tcp));
         Self { program, running: Some(running), folder: Some(folder) }
     }
 
@@ -141,14 +149,7 @@ impl Proxy {
     }
 
     pub fn address(&self, kind: Kind) -> SocketAddr {
-        let port = match (self.program, kind) {
-            (Program::Direct, Kind::Bulk) => BULK,
-            (Program::Direct, _) => REQUESTS,
-            (_, Kind::Tcp) => TCP,
-            (_, Kind::Http) => HTTP,
-            (_, Kind::Bulk) => SPLICED,
-        };
-        SocketAddr::from(([127, 0, 0, 1], port))
+        SocketAddr::from(([127, 0, 0, 1], self.program.port(kind)))
     }
 
     /// What the load says, and the balancer's processor time in microseconds meanwhile.
@@ -173,6 +174,7 @@ fn config(program: Program, threads: Threads) -> String {
         Program::HaProxySplice => "    option splice-request\n    option splice-response\n",
         _ => "",
     };
+    let [tcp, http, bulk] = [Kind::Tcp, Kind::Http, Kind::Bulk].map(|kind| program.port(kind));
     // With forced splicing HAProxy wants descriptors for pipes within the same limit.
     let maxconn = if program == Program::HaProxySplice { 2000 } else { 9_800 };
     format!(
@@ -185,14 +187,14 @@ defaults
     timeout client 60s
     timeout server 60s
 listen tcp
-    bind 127.0.0.1:{TCP}
+    bind 127.0.0.1:{tcp}
     server s1 127.0.0.1:{REQUESTS}
 listen bulk
-    bind 127.0.0.1:{SPLICED}
+    bind 127.0.0.1:{bulk}
 {splice}    server s1 127.0.0.1:{BULK}
 listen http
     mode http
-    bind 127.0.0.1:{HTTP}
+    bind 127.0.0.1:{http}
     http-reuse always
     server s1 127.0.0.1:{REQUESTS}
 ",
