@@ -1,4 +1,5 @@
-//! From a configuration to what runs: first everything that can fail, then the change, which cannot.
+//! From a configuration to what runs: first everything that can fail, then the change. Of that only a unix socket's last
+//! rename can fail, which is told as an alert.
 
 use crate::backend::Backend;
 use crate::engine::{Engine, Running, StartError};
