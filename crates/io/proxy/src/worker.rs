@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::LocalOptions;
@@ -37,6 +38,8 @@ pub struct Worker {
     earlier: Notify,
     next_id: Cell<u64>,
     recent: Cell<Ms>,
+    /// The thread has slept since.
+    slept: Arc<AtomicBool>,
 }
 
 /// How others reach a worker.
@@ -77,9 +80,12 @@ impl Worker {
     /// Runs on the calling thread until the other end of `commands` is gone.
     pub fn run(id: usize, engine: Arc<Engine>, mut commands: mpsc::UnboundedReceiver<Command>) {
         // Not a `LocalSet`, whose tasks are woken through the runtime's eventfd: two system calls more each turn.
+        let slept = Arc::new(AtomicBool::new(true));
+        let wakes = slept.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .event_interval(EVENT_INTERVAL)
+            .on_thread_unpark(move || wakes.store(true, Relaxed))
             .build_local(LocalOptions::default());
         let runtime = runtime.expect("a runtime needs three descriptors, which the process has when it starts");
         let worker = Rc::new(Self {
@@ -93,6 +99,7 @@ impl Worker {
             earlier: Notify::new(),
             next_id: Cell::new(0),
             recent: Cell::new(0),
+            slept,
         });
         runtime.spawn_local(worker.clone().keep_time());
         runtime.block_on(async {
@@ -106,12 +113,13 @@ impl Worker {
     pub fn now(&self) -> Ms {
         let now = self.engine.now();
         self.recent.set(now);
+        self.slept.store(false, Relaxed);
         now
     }
 
-    /// The time when it was asked for last: for whoever has not waited for anything since.
+    /// The time when it was asked for last, in this turn: since the thread has slept.
     pub fn recent(&self) -> Ms {
-        self.recent.get()
+        if self.slept.load(Relaxed) { self.now() } else { self.recent.get() }
     }
 
     /// Its sessions, for those who list or end them.

@@ -4,7 +4,7 @@ mod start;
 
 use proxy::Engine;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -192,4 +192,24 @@ fn rules_do_not_hide_where_a_body_ends() {
         "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\nhost: a\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     ];
     assert_eq!(server.join().expect("a server"), expected);
+}
+
+/// While a client is silent nobody on the worker looks at the clock: what follows must not be counted from then.
+#[test]
+fn a_silent_client_is_no_wait_in_the_queue() {
+    let log = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    log.set_read_timeout(Some(LIMIT)).expect("a limit");
+    let target = log.local_addr().expect("an address");
+    let scene = Scene::new(&format!("log {target} format raw local0\n log-format \"%Ti %Tw %Tc\""));
+    let server = scene.serve(vec![vec!["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"]]);
+    let mut client = scene.client();
+    std::thread::sleep(Duration::from_millis(400));
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("a reader");
+    assert!(read(&mut client).ends_with("ok"));
+    server.join().expect("it was asked");
+    let mut line = [0; 256];
+    let size = log.recv(&mut line).expect("a line");
+    let line = String::from_utf8_lossy(&line[..size]);
+    let times: Vec<u64> = line.split_whitespace().map(|time| time.parse().expect("milliseconds")).collect();
+    assert!(times[0] >= 390 && times[1] < 200 && times[2] < 200, "idle, queue, connect: {line}");
 }

@@ -143,7 +143,7 @@ impl Connection {
     async fn serve(&mut self) -> Next {
         self.live.phase.set(Phase::Request);
         let mut request = RequestHead::default();
-        let first_byte = if self.requests == 0 { self.since } else { self.live.worker().now() };
+        let first_byte = self.live.worker().now();
         let config = self.admitted.frontend.config.load_full();
         let facts = match self.head(&config, &mut request, first_byte).await {
             Ok(facts) => facts,
@@ -167,10 +167,12 @@ impl Connection {
         exchange.run(&mut client, request, facts).await
     }
 
-    /// Reads a request's head. All of it has to come in `timeout http-request`.
+    /// Reads a request's head. All of it has to come in `timeout http-request`, which for the first one begins with the
+    /// connection.
     async fn head(&mut self, config: &Proxy, request: &mut RequestHead, first_byte: Ms) -> Result<Facts, NoRequest> {
         let limits = Limits { lax: config.options.accept_invalid_http_request, ..self.limits };
-        let deadline = first_byte.saturating_add(millis(config.timeouts.http_request.or(config.timeouts.client)));
+        let begin = if self.requests == 0 { self.since } else { first_byte };
+        let deadline = begin.saturating_add(millis(config.timeouts.http_request.or(config.timeouts.client)));
         let (worker, wire) = (self.live.worker(), &mut self.wire);
         let mut waited = false;
         let head = poll_fn(|cx| {
