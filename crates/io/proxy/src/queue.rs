@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+#[cfg(test)]
+mod tests;
+
 /// The queue of a backend and of each of its servers. As long as the frontends' `maxconn` lets sessions in.
 #[derive(Default)]
 pub struct Queue {

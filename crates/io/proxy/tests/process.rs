@@ -1,28 +1,16 @@
 //! The balancer as a process: signals, reload under traffic, successors, the background.
-//!
-//! The process is this very program, started for its test `balancer`.
 
+mod bench;
+
+use bench::{Bench, Process, ask, wait};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-
-/// Tells the test `balancer` to be one: its command line.
-const TOLD: &str = "PROXY_TEST_BALANCER";
-
-/// Not a test of its own.
-#[test]
-fn balancer() {
-    let Ok(line) = std::env::var(TOLD) else { return };
-    let code = proxy::process::main(line.split_whitespace().map(str::to_owned));
-    std::process::exit(if code == std::process::ExitCode::SUCCESS { 0 } else { 1 });
-}
 
 #[test]
 fn connections_survive_reloads_and_faults() {
@@ -147,118 +135,15 @@ fn the_manager_is_told() {
     assert_eq!(hear(), "STOPPING=1");
 }
 
-/// A folder, a port, and a server that echoes.
-struct Bench {
-    folder: PathBuf,
-    port: u16,
-    server: u16,
-}
-
 impl Bench {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("barque-process-{name}-{}", std::process::id()));
-        _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = listener.local_addr().unwrap().port();
-        std::thread::spawn(move || {
-            for mut stream in listener.incoming().flatten() {
-                std::thread::spawn(move || {
-                    let mut other = stream.try_clone().unwrap();
-                    // Whoever breaks off has what they wanted.
-                    _ = std::io::copy(&mut stream, &mut other);
-                    _ = other.shutdown(Shutdown::Write);
-                });
-            }
-        });
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { folder, port, server }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    fn config(&self, server: &str) -> String {
-        format!(
-            "global
-    nbthread 2
-    stats socket {} level admin expose-fd listeners
-defaults
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-frontend f
-    bind 127.0.0.1:{}
-    default_backend b
-backend b
-    server s 127.0.0.1:{} {server}
-",
-            self.path("stats.sock").display(),
-            self.port,
-            self.server
-        )
-    }
-
-    fn write(&self, config: &str) {
-        fs::write(self.path("haproxy.cfg"), config).unwrap();
-    }
-
-    fn spawn(&self, flags: &str) -> Process {
-        self.spawn_with(flags, &[])
-    }
-
-    fn spawn_with(&self, flags: &str, env: &[(&str, &str)]) -> Process {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let said = self.path(&format!("stderr-{}", NUMBER.fetch_add(1, Relaxed)));
-        let line = format!("-f {} {flags}", self.path("haproxy.cfg").display());
-        let process = Command::new(std::env::current_exe().unwrap())
-            .args(["balancer", "--exact", "--nocapture"])
-            .env(TOLD, line)
-            .envs(env.iter().copied())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(&said).unwrap())
-            .spawn()
-            .unwrap();
-        Process { process, said }
-    }
-
-    /// Started, and its statistics socket answers with its own process id.
-    fn start(&self, flags: &str) -> Process {
-        let process = self.spawn(flags);
-        let pid = format!("Pid: {}\n", process.id());
-        wait("the process", || ask(&self.path("stats.sock"), "show info\n").contains(&pid));
-        process
-    }
-
     fn connect(&self) -> TcpStream {
         TcpStream::connect(("127.0.0.1", self.port)).unwrap()
     }
 }
 
-impl Drop for Bench {
-    fn drop(&mut self) {
-        _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-struct Process {
-    process: Child,
-    said: PathBuf,
-}
-
 impl Process {
-    fn id(&self) -> i32 {
-        self.process.id() as i32
-    }
-
     fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.id()), signal).unwrap();
-    }
-
-    /// What it wrote to standard error.
-    fn said(&self) -> String {
-        fs::read_to_string(&self.said).unwrap()
     }
 
     /// Its exit code, once it has ended.
@@ -271,14 +156,6 @@ impl Process {
             std::thread::sleep(Duration::from_millis(5));
         }
         panic!("it goes on: {}", self.said());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended.
-        _ = self.process.kill();
-        _ = self.process.wait();
     }
 }
 
@@ -320,24 +197,4 @@ fn try_echo(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut bytes = [0; 11];
     stream.read_exact(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Empty while nobody answers.
-fn ask(socket: &Path, command: &str) -> String {
-    let mut answer = String::new();
-    if let Ok(mut stream) = std::os::unix::net::UnixStream::connect(socket) {
-        // What came is the answer.
-        _ = stream.write_all(command.as_bytes());
-        _ = stream.read_to_string(&mut answer);
-    }
-    answer
-}
-
-#[track_caller]
-fn wait(what: &str, holds: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{what} did not come");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
