@@ -1,5 +1,6 @@
 //! What makes machines one cluster: keys and certificates, and the files by which people reach it.
 
+pub mod kubeadm;
 pub mod kubeconfig;
 pub mod pki;
 
