@@ -1,10 +1,12 @@
 //! The balancer as a process: signals, reload under traffic, successors, the background.
 
 mod bench;
+mod program;
 
-use bench::{Bench, Process, ask, wait};
+use bench::Bench;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use program::{ask, wait};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -56,7 +58,7 @@ fn a_reload_that_fails_takes_no_socket_away() {
     bench.write(&other);
     process.signal(Signal::SIGUSR2);
     wait("the other level", || level() == "operator\n\n");
-    let names = fs::read_dir(&bench.folder).unwrap().flatten().map(|entry| entry.file_name());
+    let names = fs::read_dir(&bench.folder.path).unwrap().flatten().map(|entry| entry.file_name());
     assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".tmp")));
 }
 
@@ -138,24 +140,6 @@ fn the_manager_is_told() {
 impl Bench {
     fn connect(&self) -> TcpStream {
         TcpStream::connect(("127.0.0.1", self.port)).unwrap()
-    }
-}
-
-impl Process {
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.id()), signal).unwrap();
-    }
-
-    /// Its exit code, once it has ended.
-    fn code(&mut self) -> Option<i32> {
-        let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(20) {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        panic!("it goes on: {}", self.said());
     }
 }
 

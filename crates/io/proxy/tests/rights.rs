@@ -1,12 +1,14 @@
 //! Rights that the process gives up before it serves anybody. Needs root.
 
 mod bench;
+mod program;
 
-use bench::{Bench, Process, ask, wait};
+use bench::Bench;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Group, User};
+use program::{Process, ask, wait};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,8 +1,10 @@
 //! Stick tables whose keys look into the very table they are kept in: a look at it must not find it locked.
 
 mod bench;
+mod program;
 
-use bench::{Bench, ask, wait};
+use bench::Bench;
+use program::{ask, wait};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
