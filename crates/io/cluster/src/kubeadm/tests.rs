@@ -1,3 +1,5 @@
+//! Whole files, in and out.
+
 use super::*;
 use expect_test::{Expect, expect};
 
