@@ -8,16 +8,19 @@
 //! - A watch delivers every change after its start, in revision order, once; or ends with [`WatchError::Compacted`].
 
 mod embedded;
+mod etcd;
 mod sealer;
 
 pub use embedded::{Embedded, OpenError, Options};
+pub use etcd::{Etcd, EtcdError, EtcdOptions, EtcdTls, MemberStatus};
 pub use sealer::{SealError, Sealer};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::time::Duration;
 
-/// The number of a write. 0 is "before everything"; the first write is 1.
+/// The number of a write. 0 is "before everything". The first write is 1 in the embedded store and 2 in etcd, whose empty
+/// store has revision 1 (in a store that is shared, any number): ask [`Store::revision`], do not count from 0.
 pub type Revision = u64;
 
 /// `/registry/pods/default/web-0`. Cheap to clone.
@@ -128,8 +131,9 @@ pub struct Change {
 /// Why a write did not happen. Whatever the variant but `Unknown`, nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The disk (or quota) is full: deletes are still accepted; writes again when there is space.
-    #[error("the store is full: {0}. Free space on its disk; writing resumes by itself")]
+    /// The disk (or quota) is full: deletes are still accepted; writes again when there is space. Says what is full, and
+    /// how to make room.
+    #[error("the store is full: {0}")]
     Full(String),
     #[error("the store cannot write: {0}")]
     Io(String),

@@ -13,7 +13,7 @@ use crate::{Compare, Key, Op, Outcome, Revision, Sealer, WriteError};
 use bytes::Bytes;
 use rusqlite::{Connection, ErrorCode, ffi};
 use std::collections::{BTreeSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant, SystemTime};
@@ -211,7 +211,7 @@ impl Committer {
             .iter()
             .map(|txn| match batch.refusal(txn) {
                 Some(refused) => Ok(Ok(refused)),
-                None if full && txn.grows() => Ok(Err(WriteError::Full(self.path.display().to_string()))),
+                None if full && txn.grows() => Ok(Err(full_disk(&self.path))),
                 None => batch.apply(txn),
             })
             .collect::<Result<Vec<_>, _>>();
@@ -349,7 +349,7 @@ impl Committer {
             if let Err(error) = disk::truncate_wal(&self.connection) {
                 tracing::warn!(%path, %error, "the WAL of the store could not be emptied");
             }
-            let full = WriteError::Full(path.to_string());
+            let full = full_disk(&self.path);
             self.is_full();
             return full;
         }
@@ -489,4 +489,8 @@ fn unix_seconds() -> u64 {
 fn until(second: u64) -> Duration {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
     at.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO)
+}
+
+fn full_disk(path: &Path) -> WriteError {
+    WriteError::Full(format!("{}. Free space on its disk; writing resumes by itself", path.display()))
 }

@@ -3,5 +3,8 @@
 mod crash;
 mod disk_full;
 mod embedded;
+mod etcd;
+mod etcd_cluster;
+mod etcd_server;
 #[macro_use]
 mod suite;

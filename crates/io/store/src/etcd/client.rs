@@ -1,0 +1,199 @@
+//! Calls to a cluster: one endpoint at a time, another when it fails, each call with a deadline.
+//!
+//! Invariant: a call that may have been done already is repeated only if it is a read.
+
+use super::connection::{Endpoint, connector};
+use super::grpc::{CallError, Incoming, Outgoing, framed};
+use super::{EtcdError, EtcdOptions};
+use bytes::Bytes;
+use prost::Message;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Rest after every endpoint has failed once.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// gRPC's codes that a read is tried again after: deadline exceeded, unavailable, unknown ("leader changed").
+const PASSING: [u32; 3] = [4, 14, 2];
+/// What etcd says before it does anything; the call may go to another member.
+const REFUSED_BEFORE: [&str; 2] = ["etcdserver: no leader", "etcdserver: too many requests"];
+
+/// What a call does, and so whether it may be done twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// Changes nothing, or the same when done twice.
+    Repeatable,
+    /// Must not be sent again once sent.
+    Once,
+}
+
+/// An open stream: dropped, it ends.
+pub struct Stream {
+    _request: mpsc::Sender<Bytes>,
+    pub answers: Incoming,
+}
+
+pub struct Client {
+    pub options: EtcdOptions,
+    endpoints: Vec<Endpoint>,
+    /// Place of the endpoint that is used.
+    current: AtomicUsize,
+}
+
+impl Client {
+    pub fn new(options: EtcdOptions) -> Result<Self, EtcdError> {
+        let tls = options.tls.as_ref().map(connector).transpose().map_err(EtcdError::Tls)?;
+        let endpoints = options.endpoints.iter().map(|text| Endpoint::parse(text, tls.as_ref()));
+        let endpoints = endpoints.collect::<Result<Vec<_>, _>>().map_err(EtcdError::Endpoint)?;
+        if endpoints.is_empty() {
+            return Err(EtcdError::Endpoint("none is named".into()));
+        }
+        Ok(Self { options, endpoints, current: AtomicUsize::new(0) })
+    }
+
+    /// One question, one answer.
+    pub async fn call<A: Message + Default>(
+        &self,
+        path: &str,
+        request: &impl Message,
+        nature: Nature,
+    ) -> Result<A, CallError> {
+        let request = framed(request);
+        let deadline = Instant::now() + self.options.timeout;
+        let mut tries = 0;
+        loop {
+            let place = self.current.load(Ordering::Relaxed);
+            let error = match self.ask(place, path, request.clone(), || self.uses(place)).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if passing(&error) {
+                self.leave(place, &error);
+            }
+            if !may_repeat(&error, nature) || Instant::now() >= deadline {
+                return Err(error);
+            }
+            tries += 1;
+            self.rest(tries).await;
+        }
+    }
+
+    /// Opens a stream on some endpoint and sends `first`.
+    pub async fn stream(&self, path: &str, first: &impl Message) -> Result<Stream, CallError> {
+        let first = framed(first);
+        let deadline = Instant::now() + self.options.timeout;
+        let mut tries = 0;
+        loop {
+            let place = self.current.load(Ordering::Relaxed);
+            let error = match self.open(place, path, first.clone()).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => error,
+            };
+            if !passing(&error) || Instant::now() >= deadline {
+                return Err(error);
+            }
+            self.leave(place, &error);
+            tries += 1;
+            self.rest(tries).await;
+        }
+    }
+
+    /// Asks every endpoint, one after the other; for each its address and its answer.
+    pub async fn ask_all<A: Message + Default>(
+        &self,
+        path: &str,
+        request: &impl Message,
+    ) -> Vec<(String, Result<A, CallError>)> {
+        let request = framed(request);
+        let mut answers = Vec::new();
+        for (place, endpoint) in self.endpoints.iter().enumerate() {
+            answers.push((endpoint.uri.clone(), self.ask(place, path, request.clone(), || true).await));
+        }
+        answers
+    }
+
+    async fn ask<A: Message + Default>(
+        &self,
+        place: usize,
+        path: &str,
+        request: Bytes,
+        wanted: impl Fn() -> bool,
+    ) -> Result<A, CallError> {
+        let connection = self.connection(place, wanted).await?;
+        let limit = self.options.attempt_timeout;
+        let asked = async {
+            let (request, answers) = self.endpoints[place].send(connection, path, request, Some(limit)).await?;
+            drop(request);
+            answers.only().await
+        };
+        timeout(limit, asked).await.unwrap_or_else(|_| Err(self.unanswered(place)))
+    }
+
+    async fn open(&self, place: usize, path: &str, first: Bytes) -> Result<Stream, CallError> {
+        let connection = self.connection(place, || self.uses(place)).await?;
+        let opened = self.endpoints[place].send(connection, path, first, None);
+        let opened = timeout(self.options.attempt_timeout, opened).await;
+        let (_request, answers) = opened.unwrap_or_else(|_| Err(self.unanswered(place)))?;
+        Ok(Stream { _request, answers })
+    }
+
+    async fn connection(
+        &self,
+        place: usize,
+        wanted: impl Fn() -> bool,
+    ) -> Result<hyper::client::conn::http2::SendRequest<Outgoing>, CallError> {
+        let endpoint = &self.endpoints[place];
+        // Others may be connecting before us.
+        let limit = self.options.connect_timeout * 2;
+        let connection = timeout(limit, endpoint.connection(&self.options, wanted)).await;
+        connection.unwrap_or_else(|_| Err(CallError::NotSent(format!("{}: no connection in {limit:?}", endpoint.uri))))
+    }
+
+    /// The connection is suspect: the next call makes a new one.
+    fn unanswered(&self, place: usize) -> CallError {
+        let endpoint = &self.endpoints[place];
+        endpoint.forget();
+        CallError::Lost(format!("{} did not answer in {:?}", endpoint.uri, self.options.attempt_timeout))
+    }
+
+    /// Whether calls go to this endpoint now.
+    fn uses(&self, place: usize) -> bool {
+        self.current.load(Ordering::Relaxed) == place
+    }
+
+    /// Moves on, unless somebody else has.
+    fn leave(&self, place: usize, error: &CallError) {
+        let next = (place + 1) % self.endpoints.len();
+        let moved = self.current.compare_exchange(place, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if moved && next != place {
+            tracing::info!(from = self.endpoints[place].uri, to = self.endpoints[next].uri, %error, "changes etcd member");
+        }
+    }
+
+    async fn rest(&self, tries: usize) {
+        if tries.is_multiple_of(self.endpoints.len()) {
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Another member may do better, or this one later.
+pub fn passing(error: &CallError) -> bool {
+    match error {
+        CallError::NotSent(_) | CallError::Lost(_) => true,
+        CallError::Status { code, .. } => PASSING.contains(code) || refused_before(error),
+    }
+}
+
+fn refused_before(error: &CallError) -> bool {
+    matches!(error, CallError::Status { message, .. } if REFUSED_BEFORE.contains(&message.as_str()))
+}
+
+fn may_repeat(error: &CallError, nature: Nature) -> bool {
+    match nature {
+        Nature::Repeatable => passing(error),
+        Nature::Once => matches!(error, CallError::NotSent(_)) || refused_before(error),
+    }
+}

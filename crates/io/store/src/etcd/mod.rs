@@ -1,0 +1,203 @@
+//! The etcd backend: the state lives in an etcd cluster, which several replicas of the control plane may share.
+//!
+//! One HTTP/2 connection to one member carries all calls and watches; when the member fails, another one takes over.
+//! Reads are linearizable. The client is written here (decision 19): that is the messages, gRPC's framing, failover.
+//!
+//! Invariants
+//! - A write is sent again only if it cannot have happened; else the caller is told [`WriteError::Unknown`].
+//! - A watch survives any number of broken connections without losing, repeating or reordering a change.
+//! - Every call has a deadline.
+
+mod client;
+mod connection;
+mod grpc;
+mod lease;
+mod proto;
+mod range;
+mod txn;
+mod watch;
+
+use crate::{
+    Compare, KeyValue, Op, Outcome, Range, RangeResult, ReadError, Revision, Store, Watch, WatchError, WriteError,
+};
+use async_trait::async_trait;
+use client::{Client, Nature};
+use grpc::CallError;
+use std::sync::Arc;
+use std::time::Duration;
+
+const COMPACT: &str = "/etcdserverpb.KV/Compact";
+const STATUS: &str = "/etcdserverpb.Maintenance/Status";
+
+/// Where the cluster is, and how patient we are with it.
+#[derive(Clone, Debug)]
+pub struct EtcdOptions {
+    /// `http://` or `https://`, host, port (2379 if it has none); one for each member. One is used at a time.
+    pub endpoints: Vec<String>,
+    /// Needed by `https://`. Default: none.
+    pub tls: Option<EtcdTls>,
+    /// Stands before every key in etcd, so that clusters can share one; callers see keys without it. Default: nothing,
+    /// so that keys are where Kubernetes has them (`/registry/...`).
+    pub prefix: String,
+    /// Longest wait for a connection. Default 2 s.
+    pub connect_timeout: Duration,
+    /// Longest wait for one member's answer. A read then asks the next, a write is [`WriteError::Unknown`]. Default
+    /// 3 s: twice what an election takes.
+    pub attempt_timeout: Duration,
+    /// After this time no further attempt is begun. Default 10 s.
+    pub timeout: Duration,
+    /// A connection with a call or watch on it is probed after this silence. Default 6 s; below 5 s etcd closes the
+    /// connection (upstream: `--grpc-keepalive-min-time`).
+    pub keep_alive: Duration,
+    /// A connection whose probe has no answer for so long is dead. Default 3 s.
+    pub keep_alive_timeout: Duration,
+}
+
+/// What TLS needs, in PEM.
+#[derive(Clone)]
+pub struct EtcdTls {
+    /// Certificates of who signed the members'.
+    pub ca: Vec<u8>,
+    /// Our certificate (with its chain) and its key, where etcd asks for one (upstream: `--client-cert-auth`).
+    pub client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl std::fmt::Debug for EtcdTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EtcdTls").field("client", &self.client.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl EtcdOptions {
+    pub fn new(endpoints: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            endpoints: endpoints.into_iter().map(Into::into).collect(),
+            tls: None,
+            prefix: String::new(),
+            connect_timeout: Duration::from_secs(2),
+            attempt_timeout: Duration::from_secs(3),
+            timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(6),
+            keep_alive_timeout: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Why etcd cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EtcdError {
+    #[error("etcd's endpoints: {0}")]
+    Endpoint(String),
+    #[error("TLS to etcd: {0}")]
+    Tls(String),
+    #[error("etcd does not answer: {0}. Check that a majority of its members runs, the endpoints and certificates")]
+    Unreachable(String),
+}
+
+/// What one member says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberStatus {
+    /// `3.4.23`.
+    pub version: String,
+    /// Bytes of its database file; etcd refuses writes at `--quota-backend-bytes`.
+    pub database_bytes: u64,
+    pub is_leader: bool,
+    /// The newest revision it has; a follower may lag behind.
+    pub revision: Revision,
+}
+
+/// A cluster of etcd, as a store. Cheap to open; connects anew by itself.
+pub struct Etcd {
+    client: Arc<Client>,
+    leases: lease::Leases,
+}
+
+impl Etcd {
+    /// Checks the options and waits until the cluster answers (a linearizable read), [`EtcdOptions::timeout`] at most.
+    pub async fn connect(options: EtcdOptions) -> Result<Arc<Self>, EtcdError> {
+        let client = Arc::new(Client::new(options)?);
+        range::newest(&client).await.map_err(|error| EtcdError::Unreachable(error.to_string()))?;
+        Ok(Arc::new(Self { client, leases: lease::Leases::default() }))
+    }
+
+    /// Asks each endpoint how its member is; an error's text where it does not answer.
+    pub async fn members(&self) -> Vec<(String, Result<MemberStatus, String>)> {
+        let answers = self.client.ask_all::<proto::StatusResponse>(STATUS, &proto::StatusRequest {}).await;
+        let answers = answers.into_iter().map(|(endpoint, answer)| {
+            let status = answer.map_err(|error| error.to_string()).map(|answer| MemberStatus {
+                is_leader: answer.header.as_ref().is_some_and(|header| header.member_id == answer.leader),
+                revision: proto::revision(&answer.header),
+                database_bytes: answer.db_size.cast_unsigned(),
+                version: answer.version,
+            });
+            (endpoint, status)
+        });
+        answers.collect()
+    }
+}
+
+#[async_trait]
+impl Store for Etcd {
+    async fn txn(&self, compares: Vec<Compare>, ops: Vec<Op>) -> Result<Outcome, WriteError> {
+        txn::run(&self.client, &self.leases, compares, ops).await
+    }
+
+    async fn range(&self, range: Range) -> Result<RangeResult, ReadError> {
+        range::read(&self.client, &range).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<KeyValue>, ReadError> {
+        range::get(&self.client, key).await
+    }
+
+    async fn watch(&self, prefix: &str, after: Revision) -> Result<Box<dyn Watch>, WatchError> {
+        Ok(Box::new(watch::EtcdWatch::start(self.client.clone(), prefix, after).await?))
+    }
+
+    async fn compact(&self, revision: Revision) -> Result<(), WriteError> {
+        if revision == 0 {
+            return Ok(());
+        }
+        let mut request = proto::CompactionRequest { revision: revision.cast_signed() };
+        loop {
+            let compacted = self.client.call(COMPACT, &request, Nature::Repeatable).await;
+            match compacted.map(|_: proto::CompactionResponse| ()) {
+                Err(error) if is_compacted(&error) => return Ok(()),
+                Err(error) if is_future(&error) => {
+                    let newest =
+                        range::newest(&self.client).await.map_err(|error| WriteError::Io(error.to_string()))?;
+                    request.revision = newest.cast_signed();
+                }
+                other => return other.map_err(txn::write_error),
+            }
+        }
+    }
+
+    async fn revision(&self) -> Result<Revision, ReadError> {
+        range::newest(&self.client).await.map_err(|error| ReadError::Io(error.to_string()))
+    }
+}
+
+fn is_compacted(error: &CallError) -> bool {
+    says(error, "etcdserver: mvcc: required revision has been compacted")
+}
+
+fn is_future(error: &CallError) -> bool {
+    says(error, "etcdserver: mvcc: required revision is a future revision")
+}
+
+/// etcd's errors are told apart by their text (upstream: `etcdserver/api/v3rpc/rpctypes/error.go`).
+fn says(error: &CallError, text: &str) -> bool {
+    matches!(error, CallError::Status { message, .. } if message == text)
+}
+
+/// The end of the range of keys that begin with `prefix`: the first key after them. No key of ours ends in 0xff: they
+/// are UTF-8. `\0` means: to the last key.
+fn range_end(prefix: &str) -> Vec<u8> {
+    let mut end = prefix.as_bytes().to_vec();
+    match end.last_mut() {
+        Some(last) => *last += 1,
+        None => end.push(0),
+    }
+    end
+}

@@ -1,0 +1,202 @@
+//! A watch: a stream of etcd's that is opened anew from the last change whenever it breaks.
+//!
+//! The stream is asked to begin one revision early, at the last one that was told, and what was told is dropped. So
+//! etcd itself says if the history after it is not whole any more: it serves a watch from a revision or refuses it.
+//!
+//! Invariants
+//! - `told` moves when a batch is returned, and a batch holds whole revisions.
+//! - State is kept here, not in the future of `next`: it may be dropped at any `await`.
+//! - A reader who stops is served later from etcd's history; only the stream's window is kept for him.
+
+use super::client::{Client, Stream, passing};
+use super::grpc::CallError;
+use super::{is_compacted, proto, range, range_end};
+use crate::{Change, Revision, Watch, WatchError};
+use async_trait::async_trait;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use stdx::Backoff;
+use tokio::time::timeout;
+
+const WATCH: &str = "/etcdserverpb.Watch/Watch";
+/// The gRPC code of a revision that cannot be served.
+const OUT_OF_RANGE: u32 = 11;
+/// Waits between attempts to open the stream anew.
+const FIRST_WAIT: Duration = Duration::from_millis(20);
+const MAX_WAIT: Duration = Duration::from_secs(1);
+
+type Opening = Pin<Box<dyn Future<Output = Result<Stream, CallError>> + Send + Sync>>;
+
+enum State {
+    /// A stream is being opened.
+    Opening(Opening),
+    Open(Stream),
+}
+
+pub struct EtcdWatch {
+    client: Arc<Client>,
+    prefix: String,
+    /// All changes up to this revision were returned, or there are none.
+    told: Revision,
+    state: State,
+    /// Fragments of a response that is not whole yet.
+    fragments: Vec<proto::Event>,
+    backoff: Backoff,
+}
+
+impl EtcdWatch {
+    pub async fn start(client: Arc<Client>, prefix: &str, after: Revision) -> Result<Self, WatchError> {
+        let cut = |error: CallError| WatchError::Cut(error.to_string());
+        let prefix = format!("{}{prefix}", client.options.prefix);
+        let (stream, newest) = open(&client, &prefix, after).await.map_err(cut)?;
+        if after < newest {
+            match range::check(&client, after).await {
+                Err(error) if is_compacted(&error) => {
+                    return Err(WatchError::Compacted { asked: after, oldest: range::oldest(&client, after).await });
+                }
+                checked => checked.map_err(cut)?,
+            }
+        }
+        let backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
+        Ok(Self { client, prefix, told: after, state: State::Open(stream), fragments: Vec::new(), backoff })
+    }
+
+    /// The next response of the stream. Cancelled, it goes on where it was.
+    async fn response(&mut self) -> Result<proto::WatchResponse, CallError> {
+        loop {
+            match &mut self.state {
+                State::Opening(opening) => {
+                    let stream = opening.await?;
+                    self.state = State::Open(stream);
+                }
+                State::Open(stream) => {
+                    let response = stream.answers.message().await?;
+                    return response.ok_or_else(|| CallError::Lost("etcd ended the watch".into()));
+                }
+            }
+        }
+    }
+
+    /// Opens a stream anew, later the more attempts have failed in a row.
+    fn reopen(&mut self, error: &CallError) {
+        let wait = self.backoff.fail();
+        tracing::debug!(%error, after = self.told, "watches etcd anew");
+        self.fragments.clear();
+        let (client, prefix, told) = (self.client.clone(), self.prefix.clone(), self.told);
+        self.state = State::Opening(Box::pin(async move {
+            tokio::time::sleep(wait).await;
+            open(&client, &prefix, told).await.map(|(stream, _)| stream)
+        }));
+    }
+
+    /// What of a response is to be told.
+    fn take_in(&mut self, response: proto::WatchResponse) -> Result<Vec<Change>, WatchError> {
+        self.backoff.reset();
+        self.fragments.extend(response.events);
+        if response.fragment {
+            return Ok(Vec::new());
+        }
+        let events = std::mem::take(&mut self.fragments);
+        if events.is_empty() {
+            // Progress: etcd has told all up to here.
+            if !response.created {
+                self.told = self.told.max(proto::revision(&response.header));
+            }
+            return Ok(Vec::new());
+        }
+        let mut changes = Vec::with_capacity(events.len());
+        for event in events {
+            let Some(kv) = event.kv else { continue };
+            let revision = kv.mod_revision.cast_unsigned();
+            if revision <= self.told {
+                continue;
+            }
+            let deleted = event.kind == 1;
+            if event.prev_kv.is_none() && (deleted || kv.create_revision != kv.mod_revision) {
+                // etcd looks the old value up when it sends, and does not find what has been compacted meanwhile.
+                return Err(WatchError::Compacted { asked: self.told, oldest: revision });
+            }
+            changes.push(Change {
+                revision,
+                key: range::key(&self.client, &kv.key).map_err(WatchError::Cut)?,
+                value: (!deleted).then(|| kv.value.into()),
+                previous: event.prev_kv.map(|kv| kv.value.into()),
+            });
+        }
+        if let Some(last) = changes.last() {
+            self.told = last.revision;
+        }
+        Ok(changes)
+    }
+}
+
+#[async_trait]
+impl Watch for EtcdWatch {
+    async fn next(&mut self) -> Result<Vec<Change>, WatchError> {
+        loop {
+            match self.response().await {
+                Ok(response) if response.compact_revision != 0 => {
+                    let oldest = response.compact_revision.cast_unsigned();
+                    return Err(WatchError::Compacted { asked: self.told, oldest });
+                }
+                Ok(response) if response.canceled => {
+                    let reason = response.cancel_reason;
+                    if !reason.ends_with("no leader") {
+                        return Err(WatchError::Cut(reason));
+                    }
+                    self.reopen(&CallError::Lost(reason));
+                }
+                Ok(response) => {
+                    let changes = self.take_in(response)?;
+                    if !changes.is_empty() {
+                        return Ok(changes);
+                    }
+                }
+                Err(error) if is_compacted(&error) => {
+                    let (asked, oldest) = (self.told, range::oldest(&self.client, self.told).await);
+                    return Err(WatchError::Compacted { asked, oldest });
+                }
+                Err(error) if passing(&error) => self.reopen(&error),
+                Err(error) => return Err(WatchError::Cut(error.to_string())),
+            }
+        }
+    }
+}
+
+/// Opens a stream that begins with the changes of revision `told`; also gives the newest revision its member had.
+async fn open(client: &Client, prefix: &str, told: Revision) -> Result<(Stream, Revision), CallError> {
+    let create = proto::WatchCreateRequest {
+        key: if prefix.is_empty() { vec![0] } else { prefix.as_bytes().to_vec() },
+        range_end: range_end(prefix),
+        // 0 would be "from now on"; etcd's empty store has revision 1.
+        start_revision: told.max(1).cast_signed(),
+        progress_notify: true,
+        prev_kv: true,
+        fragment: true,
+    };
+    let mut stream = client.stream(WATCH, &proto::WatchRequest { create: Some(create) }).await?;
+    let created = first_response(client, &mut stream).await?;
+    if created.canceled {
+        return Err(CallError::Status { code: OUT_OF_RANGE, message: created.cancel_reason });
+    }
+    Ok((stream, proto::revision(&created.header)))
+}
+
+async fn first_response(client: &Client, stream: &mut Stream) -> Result<proto::WatchResponse, CallError> {
+    let lost = |text: &str| CallError::Lost(text.into());
+    let response = timeout(client.options.attempt_timeout, stream.answers.message()).await;
+    response.map_err(|_| lost("etcd did not answer a watch"))??.ok_or_else(|| lost("etcd ended the watch"))
+}
+
+/// The oldest revision kept, if anything is compacted: a watch of all history is refused with it.
+pub async fn compacted(client: &Client) -> Result<Revision, CallError> {
+    let create = proto::WatchCreateRequest { key: vec![0], start_revision: 1, ..Default::default() };
+    let mut stream = client.stream(WATCH, &proto::WatchRequest { create: Some(create) }).await?;
+    loop {
+        let response = first_response(client, &mut stream).await?;
+        if response.compact_revision != 0 {
+            return Ok(response.compact_revision.cast_unsigned());
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Three members of etcd: the leader is killed under writes and watches.
+
+use crate::etcd_server::Cluster;
+use crate::suite::{in_time, put};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::{Change, Etcd, EtcdOptions, Op, Outcome, Range, Revision, Store, Watch, WriteError};
+use tokio::sync::watch as state;
+
+/// Writers at each of the two clients.
+const WRITERS: usize = 3;
+/// Writes each makes before the leader dies, and again after.
+const WRITES: usize = 40;
+/// How long nobody may be able to write.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What a writer knows.
+#[derive(Default)]
+struct Written {
+    /// Key and revision of what was acknowledged.
+    acknowledged: Vec<(String, Revision)>,
+    /// The first acknowledgement after the leader's end.
+    resumed: Option<Instant>,
+}
+
+/// Writes new keys until it has `WRITES` acknowledgements after the leader's end.
+async fn write(
+    store: Arc<Etcd>,
+    name: String,
+    progress: state::Sender<usize>,
+    killed: state::Receiver<bool>,
+) -> Written {
+    let mut written = Written::default();
+    let mut after = 0;
+    for number in 0.. {
+        let key = format!("/c/{name}/{number:05}");
+        let after_death = *killed.borrow();
+        match in_time(store.txn(vec![], vec![Op::put(key.as_str(), number.to_string())])).await {
+            Ok(Outcome::Done { revision }) => written.acknowledged.push((key, revision)),
+            Ok(refused) => panic!("{refused:?}"),
+            Err(error) => {
+                assert!(matches!(error, WriteError::Unknown(_) | WriteError::Io(_)), "{error}");
+                continue;
+            }
+        }
+        progress.send_modify(|count| *count += 1);
+        if after_death {
+            written.resumed.get_or_insert_with(Instant::now);
+            after += 1;
+        }
+        if after == WRITES {
+            break;
+        }
+    }
+    written
+}
+
+/// Reads up to a change of `/c/end`; `impatient`, it drops the future of `next` again and again.
+async fn follow(mut watch: Box<dyn Watch>, impatient: bool) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    while changes.last().is_none_or(|change| &*change.key != "/c/end") {
+        let limit = if impatient { Duration::from_millis(1) } else { Duration::from_secs(60) };
+        if let Ok(batch) = tokio::time::timeout(limit, watch.next()).await {
+            changes.extend(batch.expect("the watch goes on"));
+        }
+    }
+    changes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_leader_dies_under_writes() {
+    let mut cluster = Cluster::start(3, None, &[]);
+    let endpoints = cluster.endpoints();
+    let store = in_time(connect(endpoints.clone())).await;
+    let members = store.members().await;
+    let leader = members.iter().position(|(_, status)| status.as_ref().is_ok_and(|status| status.is_leader)).unwrap();
+    let rotated = |by: usize| [&endpoints[by..], &endpoints[..by]].concat();
+    let at_leader = connect(rotated(leader)).await;
+    let at_follower = connect(rotated((leader + 1) % 3)).await;
+
+    let start = put(&*store, "/c/start", "1").await;
+    let mut followers = Vec::new();
+    for (client, impatient) in [(&at_leader, false), (&at_leader, true), (&at_follower, false)] {
+        followers.push(tokio::spawn(follow(client.watch("/c/", start).await.unwrap(), impatient)));
+    }
+    let (kill, killed) = state::channel(false);
+    let mut writers = Vec::new();
+    let mut progress = Vec::new();
+    for number in 0..WRITERS * 2 {
+        let client = if number % 2 == 0 { &at_leader } else { &at_follower };
+        let (sender, receiver) = state::channel(0);
+        progress.push(receiver);
+        writers.push(tokio::spawn(write(client.clone(), format!("w{number}"), sender, killed.clone())));
+    }
+    for receiver in &mut progress {
+        in_time(receiver.wait_for(|count| *count >= WRITES)).await.unwrap();
+    }
+    cluster.members[leader].kill();
+    let death = Instant::now();
+    kill.send_replace(true);
+
+    let mut acknowledged = BTreeMap::new();
+    let mut count = 0;
+    for writer in writers {
+        let written = writer.await.unwrap();
+        let pause = written.resumed.unwrap() - death;
+        assert!(pause < PAUSE, "a writer was held up for {pause:?}");
+        count += written.acknowledged.len();
+        acknowledged.extend(written.acknowledged.into_iter().map(|(key, revision)| (revision, key)));
+    }
+    assert_eq!(acknowledged.len(), count, "every acknowledged write has a revision of its own");
+    let end = put(&*at_leader, "/c/end", "1").await;
+    let items = at_follower.range(Range::under("/c/")).await.unwrap().items;
+    let kept: BTreeMap<_, _> = items.into_iter().map(|item| (item.modified, item.key.to_string())).collect();
+    assert!(acknowledged.iter().all(|(revision, key)| kept.get(revision) == Some(key)), "no write was lost");
+    for follower in followers {
+        let changes = in_time(follower).await.unwrap();
+        let seen: Vec<_> = changes.iter().map(|change| change.revision).collect();
+        assert!(seen.iter().copied().eq(start + 1..=end), "each change once, in order: {seen:?}");
+        assert!(changes.iter().all(|change| kept[&change.revision] == *change.key));
+    }
+}
+
+/// The members are still starting.
+async fn connect(endpoints: Vec<String>) -> Arc<Etcd> {
+    loop {
+        match Etcd::connect(EtcdOptions::new(endpoints.clone())).await {
+            Ok(store) => return store,
+            Err(error) => eprintln!("{error}"),
+        }
+    }
+}
