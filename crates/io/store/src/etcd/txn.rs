@@ -27,15 +27,15 @@ pub async fn run(
         mod_revision: Some(revision.cast_signed()),
     });
     let mut request = proto::TxnRequest { compare: compare.collect(), success: Vec::new(), failure };
-    loop {
+    request.success = requests(client, leases, &ops).await?;
+    let mut answer = client.call(TXN, &request, Nature::Once).await;
+    if answer.as_ref().is_err_and(|error| says(error, "etcdserver: requested lease not found")) {
+        // Revoked by somebody, or run out while we waited. Nothing was written.
+        leases.forget();
         request.success = requests(client, leases, &ops).await?;
-        match client.call(TXN, &request, Nature::Once).await {
-            Ok(answer) => return outcome(client, answer),
-            // Revoked by somebody, or run out while we waited.
-            Err(error) if says(&error, "etcdserver: requested lease not found") => leases.forget(),
-            Err(error) => return Err(write_error(error)),
-        }
+        answer = client.call(TXN, &request, Nature::Once).await;
     }
+    outcome(client, answer.map_err(write_error)?)
 }
 
 async fn requests(client: &Client, leases: &Leases, ops: &[Op]) -> Result<Vec<proto::RequestOp>, WriteError> {

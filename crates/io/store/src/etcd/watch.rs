@@ -40,8 +40,8 @@ pub struct EtcdWatch {
     /// All changes up to this revision were returned, or there are none.
     told: Revision,
     state: State,
-    /// Fragments of a response that is not whole yet.
-    fragments: Vec<proto::Event>,
+    /// The part that has come of a transaction that etcd sends in fragments.
+    pending: Vec<proto::Event>,
     backoff: Backoff,
 }
 
@@ -59,7 +59,7 @@ impl EtcdWatch {
             }
         }
         let backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
-        Ok(Self { client, prefix, told: after, state: State::Open(stream), fragments: Vec::new(), backoff })
+        Ok(Self { client, prefix, told: after, state: State::Open(stream), pending: Vec::new(), backoff })
     }
 
     /// The next response of the stream. Cancelled, it goes on where it was.
@@ -82,7 +82,7 @@ impl EtcdWatch {
     fn reopen(&mut self, error: &CallError) {
         let wait = self.backoff.fail();
         tracing::debug!(%error, after = self.told, "watches etcd anew");
-        self.fragments.clear();
+        self.pending.clear();
         let (client, prefix, told) = (self.client.clone(), self.prefix.clone(), self.told);
         self.state = State::Opening(Box::pin(async move {
             tokio::time::sleep(wait).await;
@@ -93,17 +93,15 @@ impl EtcdWatch {
     /// What of a response is to be told.
     fn take_in(&mut self, response: proto::WatchResponse) -> Result<Vec<Change>, WatchError> {
         self.backoff.reset();
-        self.fragments.extend(response.events);
+        self.pending.extend(response.events);
+        let mut events = std::mem::take(&mut self.pending);
         if response.fragment {
-            return Ok(Vec::new());
-        }
-        let events = std::mem::take(&mut self.fragments);
-        if events.is_empty() {
+            // The last transaction may go on in the next fragment.
+            let last = events.last().map_or(0, modified);
+            self.pending = events.split_off(events.partition_point(|event| modified(event) < last));
+        } else if events.is_empty() && !response.created {
             // Progress: etcd has told all up to here.
-            if !response.created {
-                self.told = self.told.max(proto::revision(&response.header));
-            }
-            return Ok(Vec::new());
+            self.told = self.told.max(proto::revision(&response.header));
         }
         let mut changes = Vec::with_capacity(events.len());
         for event in events {
@@ -162,6 +160,10 @@ impl Watch for EtcdWatch {
             }
         }
     }
+}
+
+fn modified(event: &proto::Event) -> i64 {
+    event.kv.as_ref().map_or(0, |kv| kv.mod_revision)
 }
 
 /// Opens a stream that begins with the changes of revision `told`; also gives the newest revision its member had.

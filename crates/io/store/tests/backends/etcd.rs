@@ -103,6 +103,45 @@ async fn a_restarted_etcd_is_found_again_by_watches_and_calls() {
 }
 
 #[tokio::test]
+async fn a_watch_that_is_dropped_ends_in_etcd() {
+    const WATCHERS: &str = "etcd_debugging_mvcc_watcher_total";
+    let cluster = Cluster::single();
+    let store = connect(&cluster).await;
+    let start = put(&*store, "/a", "1").await;
+    let mut watches = Vec::new();
+    for _ in 0..150 {
+        watches.push(store.watch("/a", start).await.unwrap());
+    }
+    assert_eq!(cluster.members[0].metric(WATCHERS), 150);
+    watches.truncate(1);
+    in_time(async {
+        while cluster.members[0].metric(WATCHERS) > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    put(&*store, "/a", "2").await;
+    assert_eq!(collect(&mut *watches[0], 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn readers_who_stop_do_not_stop_others() {
+    let store = Place::new().open().await;
+    let start = put(&*store, "/a", "1").await;
+    let mut stopped = Vec::new();
+    for _ in 0..20 {
+        stopped.push(store.watch("/a", start).await.unwrap());
+    }
+    let value = "x".repeat(1 << 20);
+    for _ in 0..8 {
+        put(&*store, "/a", &value).await;
+    }
+    let mut reader = store.watch("/a", start).await.unwrap();
+    assert_eq!(collect(&mut *reader, 8).await.len(), 8);
+    assert_eq!(collect(&mut *stopped[0], 8).await.len(), 8, "served later");
+}
+
+#[tokio::test]
 async fn an_endpoint_that_is_silent_is_left() {
     let cluster = Cluster::single();
     // Takes connections (the kernel does), never answers.

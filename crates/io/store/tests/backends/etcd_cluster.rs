@@ -5,7 +5,7 @@ use crate::suite::{in_time, put};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Change, Etcd, EtcdOptions, Op, Outcome, Range, Revision, Store, Watch, WriteError};
+use store::{Change, Etcd, EtcdOptions, MemberStatus, Op, Outcome, Range, Revision, Store, Watch, WriteError};
 use tokio::sync::watch as state;
 
 /// Writers at each of the two clients.
@@ -74,7 +74,7 @@ async fn the_leader_dies_under_writes() {
     let endpoints = cluster.endpoints();
     let store = in_time(connect(endpoints.clone())).await;
     let members = store.members().await;
-    let leader = members.iter().position(|(_, status)| status.as_ref().is_ok_and(|status| status.is_leader)).unwrap();
+    let leader = leader(&members);
     let rotated = |by: usize| [&endpoints[by..], &endpoints[..by]].concat();
     let at_leader = connect(rotated(leader)).await;
     let at_follower = connect(rotated((leader + 1) % 3)).await;
@@ -120,6 +120,39 @@ async fn the_leader_dies_under_writes() {
         assert!(seen.iter().copied().eq(start + 1..=end), "each change once, in order: {seen:?}");
         assert!(changes.iter().all(|change| kept[&change.revision] == *change.key));
     }
+}
+
+/// Nothing is closed, nothing answers: calls move on by their deadline, watches by the probe of their connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_leader_is_left() {
+    let cluster = Cluster::start(3, None, &[]);
+    let endpoints = cluster.endpoints();
+    let members = in_time(connect(endpoints.clone())).await.members().await;
+    let leader = leader(&members);
+    let store = connect([&endpoints[leader..], &endpoints[..leader]].concat()).await;
+    let start = put(&*store, "/c/start", "1").await;
+    let watch = store.watch("/c/", start).await.unwrap();
+    let follower = tokio::spawn(follow(watch, false));
+    put(&*store, "/c/before", "1").await;
+    cluster.members[leader].freeze(true);
+    let error = in_time(store.txn(vec![], vec![Op::put("/c/lost", "1")])).await.unwrap_err();
+    assert!(matches!(error, WriteError::Unknown(_)), "it was sent: {error}");
+    let key = in_time(store.get("/c/before")).await.unwrap();
+    assert!(key.is_some(), "reads ask another member");
+    let end = loop {
+        match in_time(store.txn(vec![], vec![Op::put("/c/end", "1")])).await {
+            Ok(Outcome::Done { revision }) => break revision,
+            other => assert!(matches!(other, Err(WriteError::Unknown(_) | WriteError::Io(_))), "{other:?}"),
+        }
+    };
+    let changes = in_time(follower).await.unwrap();
+    assert!(changes.iter().map(|change| change.revision).eq(start + 1..=end), "{changes:?}");
+    cluster.members[leader].freeze(false);
+    put(&*store, "/c/after", "1").await;
+}
+
+fn leader(members: &[(String, Result<MemberStatus, String>)]) -> usize {
+    members.iter().position(|(_, status)| status.as_ref().is_ok_and(|status| status.is_leader)).expect("a leader")
 }
 
 /// The members are still starting.

@@ -1,6 +1,8 @@
 //! Real etcd members on loopback ports of their own, with their data in memory. They end with the test.
 
-use std::net::TcpListener;
+use rustix::process::{Pid, Signal};
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 /// Certificates of a member, in PEM files: (ca, certificate, key). Clients must show one too.
@@ -89,6 +91,24 @@ impl Member {
             process.kill().unwrap();
             process.wait().unwrap();
         }
+    }
+}
+
+impl Member {
+    /// Stops it without closing anything, as a hung machine would, or lets it go on.
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { Signal::STOP } else { Signal::CONT };
+        let pid = Pid::from_child(self.process.as_ref().unwrap());
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// A number of its `/metrics`. Over plain HTTP only.
+    pub fn metric(&self, name: &str) -> u64 {
+        let mut socket = TcpStream::connect(self.endpoint.trim_start_matches("http://")).unwrap();
+        socket.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        let text = std::io::read_to_string(socket).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
     }
 }
 
