@@ -141,6 +141,79 @@ async fn readers_who_stop_do_not_stop_others() {
     assert_eq!(collect(&mut *stopped[0], 8).await.len(), 8, "served later");
 }
 
+/// With old and new values, the events of this transaction are more than etcd sends in one message (2 MiB).
+#[tokio::test]
+async fn a_transaction_in_fragments_is_told_whole() {
+    let store = Place::new().open().await;
+    let start = store.revision().await.unwrap();
+    let mut live = store.watch("/a/", start).await.unwrap();
+    let write = async |letter: &str| {
+        let ops = (0..3).map(|number| Op::put(format!("/a/{number}"), letter.repeat(470_000))).collect();
+        in_time(store.txn(vec![], ops)).await.unwrap();
+    };
+    for letter in ["a", "b", "c", "d"] {
+        write(letter).await;
+    }
+    let late = store.watch("/a/", start).await.unwrap();
+    for watch in [&mut live, &mut { late }] {
+        let mut revisions = Vec::new();
+        while revisions.len() < 4 {
+            let batch = in_time(watch.next()).await.unwrap();
+            for changes in batch.chunk_by(|a, b| a.revision == b.revision) {
+                assert_eq!(changes.len(), 3, "a transaction is not split");
+                assert!(revisions.is_empty() || changes.iter().all(|change| change.previous.is_some()));
+                revisions.push(changes[0].revision);
+            }
+        }
+        assert!(revisions.into_iter().eq(start + 1..=start + 4));
+    }
+}
+
+#[tokio::test]
+async fn a_watch_whose_history_was_compacted_while_it_was_broken_says_so() {
+    let mut cluster = Cluster::single();
+    let store = connect(&cluster).await;
+    let start = put(&*store, "/a", "1").await;
+    let mut watch = store.watch("/a", start).await.unwrap();
+    cluster.members[0].kill();
+    cluster.run(0);
+    let store = connect(&cluster).await;
+    put(&*store, "/a", "2").await;
+    delete(&*store, "/a").await;
+    let newest = put(&*store, "/b", "1").await;
+    store.compact(newest).await.unwrap();
+    let error = in_time(watch.next()).await.unwrap_err();
+    assert!(matches!(error, WatchError::Compacted { asked, oldest } if asked == start && oldest == newest), "{error}");
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_told_the_truth_or_that_it_is_compacted() {
+    let store = Place::new().open().await;
+    let start = put(&*store, "/a", "1").await;
+    let mut watch = store.watch("/a", start).await.unwrap();
+    for number in 0..60 {
+        put(&*store, "/a", &format!("{number}{}", "x".repeat(1 << 20))).await;
+    }
+    let newest = store.revision().await.unwrap();
+    store.compact(newest).await.unwrap();
+    let mut last = start;
+    let error = loop {
+        match in_time(watch.next()).await {
+            Ok(batch) => {
+                for change in batch {
+                    assert_eq!(change.revision, last + 1, "no gap");
+                    assert!(change.previous.is_some(), "an old value is not left out");
+                    last = change.revision;
+                }
+            }
+            Err(error) => break error,
+        }
+        assert!(last < newest, "etcd cannot have kept 60 MiB for this reader");
+    };
+    let WatchError::Compacted { asked, oldest } = error else { panic!("{error}") };
+    assert!(asked == last && (last + 1..=newest).contains(&oldest), "{asked} {oldest}");
+}
+
 #[tokio::test]
 async fn an_endpoint_that_is_silent_is_left() {
     let cluster = Cluster::single();
