@@ -57,7 +57,7 @@ impl Handle {
 }
 
 /// Lets whoever else of this turn has something to read do so first. Then all send in a row, and those they send to are
-/// woken once and stay awake, which is a tenth of what a request costs.
+/// woken once and stay awake, which is a twentieth of what a request costs.
 pub async fn read_all_first() {
     let mut waited = false;
     poll_fn(|cx| {

@@ -201,10 +201,10 @@ fn a_silent_client_is_no_wait_in_the_queue() {
     log.set_read_timeout(Some(LIMIT)).expect("a limit");
     let target = log.local_addr().expect("an address");
     let scene = Scene::new(&format!("log {target} format raw local0\n log-format \"%Ti %Tw %Tc\""));
-    let server = scene.serve(vec![vec!["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"]]);
+    let server = scene.serve(vec![vec![OK]]);
     let mut client = scene.client();
     std::thread::sleep(Duration::from_millis(400));
-    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("a reader");
+    client.write_all(GET.as_bytes()).expect("a reader");
     assert!(read(&mut client).ends_with("ok"));
     server.join().expect("it was asked");
     let mut line = [0; 256];

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use h2::client::{ResponseFuture, SendRequest};
 use nix::sys::signal::Signal;
-use program::{Folder, ask, wait};
+use program::{Folder, ask, free_port, wait};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl Bench {
     /// One worker, because each has a pool of its own. The longest timeouts, so that none ends what a test waits for.
     fn new(name: &str, lines: &str, server: &str) -> Self {
         let folder = Folder::new(&format!("pools-{name}"));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let config = format!(
             "global
     nbthread 1

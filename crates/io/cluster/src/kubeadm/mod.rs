@@ -38,7 +38,7 @@ pub struct Kubeadm {
     pub api_server_sans: Vec<String>,
     pub etcd: Etcd,
     pub node_name: Option<String>,
-    /// `KEY=VALUE:EFFECT` of the first node; None: the default, which keeps pods off a control plane.
+    /// Of the first node, as its `spec.taints` has them; None: the default, which keeps pods off a control plane.
     pub taints: Option<Vec<Value>>,
     /// Names of checks that may fail; `all` stands for each.
     pub ignore_preflight_errors: Vec<String>,

@@ -7,6 +7,11 @@ use serde_json::Value;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// What a bootstrap token has that does not say (upstream: `defaults.go` of bootstraptoken/v1).
+const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
+const TOKEN_USAGES: [&str; 2] = ["signing", "authentication"];
+const TOKEN_GROUPS: [&str; 1] = ["system:bootstrappers:kubeadm:default-node-token"];
+
 /// Where a message points to.
 pub struct Place<'a> {
     pub file: &'a str,
@@ -104,15 +109,15 @@ impl Place<'_> {
             (None, Some(ttl)) => Expiry::After(duration::parse(&ttl).ok_or_else(|| {
                 self.wrong(&path("ttl"), format!("{ttl:?} is no duration such as 24h0m0s; 0s is never"))
             })?),
-            (None, None) => Expiry::After(Duration::from_secs(24 * 3600)),
+            (None, None) => Expiry::After(TOKEN_TTL),
         };
-        let BootstrapToken { usages, groups, .. } = BootstrapToken::usual();
+        let usual = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Ok(BootstrapToken {
             token: read.token,
             description: read.description,
             expiry,
-            usages: read.usages.unwrap_or(usages),
-            groups: read.groups.unwrap_or(groups),
+            usages: read.usages.unwrap_or_else(|| usual(&TOKEN_USAGES)),
+            groups: read.groups.unwrap_or_else(|| usual(&TOKEN_GROUPS)),
         })
     }
 
@@ -135,19 +140,6 @@ impl Endpoint {
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         (!host.is_empty() && !host.contains('/')).then(|| Self { host: host.to_owned(), port })
-    }
-}
-
-impl BootstrapToken {
-    /// kubeadm's defaults of a token without usages and groups.
-    fn usual() -> Self {
-        Self {
-            token: String::new(),
-            description: String::new(),
-            expiry: Expiry::After(Duration::from_secs(24 * 3600)),
-            usages: ["signing", "authentication"].map(str::to_owned).to_vec(),
-            groups: vec!["system:bootstrappers:kubeadm:default-node-token".to_owned()],
-        }
     }
 }
 

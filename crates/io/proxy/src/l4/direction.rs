@@ -62,7 +62,7 @@ pub struct Direction {
     gives_way: bool,
     /// Something was written that TLS may not have sent yet.
     unflushed: bool,
-    /// Whether it was seen that the end was read, by whoever counts time.
+    /// Read so far.
     pub bytes: u64,
 }
 

@@ -1,6 +1,6 @@
 //! The balancer as a process of its own, before a server that echoes.
 
-use crate::program::Folder;
+use crate::program::{Folder, free_port};
 use std::net::{Shutdown, TcpListener};
 
 /// A folder, a port, and a server that echoes.
@@ -25,7 +25,7 @@ impl Bench {
                 });
             }
         });
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         Self { folder, port, server }
     }
 

@@ -125,6 +125,11 @@ impl Drop for Process {
     }
 }
 
+/// Nobody listens there now.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// Empty while nobody answers.
 pub fn ask(socket: &Path, command: &str) -> String {
     let mut answer = String::new();

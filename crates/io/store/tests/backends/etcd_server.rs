@@ -92,9 +92,7 @@ impl Member {
             process.wait().unwrap();
         }
     }
-}
 
-impl Member {
     /// Stops it without closing anything, as a hung machine would, or lets it go on.
     pub fn freeze(&self, frozen: bool) {
         let signal = if frozen { Signal::STOP } else { Signal::CONT };

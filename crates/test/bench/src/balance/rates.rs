@@ -5,7 +5,7 @@
 
 use super::proxies::{Kind, Program, Proxy, Threads};
 use super::{Part, TIME, client, wrk};
-use crate::report::{Figure, Report};
+use crate::report::{Figure, Report, percentile};
 use std::net::SocketAddr;
 
 /// What one load found: its figures by name.
@@ -20,28 +20,30 @@ struct Load {
     run: fn(&Proxy, SocketAddr, Threads) -> Sample,
 }
 
-const ALL: &[Program] = &[Program::Direct, Program::HaProxy, Program::Barque];
+const ALL: [Program; 4] = [Program::Direct, Program::HaProxy, Program::HaProxySplice, Program::Barque];
+/// Splicing is for bulk only.
+const USUAL: &[Program] = &[Program::Direct, Program::HaProxy, Program::Barque];
 
 const LOADS: [Load; 5] = [
     Load {
         ratio: "balance_tcp_rps_ratio",
         name: "tcp_rps",
         kind: Kind::Tcp,
-        programs: ALL,
+        programs: USUAL,
         run: |proxy, target, threads| requests(proxy, target, threads, ["tcp_rps", "tcp_us"]),
     },
     Load {
         ratio: "balance_tcp_cps_ratio",
         name: "tcp_cps",
         kind: Kind::Tcp,
-        programs: ALL,
+        programs: USUAL,
         run: |_, target, threads| vec![("tcp_cps", client(&["connections", &target.to_string()], threads)[0])],
     },
     Load {
         ratio: "balance_p99_added_ratio",
         name: "p99",
         kind: Kind::Tcp,
-        programs: ALL,
+        programs: USUAL,
         run: |_, target, threads| {
             let latency = client(&["latency", &target.to_string()], threads);
             vec![("p50", latency[0]), ("p99", latency[1])]
@@ -51,14 +53,14 @@ const LOADS: [Load; 5] = [
         ratio: "balance_http_rps_ratio",
         name: "http_rps",
         kind: Kind::Http,
-        programs: ALL,
+        programs: USUAL,
         run: |proxy, target, threads| requests(proxy, target, threads, ["http_rps", "http_us"]),
     },
     Load {
         ratio: "balance_bulk_ratio balance_bulk_splice_ratio",
         name: "bulk",
         kind: Kind::Bulk,
-        programs: &[Program::Direct, Program::HaProxy, Program::HaProxySplice, Program::Barque],
+        programs: &ALL,
         run: |_, target, threads| vec![("bulk", client(&["sink", &target.to_string(), "4"], threads)[0])],
     },
 ];
@@ -69,8 +71,7 @@ type Round = Vec<(Program, Sample)>;
 /// Runs the loads that are wanted, `rounds` times.
 pub fn run(threads: Threads, suffix: &str, only: &str, rounds: usize, report: &mut Report) {
     let _servers = [Part::requests(threads), Part::bulk(threads)];
-    let programs = [Program::Direct, Program::HaProxy, Program::HaProxySplice, Program::Barque];
-    let proxies = programs.map(|program| Proxy::start(program, threads));
+    let proxies = ALL.map(|program| Proxy::start(program, threads));
     for load in LOADS.iter().filter(|load| load.ratio.contains(only)) {
         let mut proxies: Vec<_> = proxies.iter().filter(|proxy| load.programs.contains(&proxy.program)).collect();
         let mut found = Vec::new();
@@ -131,13 +132,7 @@ fn values(rounds: &[Round], program: Program, name: &str) -> Vec<f64> {
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() % 2 {
-        _ if values.is_empty() => f64::NAN,
-        0 => f64::midpoint(values[middle - 1], values[middle]),
-        _ => values[middle],
-    }
+    percentile(&mut values, 50.0)
 }
 
 fn unit(name: &str) -> &'static str {
