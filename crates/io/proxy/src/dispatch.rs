@@ -38,6 +38,8 @@ pub struct Wanted<'a> {
     pub port: Option<u16>,
     /// What is known of the stream: for what a server is told of it.
     pub flow: Option<&'a Flow<'a>>,
+    /// Bytes for the server are there: it is written to as soon as the connection stands.
+    pub has_spoken: bool,
 }
 
 /// A place at a server, given back when dropped.
@@ -266,6 +268,7 @@ impl<'a> Dispatch<'a> {
             source: config.source.as_ref().or(backend.source.as_ref()),
             keepalive: sockets::keepalive(backend.options.srvtcpka, &backend.server_keepalive),
             user_timeout: config.tcp_user_timeout,
+            speaks_first: wanted.has_spoken || config.ssl,
         };
         let mut stream = sockets::connect(target, &dial).await?;
         if let Some(header) = wanted.flow.and_then(|flow| introduction::header(flow, &config)) {

@@ -103,6 +103,11 @@ impl Stream {
         Some((socket.local_addr().ok()?.as_socket()?, socket.peer_addr().ok()?.as_socket()?))
     }
 
+    /// Whether the peer has sent something that was not read yet, as far as the kernel can say.
+    pub fn has_bytes(&self) -> bool {
+        self.tcp().is_some_and(|stream| rustix::io::ioctl_fionread(stream).is_ok_and(|count| count > 0))
+    }
+
     /// Makes the coming close a reset: the peer must not think that all has been said, and no port stays in TIME_WAIT.
     pub fn reset_on_close(&self) {
         // Fails on unix sockets, which know no reset.

@@ -136,6 +136,7 @@ impl Exchange<'_> {
             source: self.flow.live.source.get().map(|source| source.ip()),
             port: self.flow.live.destination.get().map(|destination| destination.port()),
             flow: Some(&self.flow),
+            has_spoken: true,
         };
         let mut private = client.take_private();
         let claim = Claim {

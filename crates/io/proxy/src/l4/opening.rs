@@ -61,12 +61,12 @@ pub fn is_plain(admitted: &Admitted) -> bool {
 ///
 /// # Errors
 /// [`Unopened`].
-pub async fn plain(live: &Registered, admitted: &Admitted) -> Result<Box<Opened>, Unopened> {
+pub async fn plain(live: &Registered, admitted: &Admitted, client: &Stream) -> Result<Box<Opened>, Unopened> {
     let Some(backend) = admitted.frontend.default_backend.load_full() else {
         return Err((Cause::ServerAbort, record::Phase::Connect).into());
     };
     enter_backend(live, &backend, live.worker().recent());
-    connect(live, admitted, &backend, None, (None, false)).await
+    connect(live, admitted, (&backend, client), None, (None, false)).await
 }
 
 /// Runs the rules, then connects to where they lead.
@@ -93,7 +93,7 @@ pub async fn ruled(
         inspect(&mut flow, client, &program.tcp_content, program.inspect_request, Side::Client).await?;
     }
     let persistent = crate::persistence::server(&flow, &backend);
-    let mut opened = connect(live, admitted, &backend, Some(&flow), persistent).await?;
+    let mut opened = connect(live, admitted, (&backend, client), Some(&flow), persistent).await?;
     crate::persistence::store(&flow, &backend, &opened.place.server);
     if !program.tcp_response.is_empty() {
         flow.server = Some(opened.place.server.clone());
@@ -121,7 +121,7 @@ pub fn backend(flow: &Flow<'_>) -> Option<Arc<Backend>> {
 async fn connect(
     live: &Registered,
     admitted: &Admitted,
-    backend: &Arc<Backend>,
+    (backend, client): (&Arc<Backend>, &Stream),
     flow: Option<&Flow<'_>>,
     (server, force): (Option<Arc<crate::server::Server>>, bool),
 ) -> Result<Box<Opened>, Unopened> {
@@ -134,6 +134,7 @@ async fn connect(
         source: live.source.get().map(|source| source.ip()),
         port: live.destination.get().map(|destination| destination.port()),
         flow,
+        has_spoken: client.has_bytes() || flow.is_some_and(has_said),
     };
     match dispatch.connect(&wanted).await {
         Ok((server, place)) => {
@@ -147,6 +148,11 @@ async fn connect(
             Err(Unopened::Ended { ended: session::cause(&failure), tries: dispatch.tries })
         }
     }
+}
+
+/// Whether rules have read something of the client.
+fn has_said(flow: &Flow<'_>) -> bool {
+    flow.request_bytes.as_ref().is_some_and(|peeked| !peeked.bytes.is_empty())
 }
 
 fn count_failure(failure: &Failure, admitted: &Admitted) {

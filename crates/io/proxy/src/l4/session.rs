@@ -34,7 +34,7 @@ pub async fn run(live: Registered, admitted: Admitted, mut client: Stream, conve
     };
     let opened = match conversation.as_deref() {
         // Boxed, both: what it takes to connect is large, and over before the session becomes idle.
-        None => Box::pin(opening::plain(&live, &admitted)).await,
+        None => Box::pin(opening::plain(&live, &admitted, &client)).await,
         Some(facts) => Box::pin(opening::ruled(&live, &admitted, &mut client, facts)).await,
     };
     match opened {
