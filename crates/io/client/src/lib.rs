@@ -6,6 +6,7 @@ pub mod api;
 pub mod door;
 pub mod events;
 pub mod informer;
+pub mod remote;
 pub mod tls;
 
 pub use api::{Api, DeleteOptions, Discovered, ListOptions, ObjectList, PatchKind, Scope, WatchStream, WriteOptions};
@@ -13,3 +14,4 @@ pub use apimachinery::{ApiError, ApiResult, Object, WatchEvent};
 pub use events::{EventRecorder, ObjectRef};
 pub use informer::{Delta, Informer, Subscription};
 pub use kinds::resources;
+pub use remote::{Credentials, Remote, RemoteOptions};

@@ -70,6 +70,41 @@ impl Reason {
         }
     }
 
+    const ALL: [Self; 20] = [
+        Self::Unknown,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::Conflict,
+        Self::Gone,
+        Self::Expired,
+        Self::Invalid,
+        Self::ServerTimeout,
+        Self::Timeout,
+        Self::TooManyRequests,
+        Self::BadRequest,
+        Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::RequestEntityTooLarge,
+        Self::UnsupportedMediaType,
+        Self::InternalError,
+        Self::ServiceUnavailable,
+        Self::StoreFull,
+    ];
+
+    /// The reason of a Status; where it names none that we know, the one that its code stands for.
+    fn of(text: &str, code: u16) -> Self {
+        let named = Self::ALL.into_iter().find(|reason| !text.is_empty() && reason.as_str() == text);
+        named.unwrap_or(match code {
+            // What these codes are without a word: of several reasons the broadest.
+            409 => Self::Conflict,
+            410 => Self::Gone,
+            500 => Self::InternalError,
+            _ => Self::ALL.into_iter().find(|reason| reason.code() == code).unwrap_or(Self::Unknown),
+        })
+    }
+
     /// The text of the `reason` field.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -149,6 +184,18 @@ impl ApiError {
         error
     }
 
+    /// The refusal that a Status body tells, for clients; `code` is the answer's, for bodies that name none.
+    pub fn from_status(status: &Value, code: u16) -> Self {
+        let code = status["code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(code);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Self(Box::new(Parts {
+            reason: Reason::of(&text(&status["reason"]), code),
+            message: text(&status["message"]),
+            details: status["details"].clone(),
+            continue_token: text(&status["metadata"]["continue"]),
+        }))
+    }
+
     /// Sets `details` (name, group, kind, causes, retryAfterSeconds).
     pub fn with_details(mut self, details: Value) -> Self {
         self.0.details = details;
@@ -221,3 +268,35 @@ impl fmt::Display for ApiError {
 }
 
 impl std::error::Error for ApiError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_as_it_was_written() {
+        for reason in Reason::ALL {
+            let error = ApiError::new(reason, "why").with_details(json!({"name": "a"})).with_continue("token");
+            let read = ApiError::from_status(&error.to_value(), 0);
+            let expected = if reason == Reason::Unknown { Reason::InternalError } else { reason };
+            assert_eq!((read.reason(), read.message()), (expected, "why"));
+            let (mut was, mut is) = (error.to_value(), read.to_value());
+            was["reason"].take();
+            is["reason"].take();
+            assert_eq!(is, was);
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_status_has_the_reason_of_its_code() {
+        let reason = |code| ApiError::from_status(&Value::Null, code).reason();
+        assert_eq!(
+            [401, 404, 409, 410].map(reason),
+            [Reason::Unauthorized, Reason::NotFound, Reason::Conflict, Reason::Gone]
+        );
+        assert_eq!(
+            [500, 502, 503, 504].map(reason),
+            [Reason::InternalError, Reason::Unknown, Reason::ServiceUnavailable, Reason::Timeout]
+        );
+    }
+}

@@ -3,6 +3,8 @@
 mod custom;
 mod lists;
 mod local;
+mod remote;
+mod remote_breaks;
 mod watches;
 mod wire;
 #[path = "../world/mod.rs"]

@@ -129,6 +129,8 @@ pub struct Served {
     pub world: World,
     pub port: u16,
     pub kubeconfig: std::path::PathBuf,
+    pub pki: tls::Pki,
+    serving: tokio::task::JoinHandle<()>,
 }
 
 pub async fn served() -> Served {
@@ -144,12 +146,38 @@ pub async fn served() -> Served {
     std::fs::write(&kubeconfig, pki.kubeconfig(port)).unwrap();
     std::fs::write(folder.path().join("admin.crt"), &pki.admin_cert).unwrap();
     std::fs::write(folder.path().join("admin.key"), &pki.admin_key).unwrap();
-    drop(server.serve(listener));
+    let serving = server.serve(listener);
     let api = server.local(UserInfo::system("test"));
-    Served { world: World { server, api, store, folder }, port, kubeconfig }
+    Served { world: World { server, api, store, folder }, port, kubeconfig, pki, serving }
 }
 
 impl Served {
+    /// As the server's process would: it goes, and nobody listens.
+    pub async fn stop(&mut self) {
+        self.world.server.stop();
+        (&mut self.serving).await.unwrap();
+    }
+
+    /// A new server on the same store and port.
+    pub async fn start_again(&mut self) {
+        let store = self.world.store.clone();
+        let unused = tempfile::tempdir().unwrap();
+        let config = Config { store, tls: Some(self.pki.server.clone()), ..config(unused.path()) };
+        self.world.server = Arc::new(ApiServer::start(config).await.unwrap());
+        self.world.api = self.world.server.local(UserInfo::system("test"));
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        self.serving = self.world.server.serve(listener);
+    }
+
+    /// How a client on another machine would be set up, as the administrator.
+    pub fn remote_options(&self) -> client::RemoteOptions {
+        let (certificate, key) = (self.pki.admin_cert.clone(), self.pki.admin_key.clone());
+        let credentials = client::Credentials::Certificate { certificate, key };
+        let server = format!("https://127.0.0.1:{}", self.port);
+        let options = client::RemoteOptions::new(server, &self.pki.ca_pem, credentials);
+        client::RemoteOptions { server_name: "localhost".to_owned(), ..options }
+    }
+
     /// What kubectl says on standard output and error, `stdin` given to it.
     pub async fn kubectl(&self, arguments: &str, stdin: &str) -> String {
         use tokio::io::AsyncWriteExt;

@@ -8,6 +8,7 @@ use rustls::server::WebPkiClientVerifier;
 use std::sync::Arc;
 
 pub struct Pki {
+    ca: CertifiedIssuer<'static, KeyPair>,
     pub server: Arc<rustls::ServerConfig>,
     pub ca_pem: String,
     pub admin_cert: String,
@@ -36,7 +37,7 @@ pub fn pki() -> Pki {
         .with_single_cert(chain, key)
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Pki { server: Arc::new(config), ca_pem: ca.pem(), admin_cert, admin_key }
+    Pki { server: Arc::new(config), ca_pem: ca.pem(), admin_cert, admin_key, ca }
 }
 
 fn leaf(
@@ -57,6 +58,15 @@ fn leaf(
 }
 
 impl Pki {
+    /// A client's certificate and key.
+    pub fn client(&self, name: &str, group: &str) -> (String, String) {
+        leaf(&self.ca, name, group, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    pub fn ca_der(&self) -> &[u8] {
+        self.ca.der()
+    }
+
     /// A kubeconfig of the administrator for a server on this port.
     pub fn kubeconfig(&self, port: u16) -> String {
         use base64::Engine;
