@@ -175,7 +175,7 @@ fn start_controllers(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let manager: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-controller-manager"));
     let informers = Informers::new(Arc::clone(&manager), stop.clone());
-    let settings = Settings { root_ca: pki.ca().to_owned() };
+    let settings = Settings { root_ca: pki.ca().to_owned(), cluster_cidr: config.pod_range().ok() };
     let mut tasks = reconciler::run_controllers(&settings, &manager, &informers, &clock, &metrics, stop);
     let garbage =
         reconciler::run_garbage_collector(Arc::clone(&manager), informers.clone(), metrics.clone(), stop.clone());

@@ -12,6 +12,7 @@ pub mod endpoints;
 pub mod garbage;
 pub mod job;
 pub mod namespace;
+pub mod node_ipam;
 pub mod node_lifecycle;
 pub mod owned;
 pub mod pod_gc;
@@ -27,11 +28,15 @@ pub use action::{Action, Announce, Plan, Regarding};
 pub use controller::Controller;
 pub use view::{Change, View, Wanted};
 
+use std::net::Ipv4Addr;
+
 /// What the controllers need to know beyond the API's objects.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// The cluster's CA certificate, PEM.
     pub root_ca: String,
+    /// The range of all nodes' pods, base address and prefix length. None: nodes get no ranges from us.
+    pub cluster_cidr: Option<(Ipv4Addr, u8)>,
 }
 
 /// All controllers the driver runs.
@@ -43,6 +48,7 @@ pub fn all(settings: &Settings) -> Vec<Box<dyn Controller>> {
         Box::new(endpoints::EndpointSlices),
         Box::new(endpoints::Endpoints),
         Box::new(job::Jobs),
+        Box::new(node_ipam::NodeIpam::new(settings.cluster_cidr)),
         Box::new(node_lifecycle::NodeLifecycle::default()),
         Box::new(node_lifecycle::TaintEviction::default()),
         Box::new(pod_gc::PodGc::default()),
