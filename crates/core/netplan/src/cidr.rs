@@ -35,6 +35,11 @@ impl Cidr {
         address.to_bits() & mask(self.prefix) == self.base.to_bits()
     }
 
+    /// Whether any address is in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.contains(other.base) || other.contains(self.base)
+    }
+
     /// Number of addresses, network and broadcast address included.
     pub fn size(&self) -> u64 {
         1 << (32 - u32::from(self.prefix))

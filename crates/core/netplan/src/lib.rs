@@ -1,4 +1,5 @@
-//! What a node's network must look like, as a function of API objects: addresses, Service rules, DNS answers.
+//! What a node's network must look like, as a function of API objects: addresses, Service rules, ways to other nodes,
+//! DNS answers.
 //!
 //! Pure: objects in; nftables text, DNS messages and file texts out. `network` carries them out.
 //!
@@ -9,11 +10,14 @@ pub mod addresses;
 pub mod cidr;
 pub mod dns;
 pub mod hosts;
+pub mod mac;
+pub mod overlay;
 pub mod pod;
 pub mod proxy;
 pub mod resolv;
 pub mod world;
 
 pub use cidr::Cidr;
+pub use mac::Mac;
 pub use pod::{HostPort, PodKey, Protocol};
 pub use world::World;
