@@ -26,6 +26,11 @@ pub fn network_config(config: &Config) -> network::Config {
         dns_ip: config.dns_address().unwrap_or(defaults.dns_ip),
         cluster_domain: config.cluster_domain.clone(),
         bridge: format!("{}0", config.instance),
+        overlay_device: format!("{}.1", config.instance),
+        node_ip: match config.address() {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        },
         table: config.instance.clone(),
         state_dir: config.run_dir.join("network"),
         netns_dir: config.run_dir.join("netns"),

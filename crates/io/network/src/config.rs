@@ -9,10 +9,18 @@ use std::path::PathBuf;
 pub struct Config {
     /// This node's `metadata.name`.
     pub node_name: String,
-    /// This node's pods; its first address becomes the node's own on the bridge.
+    /// This node's pods; its first address becomes the node's own on the bridge. Where a controller gives ranges, see
+    /// [`Network::own_pod_cidr`](crate::Network::own_pod_cidr).
     pub pod_cidr: Cidr,
     /// All nodes' pods. Traffic from pods to anywhere else leaves under the node's address.
     pub cluster_cidr: Cidr,
+    /// Whether pods of other nodes are reached, by VXLAN; else this node is the only one. Default false.
+    pub overlay: bool,
+    /// Name of the VXLAN device. At most 15 bytes. Default `barque.1`.
+    pub overlay_device: String,
+    /// Under which other nodes reach this one, until its Node object tells an InternalIP; the MTU of pods follows from
+    /// that of its link. Default None: the link of the default route decides. Of use with `overlay` only.
+    pub node_ip: Option<Ipv4Addr>,
     pub service_cidr: Cidr,
     /// Where cluster DNS answers; inside `service_cidr`.
     pub dns_ip: Ipv4Addr,
@@ -38,6 +46,9 @@ impl Config {
             node_name: node_name.into(),
             pod_cidr: Cidr::new(Ipv4Addr::new(10, 244, 0, 0), 24),
             cluster_cidr: Cidr::new(Ipv4Addr::new(10, 244, 0, 0), 16),
+            overlay: false,
+            overlay_device: "barque.1".to_owned(),
+            node_ip: None,
             service_cidr: Cidr::new(Ipv4Addr::new(10, 96, 0, 0), 12),
             dns_ip: Ipv4Addr::new(10, 96, 0, 10),
             cluster_domain: "cluster.local".to_owned(),

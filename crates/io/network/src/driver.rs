@@ -3,15 +3,18 @@
 use crate::dns::{self, Dns};
 use crate::follow::Known;
 use crate::obstacles::Voice;
+use crate::overlay::{Ways, range};
 use crate::proxy::Proxy;
 use crate::{
     Config, DnsPolicy, HostPort, NetworkError, PodDns, PodKey, PodNetwork, Pods, Resolv, health_checks, nft,
     resolv_conf,
 };
 use client::Api;
+use netplan::Cidr;
 use netplan::proxy::Plan;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use telemetry::Health;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Runs until dropped; pods keep their network and Services their rules after that.
@@ -20,14 +23,16 @@ pub struct Network {
     pods: Arc<Pods>,
     known: Known,
     voice: Voice,
+    /// The task of the overlay, where it is on.
+    ways: Mutex<Option<JoinHandle<()>>>,
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
 }
 
 impl Network {
-    /// Prepares the host and takes over what an earlier process left; then follows Services and EndpointSlices. Needs
+    /// Prepares the host and takes over what an earlier process left; then follows Services, EndpointSlices and Nodes. Needs
     /// root. Does not wait for the API. Reports to `health` as
-    /// `service-proxy` and `dns`.
+    /// `service-proxy`, `dns` and, with [`Config::overlay`], `overlay`.
     ///
     /// # Errors
     /// If the kernel refuses a part; what was made stays, and the next start goes on from there.
@@ -46,7 +51,15 @@ impl Network {
         let dns = Dns::new(&config, known.clone())?.run(config.clone(), health.part("dns"));
         let until = stop.clone();
         tokio::spawn(async move { until.run_until_cancelled(dns).await });
-        Ok(Arc::new(Self { config, pods, known, voice, _stop_when_dropped: stop.clone().drop_guard(), stop }))
+        let ways = config.overlay.then(|| Ways::new(&config, pods.host(), api, health.part("overlay")));
+        let ways = Mutex::new(ways.map(|ways| tokio::spawn(ways.run(stop.clone()))));
+        Ok(Arc::new(Self { config, pods, known, voice, ways, _stop_when_dropped: stop.clone().drop_guard(), stop }))
+    }
+
+    /// The range in the node's own `spec.podCIDR`, as soon as a controller has given it one: for [`Config::pod_cidr`],
+    /// before [`Self::start`]. The Node object must be registered by somebody else. Drop the future to give up.
+    pub async fn own_pod_cidr(api: &Arc<dyn Api>, node_name: &str) -> Cidr {
+        range::own_pod_cidr(api, node_name).await
     }
 
     /// Gives the pod an address and a namespace with `lo` and `eth0`, and opens its host ports. A pod that is plugged
@@ -97,6 +110,11 @@ impl Network {
     /// If the kernel refuses; what could be removed is.
     pub async fn purge(&self) -> Result<(), NetworkError> {
         self.stop.cancel();
+        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(ways) = ways {
+            // What it is about to add must not come after the removal. It can only end; a panic has been told.
+            _ = ways.await;
+        }
         Self::purge_all(&self.config).await
     }
 

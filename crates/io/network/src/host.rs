@@ -4,15 +4,17 @@
 //! pods of one node included. Answers therefore always pass the translation that the request passed, whatever
 //! `bridge-nf-call-iptables` says. Neighbour entries are permanent on both sides: nobody ever waits for ARP.
 //!
+//! Where the overlay is on, `overlay` adds the VXLAN device; its entries follow the Node objects.
+//!
 //! Sysctls changed: `ipv4.ip_forward`=1, `conf.all.send_redirects`=0 (with a routed /32 every packet would cause one, and
 //! the kernel then holds back the refusals it owes the pod; interfaces of others keep their own value, which counts as
-//! much), and of the bridge alone `rp_filter`=2, `send_redirects`=0 and `route_localnet`=1 (node ports on 127.0.0.1; the rules drop what pods send
+//! much), and of the overlay's device `rp_filter`=2, and of the bridge alone `rp_filter`=2, `send_redirects`=0 and `route_localnet`=1 (node ports on 127.0.0.1; the rules drop what pods send
 //! there). `bridge-nf-call-iptables`=0 only where ours is the sole bridge: others may count on it.
 
-use crate::netlink::route::{self, Mac, Via};
+use crate::netlink::route::{self, Link, Via};
 use crate::netlink::{Request, Socket};
 use crate::{Config, NetworkError, sysctl};
-use netplan::Cidr;
+use netplan::{Cidr, Mac, overlay};
 use rustix::io::Errno;
 use std::net::Ipv4Addr;
 
@@ -25,7 +27,7 @@ pub struct Host {
     /// Interface index of the bridge.
     pub bridge: u32,
     pub gateway: Ipv4Addr,
-    /// Bytes; that of the link of the default route.
+    /// Bytes; that of the link of the default route, or what the overlay leaves of it.
     pub mtu: u32,
 }
 
@@ -33,12 +35,16 @@ pub struct Host {
 pub fn prepare(config: &Config) -> Result<Host, NetworkError> {
     let mut socket = open()?;
     let links = route::links(&mut socket).map_err(NetworkError::kernel("list interfaces"))?;
-    let uplink = route::uplink(&mut socket).map_err(NetworkError::kernel("list routes"))?;
-    let mtu = links.iter().find(|link| Some(link.index) == uplink).map_or(DEFAULT_MTU, |link| link.mtu);
+    let mtu = mtu(config, &mut socket, &links)?;
     let gateway = config.pod_cidr.gateway();
-    let existed = links.iter().any(|link| link.name == config.bridge);
-    if !existed {
-        run(&mut socket, &[route::create_bridge(&config.bridge, mac_of(gateway), mtu).or(Errno::EXIST)])?;
+    match links.iter().find(|link| link.name == config.bridge) {
+        None => run(&mut socket, &[route::create_bridge(&config.bridge, Mac::of(gateway), mtu).or(Errno::EXIST)])?,
+        // Never larger: to pods that know the smaller size the bridge would drop packets without a word.
+        Some(bridge) if bridge.mtu > mtu => run(&mut socket, &[route::set_mtu(&config.bridge, mtu)])?,
+        Some(_) => {}
+    }
+    if !config.overlay {
+        run(&mut socket, &[route::delete_link(&config.overlay_device)])?;
     }
     let bridge = index_of(&mut socket, &config.bridge)?;
     let sole = !links.iter().any(|link| link.is_bridge && link.name != config.bridge);
@@ -58,15 +64,30 @@ pub fn prepare(config: &Config) -> Result<Host, NetworkError> {
     Ok(Host { bridge, gateway, mtu })
 }
 
-/// Deletes the bridge, and with it its addresses and routes.
-pub fn remove(config: &Config) -> Result<(), NetworkError> {
-    run(&mut open()?, &[route::delete_link(&config.bridge)])
+/// Bytes that fit from pod to pod: as much as the link to other nodes carries, less what the overlay adds.
+fn mtu(config: &Config, socket: &mut Socket, links: &[Link]) -> Result<u32, NetworkError> {
+    let of_default = route::uplink(socket).map_err(NetworkError::kernel("list routes"))?;
+    if !config.overlay {
+        return Ok(mtu_of(links, of_default));
+    }
+    let addresses = route::addresses(socket).map_err(NetworkError::kernel("list addresses"))?;
+    let of_node = addresses.iter().find(|(_, address)| Some(*address) == config.node_ip).map(|(link, _)| *link);
+    Ok(mtu_of(links, of_node.or(of_default)).saturating_sub(overlay::OVERHEAD))
 }
 
-/// A locally administered hardware address that an IPv4 address alone decides.
-pub fn mac_of(address: Ipv4Addr) -> Mac {
-    let [a, b, c, d] = address.octets();
-    [0x0a, 0x58, a, b, c, d]
+fn mtu_of(links: &[Link], index: Option<u32>) -> u32 {
+    links.iter().find(|link| Some(link.index) == index).map_or(DEFAULT_MTU, |link| link.mtu)
+}
+
+/// Deletes bridge and overlay device, and with them their addresses, routes and entries.
+pub fn remove(config: &Config) -> Result<(), NetworkError> {
+    run(&mut open()?, &[route::delete_link(&config.overlay_device), route::delete_link(&config.bridge)])
+}
+
+/// None if there is no bridge.
+pub fn bridge_index(config: &Config) -> Result<Option<u32>, NetworkError> {
+    let links = route::links(&mut open()?).map_err(NetworkError::kernel("list interfaces"))?;
+    Ok(links.into_iter().find(|link| link.name == config.bridge).map(|link| link.index))
 }
 
 /// A pod's own address as a range.

@@ -1,15 +1,12 @@
-//! A node's network: pod interfaces, the Service proxy in nftables, cluster DNS.
+//! A node's network: pod interfaces, ways to other nodes' pods, the Service proxy in nftables, cluster DNS.
 //!
 //! `netplan` decides; this crate talks to the kernel and to sockets.
 //!
 //! Invariants
-//! - Everything of ours on the host bears our names: the bridge, `veth` + the pod's address in hex, the nftables table,
+//! - Everything of ours on the host bears our names: the bridge, the VXLAN device, `veth` + the pod's address in hex, the nftables table,
 //!   the folders of [`Config`]. Nothing else is changed but sysctls named in [`host`], and [`Network::purge`] removes it all.
 //! - Pods keep their network while this process is dead; the state on disk is enough to go on.
 //! - No tokio thread ever changes its network namespace: short-lived threads of their own do.
-//!
-//! Where more nodes will come in: [`host::prepare`] gets routes to other nodes' pod ranges (VXLAN device, neighbour and
-//! forwarding entries); the proxy already balances over endpoints of all nodes.
 
 pub mod config;
 mod dns;
@@ -21,6 +18,7 @@ pub mod host;
 mod netlink;
 mod nft;
 mod obstacles;
+mod overlay;
 pub mod pods;
 mod proxy;
 mod sysctl;

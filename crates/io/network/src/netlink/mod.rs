@@ -7,6 +7,7 @@
 pub mod codec;
 pub mod conntrack;
 pub mod route;
+pub mod vxlan;
 
 pub use codec::{Message, Reader};
 

@@ -2,28 +2,29 @@
 
 use super::codec::{CREATE, EXCLUSIVE, Message, REPLACE};
 use super::{Reader, Request, Socket};
-use netplan::Cidr;
+use netplan::{Cidr, Mac};
 use rustix::fd::{AsRawFd, BorrowedFd};
 use rustix::io::Errno;
 use std::io;
 use std::net::Ipv4Addr;
 
-const RTM_NEWLINK: u16 = 16;
+pub(super) const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
-const RTM_GETLINK: u16 = 18;
+pub(super) const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
-const RTM_NEWROUTE: u16 = 24;
-const RTM_GETROUTE: u16 = 26;
-const RTM_NEWNEIGH: u16 = 28;
+const RTM_GETADDR: u16 = 22;
+pub(super) const RTM_NEWROUTE: u16 = 24;
+pub(super) const RTM_GETROUTE: u16 = 26;
+pub(super) const RTM_NEWNEIGH: u16 = 28;
 
-const IFLA_ADDRESS: u16 = 1;
-const IFLA_IFNAME: u16 = 3;
-const IFLA_MTU: u16 = 4;
+pub(super) const IFLA_ADDRESS: u16 = 1;
+pub(super) const IFLA_IFNAME: u16 = 3;
+pub(super) const IFLA_MTU: u16 = 4;
 const IFLA_MASTER: u16 = 10;
-const IFLA_LINKINFO: u16 = 18;
+pub(super) const IFLA_LINKINFO: u16 = 18;
 const IFLA_NET_NS_FD: u16 = 28;
-const INFO_KIND: u16 = 1;
-const INFO_DATA: u16 = 2;
+pub(super) const INFO_KIND: u16 = 1;
+pub(super) const INFO_DATA: u16 = 2;
 const INFO_SLAVE_KIND: u16 = 4;
 const INFO_SLAVE_DATA: u16 = 5;
 const VETH_PEER: u16 = 1;
@@ -31,23 +32,21 @@ const BRIDGE_SNOOPING: u16 = 23;
 const BRIDGE_PORT_HAIRPIN: u16 = 4;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
-const RTA_DST: u16 = 1;
-const RTA_OIF: u16 = 4;
-const RTA_GATEWAY: u16 = 5;
-const RTA_PREFSRC: u16 = 7;
-const NDA_DST: u16 = 1;
-const NDA_LLADDR: u16 = 2;
+pub(super) const RTA_DST: u16 = 1;
+pub(super) const RTA_OIF: u16 = 4;
+pub(super) const RTA_GATEWAY: u16 = 5;
+pub(super) const RTA_PREFSRC: u16 = 7;
+pub(super) const NDA_DST: u16 = 1;
+pub(super) const NDA_LLADDR: u16 = 2;
 
-const AF_INET: u8 = 2;
-const IFF_UP: u32 = 1;
-const NUD_PERMANENT: u16 = 0x80;
-const TABLE_MAIN: u8 = 254;
-const PROTOCOL_STATIC: u8 = 4;
-const SCOPE_UNIVERSE: u8 = 0;
+pub(super) const AF_INET: u8 = 2;
+pub(super) const IFF_UP: u32 = 1;
+pub(super) const NUD_PERMANENT: u16 = 0x80;
+pub(super) const TABLE_MAIN: u8 = 254;
+pub(super) const PROTOCOL_STATIC: u8 = 4;
+pub(super) const SCOPE_UNIVERSE: u8 = 0;
 const SCOPE_LINK: u8 = 253;
-const UNICAST: u8 = 1;
-
-pub type Mac = [u8; 6];
+pub(super) const UNICAST: u8 = 1;
 
 /// A link as a dump shows it.
 #[derive(Debug, Clone)]
@@ -56,9 +55,11 @@ pub struct Link {
     pub name: String,
     pub mtu: u32,
     pub is_bridge: bool,
+    /// Index of the bridge it is a port of.
+    pub master: Option<u32>,
 }
 
-fn request(what: String, message: Message) -> Request {
+pub(super) fn request(what: String, message: Message) -> Request {
     Request { what, message, fine: None }
 }
 
@@ -70,7 +71,7 @@ impl Request {
     }
 }
 
-fn link_head(index: u32, flags: u32, change: u32) -> Vec<u8> {
+pub(super) fn link_head(index: u32, flags: u32, change: u32) -> Vec<u8> {
     let mut head = vec![0; 4];
     for word in [index, flags, change] {
         head.extend_from_slice(&word.to_ne_bytes());
@@ -81,7 +82,7 @@ fn link_head(index: u32, flags: u32, change: u32) -> Vec<u8> {
 pub fn create_bridge(name: &str, mac: Mac, mtu: u32) -> Request {
     let message = Message::new(RTM_NEWLINK, CREATE | EXCLUSIVE, &link_head(0, IFF_UP, IFF_UP))
         .text(IFLA_IFNAME, name)
-        .bytes(IFLA_ADDRESS, &mac)
+        .bytes(IFLA_ADDRESS, &mac.0)
         .u32(IFLA_MTU, mtu)
         .nest(IFLA_LINKINFO, &[], |m| {
             // Pods are reached by route; learning multicast groups would only cost memory and start-up queries.
@@ -110,7 +111,7 @@ pub fn create_veth(pair: &VethPair<'_>) -> Request {
             m.text(INFO_KIND, "veth").nest(INFO_DATA, &[], |m| {
                 m.nest(VETH_PEER, &link_head(0, 0, 0), |m| {
                     m.text(IFLA_IFNAME, "eth0")
-                        .bytes(IFLA_ADDRESS, &pair.mac)
+                        .bytes(IFLA_ADDRESS, &pair.mac.0)
                         .u32(IFLA_MTU, pair.mtu)
                         .u32(IFLA_NET_NS_FD, pair.netns.as_raw_fd() as u32)
                 })
@@ -131,6 +132,13 @@ pub fn set_up(name: &str) -> Request {
     request(
         format!("bring up {name}"),
         Message::new(RTM_NEWLINK, 0, &link_head(0, IFF_UP, IFF_UP)).text(IFLA_IFNAME, name),
+    )
+}
+
+pub fn set_mtu(name: &str, mtu: u32) -> Request {
+    request(
+        format!("set the MTU of {name} to {mtu}"),
+        Message::new(RTM_NEWLINK, 0, &link_head(0, 0, 0)).text(IFLA_IFNAME, name).u32(IFLA_MTU, mtu),
     )
 }
 
@@ -184,7 +192,7 @@ pub fn add_neighbour(link: u32, address: Ipv4Addr, mac: Mac) -> Request {
     head.extend_from_slice(&NUD_PERMANENT.to_ne_bytes());
     head.extend_from_slice(&[0, UNICAST]);
     let message =
-        Message::new(RTM_NEWNEIGH, CREATE | REPLACE, &head).bytes(NDA_DST, &address.octets()).bytes(NDA_LLADDR, &mac);
+        Message::new(RTM_NEWNEIGH, CREATE | REPLACE, &head).bytes(NDA_DST, &address.octets()).bytes(NDA_LLADDR, &mac.0);
     request(format!("add neighbour {address}"), message)
 }
 
@@ -205,11 +213,23 @@ pub fn links(socket: &mut Socket) -> io::Result<Vec<Link>> {
         let index = payload.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes);
         let name = Reader::after(payload, 16).find(IFLA_IFNAME).map(text);
         let mtu = Reader::after(payload, 16).find(IFLA_MTU).and_then(word);
+        let master = Reader::after(payload, 16).find(IFLA_MASTER).and_then(word);
         let kind = Reader::after(payload, 16).find(IFLA_LINKINFO).and_then(|info| Reader(info).find(INFO_KIND));
         if let (Some(index), Some(name)) = (index, name) {
             let is_bridge = kind.is_some_and(|kind| text(kind) == "bridge");
-            found.push(Link { index, name, mtu: mtu.unwrap_or(1500), is_bridge });
+            found.push(Link { index, name, mtu: mtu.unwrap_or(1500), is_bridge, master });
         }
+    })?;
+    Ok(found)
+}
+
+/// Every IPv4 address of the socket's namespace, with the index of its link.
+pub fn addresses(socket: &mut Socket) -> io::Result<Vec<(u32, Ipv4Addr)>> {
+    let mut found = Vec::new();
+    socket.dump(&Message::new(RTM_GETADDR, 0, &[AF_INET, 0, 0, 0, 0, 0, 0, 0]), |payload| {
+        let link = payload.get(4..8).and_then(word);
+        let local = Reader::after(payload, 8).find(IFA_LOCAL).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
+        found.extend(link.zip(local.map(Ipv4Addr::from)));
     })?;
     Ok(found)
 }
@@ -231,10 +251,10 @@ pub fn uplink(socket: &mut Socket) -> io::Result<Option<u32>> {
     Ok(best.map(|(_, link)| link))
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.strip_suffix(&[0]).unwrap_or(bytes)).into_owned()
 }
 
-fn word(bytes: &[u8]) -> Option<u32> {
+pub(super) fn word(bytes: &[u8]) -> Option<u32> {
     bytes.try_into().ok().map(u32::from_ne_bytes)
 }

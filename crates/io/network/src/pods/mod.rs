@@ -7,11 +7,11 @@ mod lease;
 mod netns;
 
 use crate::host::{self, Host};
-use crate::netlink::route::{self, VethPair, Via};
+use crate::netlink::route::{self, Link, VethPair, Via};
 use crate::netlink::{Request, Socket, conntrack};
 use crate::{Config, NetworkError};
 use lease::{Lease, Leases};
-use netplan::{Cidr, HostPort, PodKey};
+use netplan::{Cidr, HostPort, Mac, PodKey};
 use rustix::fd::AsFd;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -112,7 +112,7 @@ impl Pods {
                 netns::remove(&path)?;
             }
         }
-        delete_veths(|address| {
+        delete_veths(|address, _| {
             self.config.pod_cidr.contains(address) && !known.iter().any(|lease| lease.ip == address)
         })?;
         Ok(leaked)
@@ -120,7 +120,10 @@ impl Pods {
 
     /// Removes all pods' interfaces and namespaces, the bridge, and the folders, whether they are whole or not.
     pub fn purge(config: &Config) -> Result<(), NetworkError> {
-        delete_veths(|address| config.pod_cidr.contains(address))?;
+        // The node's range may have been another: what is plugged into our bridge is ours, too.
+        let bridge = host::bridge_index(config)?;
+        let is_plugged = |veth: &Link| bridge.is_some_and(|bridge| veth.master == Some(bridge));
+        delete_veths(|address, veth| config.pod_cidr.contains(address) || is_plugged(veth))?;
         host::remove(config)?;
         netns::purge(&config.netns_dir)?;
         let folder = config.state_dir.join("leases");
@@ -160,7 +163,7 @@ impl Pods {
         let host = self.host;
         netns::create(path, move |netns| {
             let name = veth_name(ip);
-            let mac = host::mac_of(ip);
+            let mac = Mac::of(ip);
             let pair = VethPair { host: &name, bridge: host.bridge, mac, mtu: host.mtu, netns: netns.as_fd() };
             host::run(
                 &mut outside,
@@ -180,7 +183,7 @@ impl Pods {
     fn restore_neighbours(&self) -> Result<(), NetworkError> {
         let bridge = self.host.bridge;
         let requests: Vec<Request> =
-            self.leases().all().map(|lease| route::add_neighbour(bridge, lease.ip, host::mac_of(lease.ip))).collect();
+            self.leases().all().map(|lease| route::add_neighbour(bridge, lease.ip, Mac::of(lease.ip))).collect();
         host::run(&mut host::open()?, &requests)
     }
 }
@@ -197,7 +200,7 @@ fn inside(ip: Ipv4Addr, host: &Host) -> Result<(), NetworkError> {
             route::set_up("lo"),
             route::set_up("eth0"),
             route::add_address(eth0, ip, 32),
-            route::add_neighbour(eth0, host.gateway, host::mac_of(host.gateway)),
+            route::add_neighbour(eth0, host.gateway, Mac::of(host.gateway)),
             route::add_route(host::only(host.gateway), eth0, Via::Link { source: None }),
             route::add_route(everywhere, eth0, Via::Gateway(host.gateway)),
         ],
@@ -239,11 +242,11 @@ fn delete_veth(ip: Ipv4Addr) -> Result<(), NetworkError> {
     host::run(&mut host::open()?, &[route::delete_link(&veth_name(ip))])
 }
 
-fn delete_veths(which: impl Fn(Ipv4Addr) -> bool) -> Result<(), NetworkError> {
+fn delete_veths(which: impl Fn(Ipv4Addr, &Link) -> bool) -> Result<(), NetworkError> {
     let mut socket = host::open()?;
     let links = route::links(&mut socket).map_err(NetworkError::kernel("list interfaces"))?;
-    let addresses = links.iter().filter_map(|link| address_of_veth(&link.name)).filter(|address| which(*address));
-    let requests: Vec<Request> = addresses.map(|address| route::delete_link(&veth_name(address))).collect();
+    let picked = links.iter().filter(|link| address_of_veth(&link.name).is_some_and(|address| which(address, link)));
+    let requests: Vec<Request> = picked.map(|link| route::delete_link(&link.name)).collect();
     host::run(&mut socket, &requests)
 }
 

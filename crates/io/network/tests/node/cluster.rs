@@ -1,4 +1,4 @@
-//! An API that holds Services and EndpointSlices and nothing else, for the network to follow.
+//! An API that holds Services, EndpointSlices and Nodes and nothing else, for the network to follow.
 
 use apimachinery::{ApiError, ApiResult, EventType, GroupVersionResource, Object, Value, WatchEvent};
 use async_trait::async_trait;
@@ -49,6 +49,26 @@ impl Cluster {
         let object = state.objects.remove(&(of.qualified(), key.to_owned())).unwrap();
         let object = Arc::new(Object::from_bytes(object.bytes.clone(), state.revision).unwrap());
         self.tell(&mut state, of, WatchEvent { kind: EventType::Deleted, object });
+    }
+
+    /// A node with a range of pods and an InternalIP; empty: none. Its annotations stay.
+    pub fn put_node(&self, name: &str, range: &str, address: &str) {
+        let metadata = self.node(name).map(|node| node["metadata"].clone());
+        let metadata = metadata.unwrap_or_else(|| json!({"name": name, "uid": format!("uid-{name}")}));
+        let mut object = json!({"kind": "Node", "apiVersion": "v1", "metadata": metadata});
+        if !range.is_empty() {
+            object["spec"] = json!({"podCIDR": range, "podCIDRs": [range]});
+        }
+        if !address.is_empty() {
+            object["status"] = json!({"addresses": [{"type": "InternalIP", "address": address}]});
+        }
+        self.apply(&resources::NODES, object);
+    }
+
+    pub fn node(&self, name: &str) -> Option<Value> {
+        let state = self.state.lock().unwrap();
+        let key = (resources::NODES.qualified(), name.to_owned());
+        state.objects.get(&key).map(|node| node.to_value())
     }
 
     /// A Service in namespace `default`; `spec` is added to a spec of one TCP and one UDP port 80.
@@ -141,14 +161,21 @@ impl Api for Cluster {
 
     async fn patch(
         &self,
-        _: &GroupVersionResource,
+        of: &GroupVersionResource,
         _: &str,
-        _: &str,
-        _: PatchKind,
-        _: Value,
+        name: &str,
+        kind: PatchKind,
+        body: Value,
         _: WriteOptions<'_>,
     ) -> ApiResult<Arc<Object>> {
-        unsupported()
+        assert_eq!((of, kind), (&resources::NODES, PatchKind::Merge));
+        let mut node = self.node(name).ok_or_else(|| ApiError::not_found(of, name))?;
+        if body["metadata"]["uid"] != node["metadata"]["uid"] {
+            return unsupported();
+        }
+        json_patch::merge(&mut node, &body);
+        self.apply(of, node.clone());
+        Ok(Arc::new(Object::from_value(&self.node(name).unwrap()).unwrap()))
     }
 
     async fn delete(&self, _: &GroupVersionResource, _: &str, _: &str, _: &DeleteOptions) -> ApiResult<()> {

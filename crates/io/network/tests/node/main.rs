@@ -3,6 +3,8 @@
 
 mod cluster;
 mod dns;
+mod hosts;
+mod overlay;
 mod pods;
 mod proxy;
 mod sandbox;
