@@ -12,7 +12,9 @@ mod etcd;
 mod sealer;
 
 pub use embedded::{Embedded, OpenError, Options};
-pub use etcd::{Etcd, EtcdError, EtcdOptions, EtcdTls, MemberStatus};
+pub use etcd::{
+    AdminError, Alarm, AlarmKind, Etcd, EtcdAdmin, EtcdError, EtcdOptions, EtcdTls, Member, MemberStatus, SnapshotInfo,
+};
 pub use sealer::{SealError, Sealer};
 
 use async_trait::async_trait;

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Starts every sealed value. JSON and text never start with a zero byte.
 const MAGIC: &[u8] = b"\0seal1";
@@ -140,8 +141,26 @@ impl Sealer {
     }
 }
 
+/// The bytes a backend writes for a value. Without a sealer, one that looks sealed would not come back as it was.
+pub(crate) fn sealed<'a>(seal: &Option<Arc<Sealer>>, key: &str, value: &'a [u8]) -> Result<Cow<'a, [u8]>, SealError> {
+    match seal {
+        Some(sealer) => sealer.seal(key, value),
+        None if is_sealed(value) => Err(SealError::NoKeyFile { key: key.to_owned() }),
+        None => Ok(Cow::Borrowed(value)),
+    }
+}
+
+/// The value of what [`sealed`] gave to a backend.
+pub(crate) fn unsealed(seal: &Option<Arc<Sealer>>, key: &str, stored: Bytes) -> Result<Bytes, SealError> {
+    match seal {
+        _ if !is_sealed(&stored) => Ok(stored),
+        Some(sealer) => sealer.open(key, &stored),
+        None => Err(SealError::NoKeyFile { key: key.to_owned() }),
+    }
+}
+
 /// Whether `stored` looks like a sealed value.
-pub(crate) fn is_sealed(stored: &[u8]) -> bool {
+fn is_sealed(stored: &[u8]) -> bool {
     stored.starts_with(MAGIC)
 }
 

@@ -9,7 +9,7 @@ use super::disk;
 use super::space::Space;
 use super::state::{Entry, Event, RowId, Shared, Snapshot};
 use super::{Options, beside};
-use crate::{Compare, Key, Op, Outcome, Revision, Sealer, WriteError};
+use crate::{Compare, Key, Op, Outcome, Revision, Sealer, WriteError, sealer};
 use bytes::Bytes;
 use rusqlite::{Connection, ErrorCode, ffi};
 use std::collections::{BTreeSet, VecDeque};
@@ -414,7 +414,7 @@ impl Batch<'_> {
         let mut stored = Vec::with_capacity(txn.ops.len());
         for op in txn.ops {
             match op {
-                Op::Put { key, value, .. } => match disk::sealed(self.seal, key, value) {
+                Op::Put { key, value, .. } => match sealer::sealed(self.seal, key, value) {
                     Ok(bytes) => stored.push(bytes),
                     Err(error) => return Ok(Err(WriteError::Io(error.to_string()))),
                 },

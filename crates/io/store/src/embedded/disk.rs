@@ -9,12 +9,11 @@
 //! - One connection writes (the committer's thread); one more reads the past. Both see whole transactions only.
 
 use super::state::{Entry, RowId, Snapshot};
-use crate::sealer::{SealError, Sealer, is_sealed};
+use crate::sealer::{SealError, Sealer, unsealed};
 use crate::{Change, Key, Revision};
 use bytes::Bytes;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Write as _;
@@ -176,23 +175,10 @@ fn entry(row: &Row<'_>, id: RowId, first: usize) -> Result<Option<Entry>, rusqli
 }
 
 fn unseal(seal: &Seal, key: &str, stored: &Bytes) -> Result<Bytes, SealError> {
-    match seal {
-        _ if !is_sealed(stored) => Ok(stored.clone()),
-        Some(sealer) => sealer.open(key, stored),
-        None => Err(SealError::NoKeyFile { key: key.to_owned() }),
-    }
+    unsealed(seal, key, stored.clone())
 }
 
-/// The bytes to store for a value.
-pub(super) fn sealed<'a>(seal: &Seal, key: &str, value: &'a [u8]) -> Result<Cow<'a, [u8]>, SealError> {
-    match seal {
-        Some(sealer) => sealer.seal(key, value),
-        None if is_sealed(value) => Err(SealError::NoKeyFile { key: key.to_owned() }),
-        None => Ok(Cow::Borrowed(value)),
-    }
-}
-
-/// Appends a change. `stored` is the value as [`sealed`] gave it.
+/// Appends a change. `stored` is the value as [`crate::sealer::sealed`] gave it.
 pub(super) fn append(
     connection: &Connection,
     id: RowId,

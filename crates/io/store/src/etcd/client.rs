@@ -18,7 +18,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// gRPC's codes that a read is tried again after: deadline exceeded, unavailable, unknown ("leader changed").
 const PASSING: [u32; 3] = [4, 14, 2];
 /// What etcd says before it does anything; the call may go to another member.
-const REFUSED_BEFORE: [&str; 2] = ["etcdserver: no leader", "etcdserver: too many requests"];
+const REFUSED_BEFORE: [&str; 3] =
+    ["etcdserver: no leader", "etcdserver: too many requests", "etcdserver: rpc not supported for learner"];
 
 /// What a call does, and so whether it may be done twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,10 +66,11 @@ impl Client {
         let mut tries = 0;
         loop {
             let place = self.current.load(Ordering::Relaxed);
-            let error = match self.ask(place, path, request.clone(), || self.uses(place)).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
+            let error =
+                match self.ask(place, path, request.clone(), self.options.attempt_timeout, || self.uses(place)).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => error,
+                };
             if passing(&error) {
                 self.leave(place, &error);
             }
@@ -80,6 +82,20 @@ impl Client {
         }
     }
 
+    /// One question, an answer of many messages, from the endpoint at `place` if it is named, else from some.
+    pub async fn download(
+        &self,
+        place: Option<usize>,
+        path: &str,
+        question: &impl Message,
+    ) -> Result<Incoming, CallError> {
+        let Stream { _request, answers } = match place {
+            Some(place) => self.open(place, path, framed(question), || true).await?,
+            None => self.stream(path, question).await?,
+        };
+        Ok(answers)
+    }
+
     /// Opens a stream on some endpoint and sends `first`.
     pub async fn stream(&self, path: &str, first: &impl Message) -> Result<Stream, CallError> {
         let first = framed(first);
@@ -87,7 +103,7 @@ impl Client {
         let mut tries = 0;
         loop {
             let place = self.current.load(Ordering::Relaxed);
-            let error = match self.open(place, path, first.clone()).await {
+            let error = match self.open(place, path, first.clone(), || self.uses(place)).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => error,
             };
@@ -100,16 +116,17 @@ impl Client {
         }
     }
 
-    /// Asks every endpoint, one after the other; for each its address and its answer.
+    /// Asks every endpoint, one after the other, each for `limit` at most; for each its address and its answer.
     pub async fn ask_all<A: Message + Default>(
         &self,
         path: &str,
         request: &impl Message,
+        limit: Duration,
     ) -> Vec<(String, Result<A, CallError>)> {
         let request = framed(request);
         let mut answers = Vec::new();
         for (place, endpoint) in self.endpoints.iter().enumerate() {
-            answers.push((endpoint.uri.clone(), self.ask(place, path, request.clone(), || true).await));
+            answers.push((endpoint.uri.clone(), self.ask(place, path, request.clone(), limit, || true).await));
         }
         answers
     }
@@ -119,23 +136,30 @@ impl Client {
         place: usize,
         path: &str,
         request: Bytes,
+        limit: Duration,
         wanted: impl Fn() -> bool,
     ) -> Result<A, CallError> {
         let connection = self.connection(place, wanted).await?;
-        let limit = self.options.attempt_timeout;
         let asked = async {
             let (request, answers) = self.endpoints[place].send(connection, path, request, Some(limit)).await?;
             drop(request);
             answers.only().await
         };
-        timeout(limit, asked).await.unwrap_or_else(|_| Err(self.unanswered(place)))
+        timeout(limit, asked).await.unwrap_or_else(|_| Err(self.unanswered(place, limit)))
     }
 
-    async fn open(&self, place: usize, path: &str, first: Bytes) -> Result<Stream, CallError> {
-        let connection = self.connection(place, || self.uses(place)).await?;
+    async fn open(
+        &self,
+        place: usize,
+        path: &str,
+        first: Bytes,
+        wanted: impl Fn() -> bool,
+    ) -> Result<Stream, CallError> {
+        let connection = self.connection(place, wanted).await?;
         let opened = self.endpoints[place].send(connection, path, first, None);
         let opened = timeout(self.options.attempt_timeout, opened).await;
-        let (_request, answers) = opened.unwrap_or_else(|_| Err(self.unanswered(place)))?;
+        let limit = self.options.attempt_timeout;
+        let (_request, answers) = opened.unwrap_or_else(|_| Err(self.unanswered(place, limit)))?;
         Ok(Stream { _request, answers })
     }
 
@@ -152,10 +176,10 @@ impl Client {
     }
 
     /// The connection is suspect: the next call makes a new one.
-    fn unanswered(&self, place: usize) -> CallError {
+    fn unanswered(&self, place: usize, limit: Duration) -> CallError {
         let endpoint = &self.endpoints[place];
         endpoint.forget();
-        CallError::Lost(format!("{} did not answer in {:?}", endpoint.uri, self.options.attempt_timeout))
+        CallError::Lost(format!("{} did not answer in {limit:?}", endpoint.uri))
     }
 
     /// Whether calls go to this endpoint now.

@@ -8,6 +8,7 @@
 //! - A watch survives any number of broken connections without losing, repeating or reordering a change.
 //! - Every call has a deadline.
 
+mod admin;
 mod client;
 mod connection;
 mod grpc;
@@ -17,8 +18,11 @@ mod range;
 mod txn;
 mod watch;
 
+pub use admin::{AdminError, Alarm, AlarmKind, EtcdAdmin, Member, MemberStatus, SnapshotInfo};
+
 use crate::{
-    Compare, KeyValue, Op, Outcome, Range, RangeResult, ReadError, Revision, Store, Watch, WatchError, WriteError,
+    Compare, KeyValue, Op, Outcome, Range, RangeResult, ReadError, Revision, Sealer, Store, Watch, WatchError,
+    WriteError,
 };
 use async_trait::async_trait;
 use client::{Client, Nature};
@@ -27,7 +31,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const COMPACT: &str = "/etcdserverpb.KV/Compact";
-const STATUS: &str = "/etcdserverpb.Maintenance/Status";
 
 /// Where the cluster is, and how patient we are with it.
 #[derive(Clone, Debug)]
@@ -39,6 +42,9 @@ pub struct EtcdOptions {
     /// Stands before every key in etcd, so that clusters can share one; callers see keys without it. Default: nothing,
     /// so that keys are where Kubernetes has them (`/registry/...`).
     pub prefix: String,
+    /// Seals chosen values before etcd sees them (its disks, snapshots and backups). All who share the cluster need the
+    /// same key file. Default: none; what is sealed can then not be read.
+    pub seal: Option<Arc<Sealer>>,
     /// Longest wait for a connection. Default 2 s.
     pub connect_timeout: Duration,
     /// Longest wait for one member's answer. A read then asks the next, a write is [`WriteError::Unknown`]. Default
@@ -74,6 +80,7 @@ impl EtcdOptions {
             endpoints: endpoints.into_iter().map(Into::into).collect(),
             tls: None,
             prefix: String::new(),
+            seal: None,
             connect_timeout: Duration::from_secs(2),
             attempt_timeout: Duration::from_secs(3),
             timeout: Duration::from_secs(10),
@@ -94,18 +101,6 @@ pub enum EtcdError {
     Unreachable(String),
 }
 
-/// What one member says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberStatus {
-    /// `3.4.23`.
-    pub version: String,
-    /// Bytes of its database file; etcd refuses writes at `--quota-backend-bytes`.
-    pub database_bytes: u64,
-    pub is_leader: bool,
-    /// The newest revision it has; a follower may lag behind.
-    pub revision: Revision,
-}
-
 /// A cluster of etcd, as a store. Cheap to open; connects anew by itself.
 pub struct Etcd {
     client: Arc<Client>,
@@ -122,17 +117,7 @@ impl Etcd {
 
     /// Asks each endpoint how its member is; an error's text where it does not answer.
     pub async fn members(&self) -> Vec<(String, Result<MemberStatus, String>)> {
-        let answers = self.client.ask_all::<proto::StatusResponse>(STATUS, &proto::StatusRequest {}).await;
-        let answers = answers.into_iter().map(|(endpoint, answer)| {
-            let status = answer.map_err(|error| error.to_string()).map(|answer| MemberStatus {
-                is_leader: answer.header.as_ref().is_some_and(|header| header.member_id == answer.leader),
-                revision: proto::revision(&answer.header),
-                database_bytes: answer.db_size.cast_unsigned(),
-                version: answer.version,
-            });
-            (endpoint, status)
-        });
-        answers.collect()
+        admin::statuses(&self.client, self.client.options.attempt_timeout).await
     }
 }
 

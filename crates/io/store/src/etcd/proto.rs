@@ -208,22 +208,6 @@ pub struct Event {
     pub prev_kv: Option<KeyValue>,
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub struct StatusRequest {}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct StatusResponse {
-    #[prost(message, optional, tag = "1")]
-    pub header: Option<Header>,
-    #[prost(string, tag = "2")]
-    pub version: String,
-    #[prost(int64, tag = "3")]
-    pub db_size: i64,
-    /// The leader's member id; 0: there is none.
-    #[prost(uint64, tag = "4")]
-    pub leader: u64,
-}
-
 /// The newest revision, as every answer tells it. etcd's are never negative.
 pub fn revision(header: &Option<Header>) -> u64 {
     header.as_ref().map_or(0, |header| header.revision.cast_unsigned())

@@ -3,7 +3,8 @@
 use super::client::{Client, Nature};
 use super::grpc::CallError;
 use super::{is_compacted, is_future, proto, range_end, watch};
-use crate::{KeyValue, Range, RangeResult, ReadError, Revision};
+use crate::{KeyValue, Range, RangeResult, ReadError, Revision, sealer};
+use bytes::Bytes;
 
 const RANGE: &str = "/etcdserverpb.KV/Range";
 /// Keys of one answer, at most (a few MB of usual objects). Upstream: the default of kubectl's `--chunk-size`.
@@ -114,10 +115,16 @@ pub fn key(client: &Client, place: &[u8]) -> Result<crate::Key, String> {
     key.map(Into::into).map_err(|_| format!("a foreign key in etcd: {}. Remove it", String::from_utf8_lossy(place)))
 }
 
+/// A value of etcd's as ours.
+pub fn unsealed(client: &Client, key: &str, stored: Bytes) -> Result<Bytes, String> {
+    sealer::unsealed(&client.options.seal, key, stored).map_err(|error| error.to_string())
+}
+
 pub fn key_value(client: &Client, item: proto::KeyValue) -> Result<KeyValue, ReadError> {
+    let key = key(client, &item.key).map_err(ReadError::Io)?;
     Ok(KeyValue {
-        key: key(client, &item.key).map_err(ReadError::Io)?,
-        value: item.value.into(),
+        value: unsealed(client, &key, item.value.into()).map_err(ReadError::Io)?,
+        key,
         created: item.create_revision.cast_unsigned(),
         modified: item.mod_revision.cast_unsigned(),
     })

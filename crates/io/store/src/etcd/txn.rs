@@ -4,7 +4,9 @@ use super::client::{Client, Nature};
 use super::grpc::CallError;
 use super::lease::Leases;
 use super::{proto, range, says};
-use crate::{Compare, Op, Outcome, WriteError};
+use crate::{Compare, Op, Outcome, WriteError, sealer};
+use bytes::Bytes;
+use std::borrow::Cow;
 
 const TXN: &str = "/etcdserverpb.KV/Txn";
 /// The gRPC code "unavailable": etcd also answers so when it lost sight of a proposal.
@@ -47,13 +49,23 @@ async fn requests(client: &Client, leases: &Leases, ops: &[Op]) -> Result<Vec<pr
                     Some(ttl) => leases.take(client, *ttl).await?,
                     None => 0,
                 };
-                proto::Request::Put(proto::PutRequest { key: range::place(client, key), value: value.clone(), lease })
+                let value = sealed(client, key, value)?;
+                proto::Request::Put(proto::PutRequest { key: range::place(client, key), value, lease })
             }
             Op::Delete { key } => proto::Request::Delete(proto::DeleteRequest { key: range::place(client, key) }),
         };
         requests.push(request_op(request));
     }
     Ok(requests)
+}
+
+/// The bytes that etcd is given for a value.
+fn sealed(client: &Client, key: &str, value: &Bytes) -> Result<Bytes, WriteError> {
+    match sealer::sealed(&client.options.seal, key, value) {
+        Ok(Cow::Borrowed(_)) => Ok(value.clone()),
+        Ok(Cow::Owned(sealed)) => Ok(sealed.into()),
+        Err(error) => Err(WriteError::Io(error.to_string())),
+    }
 }
 
 fn request_op(request: proto::Request) -> proto::RequestOp {
@@ -75,8 +87,8 @@ fn outcome(client: &Client, answer: proto::TxnResponse) -> Result<Outcome, Write
 pub fn write_error(error: CallError) -> WriteError {
     if says(&error, "etcdserver: mvcc: database space exceeded") {
         return WriteError::Full(
-            "etcd's database has reached its quota. Compact and defragment it or raise --quota-backend-bytes, then run \
-             `etcdctl alarm disarm`"
+            "etcd's database has reached its quota. Delete what is not needed, then compact, `etcdctl defrag` and \
+             `etcdctl alarm disarm`; or raise --quota-backend-bytes of every member and disarm"
                 .into(),
         );
     }

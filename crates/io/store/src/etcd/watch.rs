@@ -13,6 +13,7 @@ use super::grpc::CallError;
 use super::{is_compacted, proto, range, range_end};
 use crate::{Change, Revision, Watch, WatchError};
 use async_trait::async_trait;
+use bytes::Bytes;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,17 +116,19 @@ impl EtcdWatch {
                 // etcd looks the old value up when it sends, and does not find what has been compacted meanwhile.
                 return Err(WatchError::Compacted { asked: self.told, oldest: revision });
             }
-            changes.push(Change {
-                revision,
-                key: range::key(&self.client, &kv.key).map_err(WatchError::Cut)?,
-                value: (!deleted).then(|| kv.value.into()),
-                previous: event.prev_kv.map(|kv| kv.value.into()),
-            });
+            let key = range::key(&self.client, &kv.key).map_err(WatchError::Cut)?;
+            let value = (!deleted).then(|| self.unsealed(&key, kv.value)).transpose()?;
+            let previous = event.prev_kv.map(|kv| self.unsealed(&key, kv.value)).transpose()?;
+            changes.push(Change { revision, key, value, previous });
         }
         if let Some(last) = changes.last() {
             self.told = last.revision;
         }
         Ok(changes)
+    }
+
+    fn unsealed(&self, key: &str, stored: Vec<u8>) -> Result<Bytes, WatchError> {
+        range::unsealed(&self.client, key, stored.into()).map_err(WatchError::Cut)
     }
 }
 

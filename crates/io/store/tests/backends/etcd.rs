@@ -11,7 +11,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use store::{Etcd, EtcdError, EtcdOptions, EtcdTls, Op, Range, ReadError, Store, WatchError, WriteError};
+use store::{
+    AlarmKind, Etcd, EtcdAdmin, EtcdError, EtcdOptions, EtcdTls, Op, Range, ReadError, Store, WatchError, WriteError,
+};
 
 thread_local! {
     /// A test is a thread: one etcd for all cases of it, gone with it.
@@ -275,6 +277,18 @@ async fn a_full_database_accepts_deletes_only() {
     assert!(matches!(again, WriteError::Full(_)), "{again}");
     let brief = Op::Put { key: "/b".into(), value: "1".into(), ttl: Some(Duration::from_secs(9)) };
     assert!(matches!(store.txn(vec![], vec![brief]).await.unwrap_err(), WriteError::Full(_)));
+
+    let admin = EtcdAdmin::new(EtcdOptions::new(cluster.endpoints())).unwrap();
+    for key in &known[1..] {
+        delete(&*store, key).await;
+    }
+    store.compact(store.revision().await.unwrap()).await.unwrap();
+    assert_eq!(admin.alarms().await.unwrap()[0].kind, AlarmKind::NoSpace, "compaction alone is not enough");
+    admin.make_room().await.unwrap();
+    assert_eq!(admin.alarms().await.unwrap(), []);
+    put(&*store, "/b", "1").await;
+    let status = admin.statuses().await.remove(0).1.unwrap();
+    assert!(status.database_bytes < 1_000_000, "{status:?}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod crash;
 mod disk_full;
 mod embedded;
 mod etcd;
+mod etcd_admin;
 mod etcd_cluster;
 mod etcd_server;
 #[macro_use]
