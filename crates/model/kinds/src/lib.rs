@@ -18,6 +18,7 @@ pub mod apps;
 pub mod authentication;
 pub mod authorization;
 pub mod batch;
+pub mod certificates;
 pub mod coordination;
 pub mod corev1;
 pub mod discovery;

@@ -28,6 +28,7 @@ pub const ALL: &[&KindDef] = &[
     &rbac::role_binding::KIND,
     &storage::storage_class::KIND,
     &scheduling::priority_class::KIND,
+    &certificates::certificate_signing_request::KIND,
     &coordination::lease::KIND,
     &discovery::endpoint_slice::KIND,
     &events::event::KIND,

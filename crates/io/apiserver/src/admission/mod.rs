@@ -6,6 +6,7 @@
 //!
 //! Upstream: `pkg/kubeapiserver/options/plugins.go` (order and defaults).
 
+mod certificates;
 mod default_storage_class;
 mod default_toleration_seconds;
 mod escalation;
@@ -77,6 +78,7 @@ pub fn chain() -> Vec<Box<dyn Plugin>> {
         Box::new(priority::Priority),
         Box::new(default_storage_class::DefaultStorageClass),
         Box::new(storage_protection::StorageObjectInUseProtection),
+        Box::new(certificates::Certificates),
         // Mutating webhooks come here, validating ones and quota at the end.
         Box::new(escalation::Escalation),
     ]

@@ -1,0 +1,6 @@
+//! What a machine that joins talks to: signing requests, bootstrap tokens, `cluster-info`, and several servers on one
+//! store.
+
+mod certificates;
+#[path = "../world/mod.rs"]
+mod world;
