@@ -4,6 +4,7 @@
 //! the driver (`reconciler`) gives it a view at least as new as its own last write, executes the actions and calls again.
 
 pub mod action;
+pub mod certificates;
 pub mod controller;
 pub mod cron_job;
 pub mod deployment;
@@ -42,6 +43,7 @@ pub struct Settings {
 /// All controllers the driver runs.
 pub fn all(settings: &Settings) -> Vec<Box<dyn Controller>> {
     vec![
+        Box::new(certificates::Cleaner),
         Box::new(cron_job::CronJobs),
         Box::new(deployment::Deployments),
         Box::new(endpoint_slice_mirroring::EndpointSliceMirroring),

@@ -5,4 +5,4 @@ pub mod kubeconfig;
 pub mod pki;
 
 pub use kubeconfig::Kubeconfig;
-pub use pki::{Leaf, Names, Pair, Pki, PkiError};
+pub use pki::{Leaf, Names, Pair, Pki, PkiError, RequestSigner};

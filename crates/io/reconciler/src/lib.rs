@@ -5,6 +5,7 @@
 //! - One key of one controller is worked on by one worker at a time.
 //! - A key that fails delays only itself.
 
+pub mod certificates;
 pub mod driver;
 pub mod execute;
 pub mod garbage;
@@ -15,6 +16,7 @@ pub mod namespaces;
 pub mod queue;
 pub mod scheduling;
 
+pub use certificates::{Order, Signer, run_certificates};
 pub use driver::run_controllers;
 pub use garbage::run_garbage_collector;
 pub use informers::Informers;

@@ -15,6 +15,7 @@ pub static PERSISTENT_VOLUMES: Gvr = Gvr::of("", "v1", "persistentvolumes");
 pub static PERSISTENT_VOLUME_CLAIMS: Gvr = Gvr::of("", "v1", "persistentvolumeclaims");
 pub static ENDPOINT_SLICES: Gvr = Gvr::of("discovery.k8s.io", "v1", "endpointslices");
 pub static CERTIFICATE_SIGNING_REQUESTS: Gvr = Gvr::of("certificates.k8s.io", "v1", "certificatesigningrequests");
+pub static SUBJECT_ACCESS_REVIEWS: Gvr = Gvr::of("authorization.k8s.io", "v1", "subjectaccessreviews");
 pub static LEASES: Gvr = Gvr::of("coordination.k8s.io", "v1", "leases");
 pub static STORAGE_CLASSES: Gvr = Gvr::of("storage.k8s.io", "v1", "storageclasses");
 pub static PRIORITY_CLASSES: Gvr = Gvr::of("scheduling.k8s.io", "v1", "priorityclasses");

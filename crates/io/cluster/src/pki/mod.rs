@@ -11,10 +11,12 @@ mod authority;
 mod files;
 mod inspect;
 mod leaf;
+mod request;
 mod tls;
 
 pub use inspect::{expiries, renewal_due};
 pub use leaf::{Leaf, Names};
+pub use request::RequestSigner;
 
 use authority::Authority;
 use files::Files;
@@ -58,7 +60,7 @@ pub struct Pair {
 pub struct Pki {
     files: Files,
     names: Names,
-    cluster: Authority,
+    cluster: Arc<Authority>,
     front_proxy: Authority,
     /// The service account signing key, PKCS#8 PEM.
     service_account_key: String,
@@ -73,7 +75,7 @@ impl Pki {
     /// If files cannot be read or written, or an authority is damaged, expired, or without its key.
     pub fn load_or_create(dir: &Path, names: Names, now: Timestamp) -> Result<Self, PkiError> {
         let files = Files::open(dir)?;
-        let cluster = Authority::load_or_create(&files, "ca", "kubernetes", now)?;
+        let cluster = Arc::new(Authority::load_or_create(&files, "ca", "kubernetes", now)?);
         let front_proxy = Authority::load_or_create(&files, "front-proxy-ca", "front-proxy-ca", now)?;
         let service_account_key = service_account_key(&files)?;
         let (leaves, serving) = (BTreeMap::new(), Arc::default());
@@ -139,8 +141,28 @@ impl Pki {
         leaf::client(user, group).sign(&self.cluster, now)
     }
 
+    /// Signs requests of others by the cluster's authority, also after this has gone elsewhere.
+    pub fn request_signer(&self) -> RequestSigner {
+        RequestSigner(Arc::clone(&self.cluster))
+    }
+
+    /// [`RequestSigner::sign`].
+    ///
+    /// # Errors
+    /// If the request cannot be read, its signature is not good, or it asks for extensions that are not understood.
+    pub fn sign_request(
+        &self,
+        csr_pem: &str,
+        client: bool,
+        server: bool,
+        lifetime: std::time::Duration,
+        now: Timestamp,
+    ) -> Result<String, PkiError> {
+        self.request_signer().sign(csr_pem, client, server, lifetime, now)
+    }
+
     fn load_or_issue(&self, leaf: Leaf, now: Timestamp) -> Result<Pair, PkiError> {
-        let authority = if leaf == Leaf::FrontProxyClient { &self.front_proxy } else { &self.cluster };
+        let authority = if leaf == Leaf::FrontProxyClient { &self.front_proxy } else { &*self.cluster };
         let wanted = leaf.wanted(&self.names);
         if let Some(pair) = self.files.pair(leaf.file_name())?
             && inspect::still_good(&pair, &wanted, authority, now)

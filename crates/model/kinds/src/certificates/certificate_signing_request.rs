@@ -14,6 +14,8 @@ use crate::prepare::{empty_status, keep, keep_all_but_status, keep_status};
 use crate::read::{has, is_empty, list, number, text};
 use crate::{KindDef, NameRule, Prepare, Scope, Subresource};
 use apimachinery::{Value, time};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 
 pub const KIND: KindDef = KindDef {
     short_names: &["csr"],
@@ -58,6 +60,13 @@ pub fn is(csr: &Value, kind: &str) -> bool {
 /// Whether there is a certificate.
 pub fn is_issued(csr: &Value) -> bool {
     !is_empty(&csr["status"], "certificate")
+}
+
+/// When the certificate's time is over, in seconds since 1970; None if there is none that can be read.
+pub fn expires(csr: &Value) -> Option<i64> {
+    let pem = BASE64_STANDARD.decode(text(&csr["status"], "certificate")).ok()?;
+    let (_, block) = x509_parser::pem::parse_x509_pem(&pem).ok()?;
+    Some(block.parse_x509().ok()?.validity().not_after.timestamp())
 }
 
 fn update(new: &mut Value, old: &Value) {
