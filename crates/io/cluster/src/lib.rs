@@ -2,7 +2,10 @@
 
 pub mod kubeadm;
 pub mod kubeconfig;
+pub mod membership;
 pub mod pki;
+pub mod preflight;
 
 pub use kubeconfig::Kubeconfig;
+pub use membership::{Membership, MembershipError, Role, Store};
 pub use pki::{Leaf, Names, Pair, Pki, PkiError, RequestSigner};
