@@ -3,6 +3,7 @@
 pub mod kubeadm;
 pub mod kubeconfig;
 pub mod membership;
+pub mod parcel;
 pub mod pki;
 pub mod preflight;
 
