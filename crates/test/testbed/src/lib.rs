@@ -8,6 +8,7 @@ mod flex;
 pub mod folder;
 pub mod host;
 pub mod images;
+pub mod machines;
 pub mod registry;
 pub mod run;
 pub mod tools;
@@ -15,6 +16,7 @@ pub mod tools;
 pub use cluster::Cluster;
 pub use folder::Folder;
 pub use host::Host;
+pub use machines::{Machine, Switch};
 pub use registry::Registry;
 pub use run::{Output, wait_for};
 

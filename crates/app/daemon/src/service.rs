@@ -1,0 +1,137 @@
+//! Starting and stopping the server of this machine: by systemd where it runs, else as a process of its own.
+
+use crate::Config;
+use std::fs::File;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const UNIT: &str = include_str!("../../../../packaging/barque.service");
+const UNIT_FILE: &str = "/etc/systemd/system/barque.service";
+
+/// The time a server has to stop: it waits for nothing but its store and, if the machine goes down, its pods.
+const STOPPING: Duration = Duration::from_secs(20);
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error("cannot write {path}")]
+    File { path: PathBuf, source: io::Error },
+    #[error("`{command}` failed: {why}")]
+    Command { command: String, why: String },
+    #[error("the server's own path cannot be found")]
+    Program(#[source] io::Error),
+    #[error("the server (process {0}) does not stop; see its log")]
+    Stays(i32),
+}
+
+/// Where the server's log is, as people ask for it.
+pub fn log_of(config: &Config) -> String {
+    match has_systemd() {
+        true => "journalctl -u barque".to_owned(),
+        false => log_file(config).display().to_string(),
+    }
+}
+
+/// Starts the server, and has it started again with the machine where somebody sees to that (systemd). `arguments` are
+/// those before the command, such as `--config FILE`.
+///
+/// # Errors
+/// If it cannot be started. That it runs is not yet said.
+pub fn start(config: &Config, arguments: &[String]) -> Result<(), ServiceError> {
+    let program = std::env::current_exe().map_err(ServiceError::Program)?;
+    if has_systemd() {
+        return start_unit(&program, arguments);
+    }
+    for folder in [&config.data_dir, &config.run_dir] {
+        std::fs::create_dir_all(folder).map_err(|source| ServiceError::File { path: folder.clone(), source })?;
+    }
+    let path = log_file(config);
+    let opened = File::options().append(true).create(true).open(&path);
+    let log = opened.map_err(|source| ServiceError::File { path: path.clone(), source })?;
+    let errors = log.try_clone().map_err(|source| ServiceError::File { path, source })?;
+    let mut command = Command::new(&program);
+    command.args(arguments).arg("server").stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
+    let failed = |error: io::Error| ServiceError::Command { command: format!("{command:?}"), why: error.to_string() };
+    // Not waited for: it outlives this command, and is then a child of init.
+    match Command::spawn(&mut command) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Stops the server; none that runs is no error.
+///
+/// # Errors
+/// If it cannot be stopped.
+pub fn stop(config: &Config) -> Result<(), ServiceError> {
+    if has_systemd() && Path::new(UNIT_FILE).exists() {
+        return run(&["systemctl", "disable", "--now", "barque"]);
+    }
+    let Some(pid) = running(config) else { return Ok(()) };
+    let begin = Instant::now();
+    // Gone already: then there is nobody to signal.
+    _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
+    while running(config) == Some(pid) {
+        if begin.elapsed() > STOPPING {
+            return Err(ServiceError::Stays(pid));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// The server's process, if one with this configuration runs.
+pub fn running(config: &Config) -> Option<i32> {
+    let pid: i32 = std::fs::read_to_string(pid_file(config)).ok()?.trim().parse().ok()?;
+    // A number may be another's by now.
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let is_server = command.split(|byte| *byte == 0).any(|word| word == b"server");
+    (is_server && pid != std::process::id() as i32).then_some(pid)
+}
+
+/// Notes that this process is the server.
+///
+/// # Errors
+/// If the file cannot be written.
+pub(crate) fn note(config: &Config) -> Result<(), ServiceError> {
+    let path = pid_file(config);
+    let text = format!("{}\n", std::process::id());
+    let written = std::fs::create_dir_all(&config.run_dir)
+        .and_then(|()| stdx::write_atomically(&path, text.as_bytes(), 0o644));
+    written.map_err(|source| ServiceError::File { path, source })
+}
+
+fn pid_file(config: &Config) -> PathBuf {
+    config.run_dir.join("server.pid")
+}
+
+fn log_file(config: &Config) -> PathBuf {
+    config.data_dir.join("server.log")
+}
+
+/// As sd_booted(3) has it.
+fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+fn start_unit(program: &Path, arguments: &[String]) -> Result<(), ServiceError> {
+    let line = format!("ExecStart={} {}", program.display(), [arguments, &["server".to_owned()]].concat().join(" "));
+    let unit: String = UNIT.lines().map(|old| if old.starts_with("ExecStart=") { &line } else { old }.to_owned() + "\n").collect();
+    let path = PathBuf::from(UNIT_FILE);
+    stdx::write_atomically(&path, unit.as_bytes(), 0o644).map_err(|source| ServiceError::File { path, source })?;
+    run(&["systemctl", "daemon-reload"])?;
+    run(&["systemctl", "enable", "--quiet", "barque"])?;
+    // It answers when the API is served; how long that takes is for the caller to wait.
+    run(&["systemctl", "restart", "--no-block", "barque"])
+}
+
+fn run(words: &[&str]) -> Result<(), ServiceError> {
+    let failed = |why: String| ServiceError::Command { command: words.join(" "), why };
+    let output = Command::new(words[0]).args(&words[1..]).output().map_err(|error| failed(error.to_string()))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
+    }
+}
