@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod door;
+pub mod election;
 pub mod events;
 pub mod informer;
 pub mod remote;
@@ -11,6 +12,7 @@ pub mod tls;
 
 pub use api::{Api, DeleteOptions, Discovered, ListOptions, ObjectList, PatchKind, Scope, WatchStream, WriteOptions};
 pub use apimachinery::{ApiError, ApiResult, Object, WatchEvent};
+pub use election::{Election, Timing};
 pub use events::{EventRecorder, ObjectRef};
 pub use informer::{Delta, Informer, Subscription};
 pub use kinds::resources;

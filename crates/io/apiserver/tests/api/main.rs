@@ -1,6 +1,7 @@
 //! The API server as its users see it, on the real store: in process, over HTTP, and through kubectl.
 
 mod custom;
+mod election;
 mod lists;
 mod local;
 mod remote;

@@ -140,6 +140,36 @@ async fn a_watch_tells_what_one_in_process_tells() {
 }
 
 #[tokio::test]
+async fn watches_that_are_dropped_take_no_place() {
+    let (_served, remote) = both().await;
+    // More than one connection may have at once.
+    for _ in 0..300 {
+        let mut watch = remote.watch(&CONFIG_MAPS, DEFAULT, &ListOptions::default(), 0).await.unwrap();
+        assert_eq!(next(&mut watch).await.0, EventType::Bookmark);
+    }
+    remote.list(&CONFIG_MAPS, DEFAULT, &ListOptions::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_watch_that_is_not_read_stops_no_other_call() {
+    let (served, remote) = both().await;
+    let unread = remote.watch(&CONFIG_MAPS, DEFAULT, &ListOptions::default(), 0).await.unwrap();
+    let big = "x".repeat(500_000);
+    for number in 0..8 {
+        let map = config_map("a", json!({"big": big, "n": number.to_string()}));
+        served.world.api.delete(&CONFIG_MAPS, "default", "a", &DeleteOptions::default()).await.ok();
+        served.world.create(&CONFIG_MAPS, "default", map).await.unwrap();
+    }
+    let got = remote.get(&CONFIG_MAPS, "default", "a").await.unwrap();
+    assert_eq!(got.to_value()["data"]["n"], "7");
+    let seen = unread.map(|event| event.unwrap().kind).filter(|kind| {
+        let deleted = *kind == EventType::Deleted;
+        async move { deleted }
+    });
+    assert_eq!(seen.take(7).count().await, 7, "it is told all the same");
+}
+
+#[tokio::test]
 async fn a_forgotten_start_is_refused_from_afar() {
     let (served, remote) = both().await;
     let start = served.world.create(&CONFIG_MAPS, "default", config_map("a", json!({}))).await.unwrap().head.revision;
