@@ -33,11 +33,11 @@ impl Doors for Host {
 
 #[async_trait]
 impl NodeDoor for Host {
-    async fn logs(&self, _: Target, options: LogOptions) -> ApiResult<mpsc::Receiver<Bytes>> {
+    async fn logs(&self, _: Target, options: LogOptions) -> ApiResult<LogChunks> {
         let (lines, receiver) = mpsc::channel(8);
         tokio::spawn(async move {
             for number in 0..options.tail_lines.unwrap_or(100) {
-                if lines.send(format!("line {number}\n").into()).await.is_err() {
+                if lines.send(Ok(format!("line {number}\n").into())).await.is_err() {
                     return;
                 }
             }

@@ -6,6 +6,7 @@ pub mod api;
 pub mod door;
 pub mod election;
 pub mod events;
+pub mod identity;
 pub mod informer;
 pub mod remote;
 pub mod tls;
@@ -14,6 +15,7 @@ pub use api::{Api, DeleteOptions, Discovered, ListOptions, ObjectList, PatchKind
 pub use apimachinery::{ApiError, ApiResult, Object, WatchEvent};
 pub use election::{Election, Timing};
 pub use events::{EventRecorder, ObjectRef};
+pub use identity::Identity;
 pub use informer::{Delta, Informer, Subscription};
 pub use kinds::resources;
 pub use remote::{Credentials, Remote, RemoteOptions};

@@ -7,11 +7,13 @@ use apimachinery::{ApiError, ApiResult, Reason, Value};
 use async_trait::async_trait;
 use bytes::Bytes;
 use client::door::{
-    ExecOptions, ExecSession, ExitStatus, LogOptions, NodeDoor, NodeMetrics, PortStream, Target, TerminalSize,
+    ExecOptions, ExecSession, ExitStatus, LogChunks, LogOptions, NodeDoor, NodeMetrics, PortStream, Target,
+    TerminalSize,
 };
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use netplan::PodKey;
 use runtime::{ContainerKey, ContainerState, ExecSpec, InputStream, OutputStream, Sandbox, StreamControl};
+use serde_json::json;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
@@ -25,7 +27,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 
 #[async_trait]
 impl NodeDoor for Node {
-    async fn logs(&self, target: Target, options: LogOptions) -> ApiResult<mpsc::Receiver<Bytes>> {
+    async fn logs(&self, target: Target, options: LogOptions) -> ApiResult<LogChunks> {
         let pod = self.pod(&target)?;
         let container = container_name(&pod, &target)?;
         let key = PodKey { namespace: target.namespace, name: target.pod, uid: uid(&pod) };
@@ -53,16 +55,7 @@ impl NodeDoor for Node {
                 runtime::logs::read(&path, wanted, ended).await
             }
         };
-        let mut stream = stream.map_err(|error| ApiError::internal(stdx::chain(&error)))?;
-        let (sender, receiver) = mpsc::channel(CHUNKS);
-        tokio::spawn(async move {
-            while let Some(Ok(chunk)) = stream.recv().await {
-                if sender.send(chunk).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(receiver)
+        stream.map_err(|error| ApiError::internal(stdx::chain(&error)))
     }
 
     async fn exec(&self, target: Target, options: ExecOptions) -> ApiResult<ExecSession> {
@@ -120,6 +113,12 @@ impl NodeDoor for Node {
 
     async fn metrics(&self, of: NodeMetrics) -> ApiResult<String> {
         Ok(self.exposition(of))
+    }
+
+    async fn pods(&self) -> ApiResult<Value> {
+        let pods = self.agent.pods.list(client::Scope::All);
+        let items: Vec<Value> = pods.iter().map(|pod| pod.to_value()).collect();
+        Ok(json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}))
     }
 }
 

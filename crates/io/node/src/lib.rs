@@ -19,6 +19,7 @@ mod mounts;
 mod node_object;
 mod pod;
 mod probes;
+pub mod serve;
 mod stats;
 mod volumes;
 

@@ -17,8 +17,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub async fn answer(server: &Server, node: &str, path: &str) -> ApiResult<Response<StreamBody>> {
     match path.trim_end_matches('/') {
         "/healthz" | "/healthz/ping" | "/healthz/syncloop" => {
-            // A door that does not open is an agent that does not run.
-            server.doors.door(node).await?;
+            server.doors.door(node).await?.check().await?;
             Ok(full(StatusCode::OK, TEXT, "ok"))
         }
         "/metrics" => metrics(server, node, NodeMetrics::Agent).await,

@@ -5,8 +5,7 @@
 use super::query::Query;
 use super::{StreamBody, container, empty_body};
 use apimachinery::{ApiError, ApiResult, GroupVersionKind, Object, Problems};
-use bytes::Bytes;
-use client::door::{Doors, LogOptions};
+use client::door::{Doors, LogChunks, LogOptions};
 use futures_util::stream;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -14,7 +13,6 @@ use http::{Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody as FrameStream};
 use hyper::body::Frame;
 use std::sync::Arc;
-use tokio::sync::mpsc;
 
 const KIND: GroupVersionKind = GroupVersionKind::of("", "v1", "PodLogOptions");
 
@@ -39,10 +37,10 @@ fn answer(status: StatusCode, body: StreamBody) -> ApiResult<Response<StreamBody
     Ok(response)
 }
 
-fn body(chunks: mpsc::Receiver<Bytes>) -> StreamBody {
+fn body(chunks: LogChunks) -> StreamBody {
     let frames = stream::unfold(chunks, |mut chunks| async {
         let chunk = chunks.recv().await?;
-        Some((Ok(Frame::data(chunk)), chunks))
+        Some((chunk.map(Frame::data), chunks))
     });
     FrameStream::new(frames).boxed_unsync()
 }

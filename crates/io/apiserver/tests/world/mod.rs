@@ -8,14 +8,12 @@ use apimachinery::{ApiError, ApiResult, EventType, GroupVersionResource as Gvr, 
 use apiserver::auth::{TokenIssuer, UserInfo};
 use apiserver::{ApiServer, Config, Local};
 use async_trait::async_trait;
-use bytes::Bytes;
-use client::door::{Doors, ExecOptions, ExecSession, LogOptions, NodeDoor, NodeMetrics, PortStream, Target};
+use client::door::{Doors, ExecOptions, ExecSession, LogChunks, LogOptions, NodeDoor, NodeMetrics, PortStream, Target};
 use client::{Api, ListOptions, Scope, WatchStream, WriteOptions};
 use futures_util::StreamExt;
 use serde_json::json;
 use std::sync::Arc;
 use store::{Embedded, Options, Store};
-use tokio::sync::mpsc;
 
 pub struct World {
     pub server: Arc<ApiServer>,
@@ -42,7 +40,7 @@ impl Doors for NoDoors {
 
 #[async_trait]
 impl NodeDoor for Measured {
-    async fn logs(&self, _: Target, _: LogOptions) -> ApiResult<mpsc::Receiver<Bytes>> {
+    async fn logs(&self, _: Target, _: LogOptions) -> ApiResult<LogChunks> {
         Err(ApiError::internal("this node has no logs"))
     }
 

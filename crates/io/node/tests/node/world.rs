@@ -226,7 +226,7 @@ impl World {
         let mut chunks = self.node.logs(target, options).await?;
         let mut text = Vec::new();
         while let Some(chunk) = chunks.recv().await {
-            text.extend_from_slice(&chunk);
+            text.extend_from_slice(&chunk.unwrap());
         }
         Ok(String::from_utf8(text).unwrap())
     }

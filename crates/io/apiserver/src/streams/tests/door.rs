@@ -32,11 +32,11 @@ impl Doors for FakeNode {
 
 #[async_trait]
 impl NodeDoor for FakeNode {
-    async fn logs(&self, target: Target, options: LogOptions) -> ApiResult<mpsc::Receiver<Bytes>> {
+    async fn logs(&self, target: Target, options: LogOptions) -> ApiResult<LogChunks> {
         assert_eq!(target.container, "app");
         let (lines, receiver) = mpsc::channel(8);
         for number in 1..=options.tail_lines.unwrap_or(10) {
-            lines.try_send(format!("line {number}").into()).unwrap();
+            lines.try_send(Ok(format!("line {number}").into())).unwrap();
         }
         Ok(receiver)
     }

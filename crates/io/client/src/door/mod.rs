@@ -1,10 +1,25 @@
 //! A node's door: what the API server asks of the node agent that runs a pod (kubelet's job on port 10250).
 //!
-//! In process where the node is ourselves; over HTTPS otherwise.
+//! In process where the node is ourselves; over HTTPS otherwise ([`RemoteDoors`]).
 
-use apimachinery::{ApiResult, Value};
+mod connect;
+mod credentials;
+pub mod link;
+mod port_stream;
+mod remote;
+mod remote_doors;
+mod request;
+
+pub use connect::watch_peer;
+pub use credentials::Credentials;
+pub use remote::RemoteDoor;
+pub use remote_doors::{AGENT_PORT, RemoteDoors};
+pub use request::AgentRequest;
+
+use apimachinery::{ApiError, ApiResult, Reason, Value};
 use async_trait::async_trait;
 use bytes::Bytes;
+use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,7 +33,7 @@ pub struct Target {
 }
 
 /// `kubectl logs`. Upstream: `v1.PodLogOptions`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogOptions {
     pub follow: bool,
     pub previous: bool,
@@ -32,7 +47,10 @@ pub struct LogOptions {
     pub stream: Option<String>,
 }
 
-#[derive(Debug, Clone, Default)]
+/// A log in pieces, in order. An error is the last: the log broke off there.
+pub type LogChunks = mpsc::Receiver<io::Result<Bytes>>;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExecOptions {
     /// Empty attaches to the container's own process instead of starting one.
     pub command: Vec<String>,
@@ -84,8 +102,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> PortStream for T {}
 
 #[async_trait]
 pub trait NodeDoor: Send + Sync + 'static {
-    /// Chunks of log, in order; the channel closes at the end (or when a followed container is gone).
-    async fn logs(&self, target: Target, options: LogOptions) -> ApiResult<mpsc::Receiver<Bytes>>;
+    /// The log's text; it ends at the end (or when a followed container is gone).
+    async fn logs(&self, target: Target, options: LogOptions) -> ApiResult<LogChunks>;
 
     async fn exec(&self, target: Target, options: ExecOptions) -> ApiResult<ExecSession>;
 
@@ -96,6 +114,16 @@ pub trait NodeDoor: Send + Sync + 'static {
 
     /// What Prometheus reads, in its text format.
     async fn metrics(&self, of: NodeMetrics) -> ApiResult<String>;
+
+    /// A PodList of what the agent knows to be bound to its node.
+    async fn pods(&self) -> ApiResult<Value> {
+        Err(ApiError::new(Reason::NotFound, "this node does not tell its pods"))
+    }
+
+    /// Whether the agent runs. In this process it does.
+    async fn check(&self) -> ApiResult<()> {
+        Ok(())
+    }
 }
 
 /// Finds the door of a node by its name.
