@@ -41,8 +41,8 @@ pub struct Config {
     pub cluster_domain: String,
     /// How registries are reached: mirrors, plain HTTP, certificates.
     pub registries: Registries,
-    /// Name of the bridge, of the device to other nodes, of the nftables table and of the cgroup: another name lets a second server live on one
-    /// machine (tests do). At most 10 bytes. Default `barque`.
+    /// Name of the bridge, of the device to other nodes, of the nftables table and of the cgroup: another name lets a
+    /// second server live on one machine (tests do). At most 10 bytes. Default `barque`.
     pub instance: String,
     /// Where flexVolume drivers are looked for, in this order.
     pub flex_volume_dirs: Vec<PathBuf>,

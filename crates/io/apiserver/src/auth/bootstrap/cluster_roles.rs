@@ -48,6 +48,7 @@ pub const ROLES: &[Role] = &[
     ),
     Role::cluster("system:node", NODE),
     Role::cluster("system:node-proxier", NODE_PROXIER),
+    Role::cluster("barque:network", NETWORK),
     Role::cluster(
         "system:node-problem-detector",
         &[on("get", "core", "nodes"), on("patch", "core", "nodes/status"), EVENTS],
@@ -223,6 +224,14 @@ const NODE_PROXIER: &[Line] = &[
     on("list watch", NETWORKING, "servicecidrs"),
 ];
 
+/// Ours: what a node's network follows, and the annotations by which it tells other nodes the way to its pods.
+const NETWORK: &[Line] = &[
+    on("list watch", "core", "namespaces pods services"),
+    on("list watch", DISCOVERY, "endpointslices"),
+    on("list watch", NETWORKING, "networkpolicies"),
+    on("get list patch watch", "core", "nodes"),
+];
+
 const CONTROLLER_MANAGER: &[Line] = &[
     EVENTS,
     on("create", COORDINATION, "leases"),
@@ -269,6 +278,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("system:service-account-issuer-discovery", &["Group:system:serviceaccounts"]),
     bind("system:node", &["Group:system:nodes"]),
     bind("system:node-proxier", &["User:system:kube-proxy"]),
+    bind("barque:network", &["User:system:kube-proxy", "Group:system:nodes"]),
     bind("system:kube-controller-manager", &["User:system:kube-controller-manager"]),
     bind("system:kube-dns", &["ServiceAccount:kube-system:kube-dns"]),
     bind("system:kube-scheduler", &["User:system:kube-scheduler"]),
