@@ -62,6 +62,7 @@ const PACKAGES: &[(&str, Need, &str, &str)] = &[
     ("chromium", Test, "chromium", "the browser that shows the statistics page"),
     ("netcat-openbsd", Test, "nc", "a client of the balancer"),
     ("etcd-server", Test, "etcd", "the store's other backend"),
+    ("etcd-client", Test, "etcdctl", "restores snapshots of it"),
     ("openssl", Test, "openssl", "certificates of a test registry"),
     ("skopeo", Test, "skopeo", "pushes them into the test registry"),
     ("wrk", Test, "wrk", "loads both"),

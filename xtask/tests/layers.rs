@@ -13,6 +13,7 @@ const SIBLINGS: &[(&str, &str, &str)] = &[
     ("kinds", "schema", "decodes and describes its types by the facts table"),
     ("kinds", "apimachinery", "every kind is written in its vocabulary"),
     ("apiserver", "store", "serves what the store holds"),
+    ("cluster", "store", "runs the members of etcd that a store lives on, and asks them"),
     ("apiserver", "client", "in-process API and doors to nodes are its traits"),
     ("reconciler", "client", "reads views, writes actions"),
     ("network", "client", "follows services and endpoints"),

@@ -1,5 +1,6 @@
 //! What makes machines one cluster: keys and certificates, and the files by which people reach it.
 
+pub mod etcd;
 pub mod kubeadm;
 pub mod kubeconfig;
 pub mod membership;
@@ -9,4 +10,4 @@ pub mod preflight;
 
 pub use kubeconfig::Kubeconfig;
 pub use membership::{Membership, MembershipError, Role, Store};
-pub use pki::{Leaf, Names, Pair, Pki, PkiError, RequestSigner};
+pub use pki::{EtcdLeaf, EtcdPki, Leaf, Names, Pair, Pki, PkiError, RequestSigner};

@@ -119,7 +119,7 @@ fn server_names(names: &Names) -> Vec<String> {
     unique(all)
 }
 
-fn unique(mut names: Vec<String>) -> Vec<String> {
+pub(super) fn unique(mut names: Vec<String>) -> Vec<String> {
     names.retain(|name| !name.is_empty());
     names.sort();
     names.dedup();

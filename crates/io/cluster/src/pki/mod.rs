@@ -8,12 +8,14 @@
 //! - Private keys have mode 0600 and every file appears whole or not at all.
 
 mod authority;
+mod etcd;
 mod files;
 mod inspect;
 mod leaf;
 mod request;
 mod tls;
 
+pub use etcd::{EtcdLeaf, EtcdPki};
 pub use inspect::{expiries, renewal_due};
 pub use leaf::{Leaf, Names};
 pub use request::RequestSigner;
@@ -21,6 +23,7 @@ pub use request::RequestSigner;
 use authority::Authority;
 use files::Files;
 use inspect::Facts;
+use leaf::Wanted;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -163,16 +166,26 @@ impl Pki {
 
     fn load_or_issue(&self, leaf: Leaf, now: Timestamp) -> Result<Pair, PkiError> {
         let authority = if leaf == Leaf::FrontProxyClient { &self.front_proxy } else { &*self.cluster };
-        let wanted = leaf.wanted(&self.names);
-        if let Some(pair) = self.files.pair(leaf.file_name())?
-            && inspect::still_good(&pair, &wanted, authority, now)
-        {
-            return Ok(pair);
-        }
-        let pair = wanted.sign(authority, now)?;
-        self.files.write_pair(leaf.file_name(), &pair)?;
-        Ok(pair)
+        load_or_issue(&self.files, leaf.file_name(), &leaf.wanted(&self.names), authority, now)
     }
+}
+
+/// What the folder holds, or signed anew if that is missing, due or not what is wanted.
+fn load_or_issue(
+    files: &Files,
+    name: &str,
+    wanted: &Wanted,
+    authority: &Authority,
+    now: Timestamp,
+) -> Result<Pair, PkiError> {
+    if let Some(pair) = files.pair(name)?
+        && inspect::still_good(&pair, wanted, authority, now)
+    {
+        return Ok(pair);
+    }
+    let pair = wanted.sign(authority, now)?;
+    files.write_pair(name, &pair)?;
+    Ok(pair)
 }
 
 /// `sa.key` and `sa.pub`.

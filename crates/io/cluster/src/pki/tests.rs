@@ -73,6 +73,29 @@ fn the_folder_looks_like_kubeadms() {
 }
 
 #[test]
+fn etcds_keys_lie_where_kubeadm_has_them() {
+    let folder = Folder::new("etcd");
+    let mut pki = EtcdPki::load_or_create(&folder.0, names(), NOW).unwrap();
+    let files = ["apiserver-etcd-client", "etcd/ca", "etcd/healthcheck-client", "etcd/peer", "etcd/server"];
+    for name in files {
+        let mode = std::fs::metadata(folder.0.join(format!("{name}.key"))).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+        Facts::read(&std::fs::read_to_string(folder.0.join(format!("{name}.crt"))).unwrap()).unwrap();
+    }
+    let server = Facts::read(&pki.pair(EtcdLeaf::Server).certificate).unwrap();
+    assert_eq!(server.common_name, "n1");
+    assert_eq!(server.names, ["127.0.0.1", "192.0.2.7", "2001:db8::7", "::1", "localhost", "n1", "n1.example"]);
+
+    let again = EtcdPki::load_or_create(&folder.0, names(), NOW + DAY).unwrap();
+    assert!(EtcdLeaf::ALL.into_iter().all(|leaf| again.pair(leaf) == pki.pair(leaf)), "loading changes nothing");
+    let due = pki.renewal_due_at();
+    assert_eq!(pki.renew(due).unwrap(), EtcdLeaf::ALL);
+    assert!(pki.renewal_due_at() > due);
+    std::fs::remove_file(folder.0.join("etcd/ca.key")).unwrap();
+    assert!(matches!(EtcdPki::load_or_create(&folder.0, names(), NOW), Err(PkiError::KeyLost { .. })));
+}
+
+#[test]
 fn the_api_server_answers_to_all_its_names() {
     let folder = Folder::new("names");
     let pki = folder.load(NOW).unwrap();
@@ -273,11 +296,16 @@ fn clients_are_signed_for_anybody() {
 fn openssl_agrees() {
     let folder = Folder::new("openssl");
     folder.load(Timestamp::from_secs(now_secs())).unwrap();
+    EtcdPki::load_or_create(&folder.0, names(), Timestamp::from_secs(now_secs())).unwrap();
     for (certificate, purpose, ca) in [
         ("apiserver.crt", "sslserver", "ca.crt"),
         ("admin.crt", "sslclient", "ca.crt"),
         ("kubelet.crt", "sslclient", "ca.crt"),
         ("front-proxy-client.crt", "sslclient", "front-proxy-ca.crt"),
+        ("etcd/server.crt", "sslserver", "etcd/ca.crt"),
+        ("etcd/peer.crt", "sslserver", "etcd/ca.crt"),
+        ("etcd/peer.crt", "sslclient", "etcd/ca.crt"),
+        ("apiserver-etcd-client.crt", "sslclient", "etcd/ca.crt"),
     ] {
         let status = std::process::Command::new("openssl")
             .args(["verify", "-x509_strict", "-purpose", purpose, "-CAfile"])

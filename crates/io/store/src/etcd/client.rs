@@ -4,7 +4,7 @@
 
 use super::connection::{Endpoint, connector};
 use super::grpc::{CallError, Incoming, Outgoing, framed};
-use super::{EtcdError, EtcdOptions};
+use super::{EtcdError, EtcdOptions, EtcdTls};
 use bytes::Bytes;
 use prost::Message;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,6 +52,13 @@ impl Client {
             return Err(EtcdError::Endpoint("none is named".into()));
         }
         Ok(Self { options, endpoints, current: AtomicUsize::new(0) })
+    }
+
+    /// New certificates, for connections made from now on.
+    pub fn set_tls(&self, tls: &EtcdTls) -> Result<(), EtcdError> {
+        let connector = connector(tls).map_err(EtcdError::Tls)?;
+        self.endpoints.iter().for_each(|endpoint| endpoint.set_tls(&connector));
+        Ok(())
     }
 
     /// One question, one answer.

@@ -7,7 +7,7 @@ use http::{Request, Uri};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
@@ -24,7 +24,8 @@ pub struct Endpoint {
     authority: String,
     host: String,
     port: u16,
-    tls: Option<TlsConnector>,
+    /// What `https` connects with from now on.
+    tls: Option<RwLock<TlsConnector>>,
     /// Held while it is made, so that callers wait for one connection instead of making many.
     connection: Mutex<Option<SendRequest<Outgoing>>>,
 }
@@ -43,7 +44,7 @@ impl Endpoint {
             authority: authority.to_string(),
             host: authority.host().trim_matches(['[', ']']).to_owned(),
             port: authority.port_u16().unwrap_or(2379),
-            tls,
+            tls: tls.map(RwLock::new),
             connection: Mutex::new(None),
         })
     }
@@ -72,6 +73,13 @@ impl Endpoint {
             if unsent { CallError::NotSent(text) } else { CallError::Lost(text) }
         })?;
         Ok((sender, Incoming::new(response)?))
+    }
+
+    /// Later connections use this; those there are go on.
+    pub fn set_tls(&self, connector: &TlsConnector) {
+        if let Some(tls) = &self.tls {
+            *tls.write().unwrap_or_else(PoisonError::into_inner) = connector.clone();
+        }
     }
 
     /// Forgets the connection; what runs on it goes on.
@@ -114,6 +122,7 @@ impl Endpoint {
         stream.set_nodelay(true).map_err(io)?;
         match &self.tls {
             Some(tls) => {
+                let tls = tls.read().unwrap_or_else(PoisonError::into_inner).clone();
                 let name = ServerName::try_from(self.host.clone()).map_err(|error| error.to_string())?;
                 handshake(tls.connect(name, stream).await.map_err(io)?, options).await
             }

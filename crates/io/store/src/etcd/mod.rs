@@ -115,6 +115,11 @@ impl Etcd {
         Ok(Arc::new(Self { client, leases: lease::Leases::default() }))
     }
 
+    /// Takes renewed certificates for the connections that are made from now on; those there are go on.
+    pub fn set_tls(&self, tls: &EtcdTls) -> Result<(), EtcdError> {
+        self.client.set_tls(tls)
+    }
+
     /// Asks each endpoint how its member is; an error's text where it does not answer.
     pub async fn members(&self) -> Vec<(String, Result<MemberStatus, String>)> {
         admin::statuses(&self.client, self.client.options.attempt_timeout).await

@@ -1,0 +1,96 @@
+//! What lies on the disk of a member: etcd's data, and beside it who we are in the cluster.
+//!
+//! The number that a cluster gave us is kept beside the data: a list of members then says if the data are still of use.
+
+use super::{MemberConfig, MemberError};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The files of one member.
+pub struct Disk<'a>(pub &'a MemberConfig);
+
+impl Disk<'_> {
+    /// Whether etcd has begun to write there. Its log of writes appears whole, by a rename.
+    pub fn has_data(&self) -> bool {
+        self.0.data_dir.join("member/wal").is_dir()
+    }
+
+    /// Made if it is not there.
+    pub fn make(&self) -> Result<(), MemberError> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0.data_dir);
+        made.map_err(|source| self.failed(&self.0.data_dir, source))
+    }
+
+    /// Who we are in the cluster, if that is known.
+    pub fn id(&self) -> Result<Option<u64>, MemberError> {
+        let path = self.beside("member");
+        match std::fs::read_to_string(&path) {
+            // Written by nobody but us: unreadable is unknown.
+            Ok(text) => Ok(u64::from_str_radix(text.trim(), 16).ok()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(self.failed(&path, source)),
+        }
+    }
+
+    pub fn remember(&self, id: u64) -> Result<(), MemberError> {
+        if self.id()? == Some(id) {
+            return Ok(());
+        }
+        let path = self.beside("member");
+        stdx::write_atomically(&path, format!("{id:x}\n").as_bytes(), 0o600)
+            .map_err(|source| self.failed(&path, source))
+    }
+
+    /// Moves the data to `<data dir>.old` (over what was moved there before) and forgets who we were.
+    pub fn put_aside(&self) -> Result<(), MemberError> {
+        let old = self.beside("old");
+        self.removed(&old, std::fs::remove_dir_all(&old))?;
+        let moved = std::fs::rename(&self.0.data_dir, &old);
+        self.removed(&self.0.data_dir, moved)?;
+        self.forget()
+    }
+
+    /// Deletes the data.
+    pub fn delete(&self) -> Result<(), MemberError> {
+        self.removed(&self.0.data_dir, std::fs::remove_dir_all(&self.0.data_dir))?;
+        self.forget()
+    }
+
+    /// Held by the one who runs the member; freed by the kernel when that one dies.
+    pub fn lock(&self) -> Result<Option<File>, MemberError> {
+        let path = self.beside("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|source| self.failed(&path, source))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(source)) => Err(self.failed(&path, source)),
+        }
+    }
+
+    /// `<data dir>.<what>`
+    pub fn beside(&self, what: &str) -> PathBuf {
+        let mut name = self.0.data_dir.clone().into_os_string();
+        name.push(format!(".{what}"));
+        name.into()
+    }
+
+    fn forget(&self) -> Result<(), MemberError> {
+        let path = self.beside("member");
+        self.removed(&path, std::fs::remove_file(&path))
+    }
+
+    /// What was not there need not be removed.
+    fn removed(&self, path: &Path, result: std::io::Result<()>) -> Result<(), MemberError> {
+        match result {
+            Err(source) if source.kind() != ErrorKind::NotFound => Err(self.failed(path, source)),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn failed(&self, path: &Path, source: std::io::Error) -> MemberError {
+        MemberError::File { path: path.to_owned(), source }
+    }
+}
