@@ -35,7 +35,7 @@ pub async fn keep(mut pki: Pki, config: Config, stop: CancellationToken) {
 }
 
 fn write_kubeconfig(pki: &Pki, config: &Config) -> Result<(), StartError> {
-    let text = kubeconfig(pki, &format!("https://{}:{}", host(config.address()), config.port));
+    let text = kubeconfig(pki, &server_url(config));
     let path = config.kubeconfig();
     if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
         write_atomically(&path, text.as_bytes(), 0o600).map_err(|source| StartError::File { path, source })?;
@@ -52,6 +52,11 @@ fn names(config: &Config) -> Result<Names, StartError> {
         cluster_domain: config.cluster_domain.clone(),
         extra: config.cert_extra_sans.clone(),
     })
+}
+
+/// Where other machines reach this one's API.
+pub fn server_url(config: &Config) -> String {
+    format!("https://{}:{}", host(config.address()), config.port)
 }
 
 /// The administrator's kubeconfig for a server address.

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod config;
 mod doors;
 mod identity;
+mod joining;
 pub mod parts;
 mod reset;
 mod server;

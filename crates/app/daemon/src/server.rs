@@ -6,7 +6,7 @@
 use crate::admin::{self, Admin};
 use crate::doors::LocalDoor;
 use crate::status::{Status, Tasks};
-use crate::{Config, ConfigError, identity, parts};
+use crate::{Config, ConfigError, identity, joining, parts};
 use apiserver::auth::{TokenIssuer, UserInfo};
 use apiserver::{ApiServer, Local};
 use client::Api;
@@ -175,7 +175,11 @@ fn start_controllers(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let manager: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-controller-manager"));
     let informers = Informers::new(Arc::clone(&manager), stop.clone());
-    let settings = Settings { root_ca: pki.ca().to_owned(), cluster_cidr: config.pod_range().ok() };
+    let settings = Settings {
+        root_ca: pki.ca().to_owned(),
+        cluster_info: Some(joining::cluster_info(config, pki)),
+        cluster_cidr: config.pod_range().ok(),
+    };
     let mut tasks = reconciler::run_controllers(&settings, &manager, &informers, &clock, &metrics, stop);
     let garbage =
         reconciler::run_garbage_collector(Arc::clone(&manager), informers.clone(), metrics.clone(), stop.clone());
@@ -188,6 +192,15 @@ fn start_controllers(
         stop.clone(),
     );
     tasks.push(("namespace-controller", tokio::spawn(namespaces).abort_handle()));
+    let certificates = reconciler::run_certificates(
+        joining::signer(pki),
+        Arc::clone(&manager),
+        informers.clone(),
+        Arc::clone(&clock),
+        metrics.clone(),
+        stop.clone(),
+    );
+    tasks.push(("certificate-controller", tokio::spawn(certificates).abort_handle()));
     let volumes = LocalPath { folder: config.data_dir.join("volumes"), node: config.node_name.clone() };
     let local_path = reconciler::run_local_path(volumes, manager, informers.clone(), metrics.clone(), stop.clone());
     tasks.push(("local-path", tokio::spawn(local_path).abort_handle()));

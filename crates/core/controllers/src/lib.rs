@@ -4,6 +4,7 @@
 //! the driver (`reconciler`) gives it a view at least as new as its own last write, executes the actions and calls again.
 
 pub mod action;
+pub mod bootstrap;
 pub mod certificates;
 pub mod controller;
 pub mod cron_job;
@@ -38,11 +39,16 @@ pub struct Settings {
     pub root_ca: String,
     /// The range of all nodes' pods, base address and prefix length. None: nodes get no ranges from us.
     pub cluster_cidr: Option<(Ipv4Addr, u8)>,
+    /// What is published of the cluster for machines that join; None publishes nothing.
+    pub cluster_info: Option<bootstrap::ClusterInfo>,
 }
 
 /// All controllers the driver runs.
 pub fn all(settings: &Settings) -> Vec<Box<dyn Controller>> {
-    vec![
+    let info =
+        settings.cluster_info.clone().map(|info| Box::new(bootstrap::BootstrapSigner(info)) as Box<dyn Controller>);
+    let always: Vec<Box<dyn Controller>> = vec![
+        Box::new(bootstrap::TokenCleaner),
         Box::new(certificates::Cleaner),
         Box::new(cron_job::CronJobs),
         Box::new(deployment::Deployments),
@@ -61,5 +67,6 @@ pub fn all(settings: &Settings) -> Vec<Box<dyn Controller>> {
         Box::new(volume_binding::Claims),
         Box::new(volume_binding::VolumeProtection),
         Box::new(volume_binding::Volumes),
-    ]
+    ];
+    always.into_iter().chain(info).collect()
 }

@@ -60,7 +60,8 @@ impl ApiServer {
         tokio::spawn(server.cache.clone().follow(stop.clone()));
         let this = Self { server, tls: config.tls.clone(), stop };
         let system = || Arc::new(this.local(UserInfo::system("system:apiserver")));
-        let authenticator = Authenticator::new(this.server.tokens.clone(), system());
+        let authenticator = Authenticator::new(this.server.tokens.clone(), system())
+            .with_bootstrap_tokens(this.server.cache.shelf_at(auth::SECRETS_PLACE));
         this.server.set_authenticator(Some(Arc::new(authenticator)));
         let following = auth::rbac::follow::run(this.server.authorizer.clone(), system(), this.stop.clone());
         tokio::spawn(following);

@@ -1,5 +1,6 @@
 //! What makes machines one cluster: keys and certificates, and the files by which people reach it.
 
+pub mod bootstrap;
 pub mod etcd;
 pub mod kubeadm;
 pub mod kubeconfig;

@@ -7,9 +7,11 @@
 //! - A bearer token that is shown and not accepted is 401, never anonymous.
 //! - A verified token is believed for [`FRESH`] without looking again, as upstream does.
 
+use super::bootstrap_token::{bootstrap_user, halves};
 use super::certificate;
 use super::tokens::{Bound, Claims, Ref, TokenError, TokenIssuer};
 use super::user::UserInfo;
+use crate::cache::Shelf;
 use crate::streams::upgrade::websocket_bearer;
 use apimachinery::{ApiError, ApiResult, GroupVersionResource, Head, Reason};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -44,6 +46,8 @@ pub struct Authenticator {
     objects: Arc<dyn Api>,
     static_tokens: HashMap<String, Arc<UserInfo>>,
     anonymous: Arc<UserInfo>,
+    /// All Secrets, for bootstrap tokens.
+    secrets: Option<Arc<Shelf>>,
     known: Mutex<HashMap<[u8; 32], Known>>,
 }
 
@@ -62,6 +66,7 @@ impl Authenticator {
             objects,
             static_tokens: HashMap::new(),
             anonymous: Arc::new(UserInfo::anonymous()),
+            secrets: None,
             known: Mutex::default(),
         }
     }
@@ -70,6 +75,14 @@ impl Authenticator {
     #[must_use]
     pub fn with_static_tokens(mut self, tokens: impl IntoIterator<Item = (String, UserInfo)>) -> Self {
         self.static_tokens.extend(tokens.into_iter().map(|(token, user)| (token, Arc::new(user))));
+        self
+    }
+
+    /// Also takes the bootstrap tokens among these Secrets: the shelf of `/registry/core/secrets/`. It is looked at each
+    /// time, so that a deleted token is good for nothing at once; the store is never asked for one.
+    #[must_use]
+    pub fn with_bootstrap_tokens(mut self, secrets: Arc<Shelf>) -> Self {
+        self.secrets = Some(secrets);
         self
     }
 
@@ -112,6 +125,9 @@ impl Authenticator {
         if let Some(user) = self.static_tokens.get(token) {
             return Ok(Arc::clone(user));
         }
+        if let (Some(secrets), Some(halves)) = (&self.secrets, halves(token)) {
+            return bootstrap_user(secrets, halves);
+        }
         let hash = hash(token);
         if let Some(user) = self.remembered(&hash) {
             return Ok(user);
@@ -130,6 +146,9 @@ impl Authenticator {
         let wanted = if audiences.is_empty() { self.tokens.audiences() } else { audiences };
         if let Some(user) = self.static_tokens.get(token) {
             return Ok(Verified { user: Arc::clone(user), audiences: wanted.to_vec() });
+        }
+        if let (Some(secrets), Some(halves)) = (&self.secrets, halves(token)) {
+            return bootstrap_user(secrets, halves).map(|user| Verified { user, audiences: wanted.to_vec() });
         }
         let claims = self.tokens.verify(token, wanted, unix_now())?;
         let user = Arc::new(self.live_user(&claims).await?);

@@ -5,6 +5,7 @@
 
 pub mod authenticator;
 pub mod bootstrap;
+mod bootstrap_token;
 pub mod certificate;
 pub mod impersonation;
 pub mod rbac;
@@ -14,6 +15,7 @@ pub mod tokens;
 pub mod user;
 
 pub use authenticator::Authenticator;
+pub use bootstrap_token::SECRETS_PLACE;
 pub use rbac::{Attributes, Authorizer, Decision, Target};
 pub use tokens::TokenIssuer;
 pub use user::UserInfo;

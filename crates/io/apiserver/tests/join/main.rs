@@ -2,5 +2,6 @@
 //! store.
 
 mod certificates;
+mod tokens;
 #[path = "../world/mod.rs"]
 mod world;

@@ -3,6 +3,8 @@
 use super::fields::Field;
 use super::version::Version;
 use super::{BootstrapToken, Endpoint, Etcd, Expiry, Kubeadm, KubeadmError, duration, raw, walk};
+use crate::bootstrap::NODE_GROUP;
+use kinds::corev1::bootstrap_token::halves;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use std::time::Duration;
 /// What a bootstrap token has that does not say (upstream: `defaults.go` of bootstraptoken/v1).
 const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
 const TOKEN_USAGES: [&str; 2] = ["signing", "authentication"];
-const TOKEN_GROUPS: [&str; 1] = ["system:bootstrappers:kubeadm:default-node-token"];
+const TOKEN_GROUPS: [&str; 1] = [NODE_GROUP];
 
 /// Where a message points to.
 pub struct Place<'a> {
@@ -153,10 +155,7 @@ fn is_hex(text: &str) -> bool {
 }
 
 fn is_token(text: &str) -> bool {
-    let is_part = |part: &str, length| {
-        part.len() == length && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
-    text.split_once('.').is_some_and(|(id, secret)| is_part(id, 6) && is_part(secret, 16))
+    halves(text).is_some()
 }
 
 fn is_subnet(text: &str) -> bool {

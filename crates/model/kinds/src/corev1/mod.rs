@@ -1,5 +1,6 @@
 //! The core group, `v1`.
 
+pub mod bootstrap_token;
 pub mod config_map;
 pub mod endpoints;
 pub mod event;

@@ -8,6 +8,7 @@
 
 mod cluster_roles;
 mod controller_roles;
+mod join_roles;
 mod reconcile;
 mod table;
 

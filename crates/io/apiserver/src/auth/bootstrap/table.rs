@@ -1,6 +1,6 @@
 //! How the tables are written, and what becomes of them.
 
-use super::{cluster_roles, controller_roles};
+use super::{cluster_roles, controller_roles, join_roles};
 use crate::auth::rbac::Rule;
 use apimachinery::Value;
 use serde_json::json;
@@ -64,8 +64,9 @@ pub struct Binding {
 pub fn objects() -> Vec<Value> {
     let roles = cluster_roles::ROLES.iter().map(role);
     let controllers = controller_roles::ROLES.iter().map(|(name, rules)| controller_role(name, rules));
-    let namespaced = controller_roles::NAMESPACED_ROLES.iter().map(role);
-    let bindings = cluster_roles::BINDINGS.iter().chain(controller_roles::NAMESPACED_BINDINGS).map(binding);
+    let namespaced = controller_roles::NAMESPACED_ROLES.iter().chain(join_roles::ROLES).map(role);
+    let bindings = cluster_roles::BINDINGS.iter().chain(controller_roles::NAMESPACED_BINDINGS);
+    let bindings = bindings.chain(join_roles::BINDINGS).map(binding);
     let controller_bindings = controller_roles::ROLES.iter().map(|(name, _)| controller_binding(name));
     roles.chain(controllers).chain(namespaced).chain(bindings).chain(controller_bindings).collect()
 }
