@@ -24,6 +24,7 @@ pub mod corev1;
 pub mod discovery;
 pub mod events;
 pub mod metrics;
+pub mod networking;
 pub mod rbac;
 pub mod scheduling;
 pub mod storage;

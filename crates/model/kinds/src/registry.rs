@@ -39,6 +39,7 @@ pub const ALL: &[&KindDef] = &[
     &authorization::self_subject_rules_review::KIND,
     &authorization::subject_access_review::KIND,
     &apiextensions::custom_resource_definition::KIND,
+    &networking::network_policy::KIND,
     &metrics::node_metrics::KIND,
     &metrics::pod_metrics::KIND,
 ];

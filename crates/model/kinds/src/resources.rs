@@ -16,6 +16,7 @@ pub static PERSISTENT_VOLUME_CLAIMS: Gvr = Gvr::of("", "v1", "persistentvolumecl
 pub static ENDPOINT_SLICES: Gvr = Gvr::of("discovery.k8s.io", "v1", "endpointslices");
 pub static CERTIFICATE_SIGNING_REQUESTS: Gvr = Gvr::of("certificates.k8s.io", "v1", "certificatesigningrequests");
 pub static SUBJECT_ACCESS_REVIEWS: Gvr = Gvr::of("authorization.k8s.io", "v1", "subjectaccessreviews");
+pub static NETWORK_POLICIES: Gvr = Gvr::of("networking.k8s.io", "v1", "networkpolicies");
 pub static LEASES: Gvr = Gvr::of("coordination.k8s.io", "v1", "leases");
 pub static STORAGE_CLASSES: Gvr = Gvr::of("storage.k8s.io", "v1", "storageclasses");
 pub static PRIORITY_CLASSES: Gvr = Gvr::of("scheduling.k8s.io", "v1", "priorityclasses");

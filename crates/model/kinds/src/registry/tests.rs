@@ -68,6 +68,7 @@ fn examples() -> Vec<Value> {
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
             "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}],
         }),
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": {"podSelector": {}}}),
         json!({
             "apiVersion": "events.k8s.io/v1", "kind": "Event", "regarding": about, "reason": "Because",
             "action": "Doing", "type": "Normal", "note": "text", "eventTime": "2026-01-01T00:00:00.000000Z",
