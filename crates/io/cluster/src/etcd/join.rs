@@ -75,7 +75,7 @@ async fn enter(admin: &EtcdAdmin, config: &MemberConfig) -> Result<(u64, Vec<Mem
             if !member.peer_urls.contains(&config.peer_url()) {
                 admin.update(member.id, &config.peer_url()).await?;
             }
-            disk.remember(member.id)?;
+            disk.remember_added(member.id)?;
             return Ok((member.id, members));
         }
         Place::Taken(stale) => {
@@ -95,7 +95,7 @@ async fn enter(admin: &EtcdAdmin, config: &MemberConfig) -> Result<(u64, Vec<Mem
     }
     let (added, members) = admin.add_learner(&config.peer_url()).await?;
     disk.make()?;
-    disk.remember(added.id)?;
+    disk.remember_added(added.id)?;
     Ok((added.id, members))
 }
 

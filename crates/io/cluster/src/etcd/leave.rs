@@ -4,7 +4,7 @@ use super::state::Disk;
 use super::supervisor::Supervisor;
 use super::{MemberConfig, MemberError};
 use std::time::Duration;
-use store::{EtcdAdmin, Member};
+use store::{AdminError, EtcdAdmin, Member};
 use tokio::time::{Instant, sleep};
 
 /// etcd lets nobody go until those who stay have been connected for 5 s (upstream: `HealthInterval`).
@@ -32,7 +32,7 @@ async fn out(supervisor: &Supervisor, config: &MemberConfig) -> Result<(), Membe
     let members = supervisor.admin().members().await?;
     let own = match Disk(config).id()? {
         Some(id) => id,
-        None => supervisor.admin().statuses().await.remove(0).1.map_or(0, |status| status.member_id),
+        None => supervisor.status().await.map_err(AdminError::Unreachable)?.member_id,
     };
     let Some(us) = members.iter().find(|member| member.id == own) else { return Ok(()) };
     let others: Vec<&Member> = members.iter().filter(|member| member.id != own).collect();

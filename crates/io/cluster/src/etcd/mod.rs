@@ -54,6 +54,11 @@ pub enum MemberError {
     Quorum { left: usize, voters: usize, needed: usize },
     #[error("the last member of etcd cannot leave it. Force it, to throw the cluster's state away")]
     Last,
+    #[error(
+        "this machine was a member of an etcd, and its data are gone from {data_dir}. Join the other members, or restore a \
+         snapshot; to begin a new, empty cluster remove {member}"
+    )]
+    DataLost { data_dir: PathBuf, member: PathBuf },
     #[error("{0} has no data of an etcd. Restore a snapshot into it")]
     NoData(PathBuf),
     #[error("{0} has data of an etcd. Move it away before restoring a snapshot there")]

@@ -1,11 +1,16 @@
 //! What lies on the disk of a member: etcd's data, and beside it who we are in the cluster.
 //!
 //! The number that a cluster gave us is kept beside the data: a list of members then says if the data are still of use.
+//! So is that etcd has run with it: without its data this number must not vote again, since it may have voted already.
 
 use super::{MemberConfig, MemberError};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// `<data dir>.member` holds the number (hexadecimal) and, once etcd has run with it, this word.
+const MEMBER: &str = "member";
+const STARTED: &str = "started";
 
 /// The files of one member.
 pub struct Disk<'a>(pub &'a MemberConfig);
@@ -25,22 +30,46 @@ impl Disk<'_> {
 
     /// Who we are in the cluster, if that is known.
     pub fn id(&self) -> Result<Option<u64>, MemberError> {
-        let path = self.beside("member");
+        // Written by nobody but us: unreadable is unknown.
+        Ok(self.words()?.first().and_then(|word| u64::from_str_radix(word, 16).ok()))
+    }
+
+    /// Who we are, before etcd runs.
+    pub fn remember_added(&self, id: u64) -> Result<(), MemberError> {
+        if self.id()? == Some(id) { Ok(()) } else { self.write(&format!("{id:x}\n")) }
+    }
+
+    /// Who we are, now that etcd runs.
+    pub fn remember_started(&self, id: u64) -> Result<(), MemberError> {
+        if self.id()? == Some(id) && self.was_started()? { Ok(()) } else { self.write(&format!("{id:x} {STARTED}\n")) }
+    }
+
+    /// # Errors
+    /// If etcd has run here and its data are gone: it must not begin anew under the same number, nor a new cluster that
+    /// passes for the old one.
+    pub fn check_not_lost(&self) -> Result<(), MemberError> {
+        if self.was_started()? && !self.has_data() {
+            return Err(MemberError::DataLost { data_dir: self.0.data_dir.clone(), member: self.beside(MEMBER) });
+        }
+        Ok(())
+    }
+
+    fn was_started(&self) -> Result<bool, MemberError> {
+        Ok(self.words()?.get(1).is_some_and(|word| word == STARTED))
+    }
+
+    fn words(&self) -> Result<Vec<String>, MemberError> {
+        let path = self.beside(MEMBER);
         match std::fs::read_to_string(&path) {
-            // Written by nobody but us: unreadable is unknown.
-            Ok(text) => Ok(u64::from_str_radix(text.trim(), 16).ok()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Ok(text) => Ok(text.split_whitespace().map(str::to_owned).collect()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             Err(source) => Err(self.failed(&path, source)),
         }
     }
 
-    pub fn remember(&self, id: u64) -> Result<(), MemberError> {
-        if self.id()? == Some(id) {
-            return Ok(());
-        }
-        let path = self.beside("member");
-        stdx::write_atomically(&path, format!("{id:x}\n").as_bytes(), 0o600)
-            .map_err(|source| self.failed(&path, source))
+    fn write(&self, text: &str) -> Result<(), MemberError> {
+        let path = self.beside(MEMBER);
+        stdx::write_atomically(&path, text.as_bytes(), 0o600).map_err(|source| self.failed(&path, source))
     }
 
     /// Moves the data to `<data dir>.old` (over what was moved there before) and forgets who we were.
@@ -78,7 +107,7 @@ impl Disk<'_> {
     }
 
     fn forget(&self) -> Result<(), MemberError> {
-        let path = self.beside("member");
+        let path = self.beside(MEMBER);
         self.removed(&path, std::fs::remove_file(&path))
     }
 

@@ -65,7 +65,7 @@ impl Supervisor {
         }
         let (process, found) = match found {
             Some(process) => (process, true),
-            None => (Process::start(&binary, &config, config.arguments(binary.version))?, false),
+            None => (launch(&binary, &config)?, false),
         };
         let (wanted, wanted_state) = watch::channel(true);
         let (told, state) = watch::channel(running(&process, found));
@@ -83,7 +83,7 @@ impl Supervisor {
         loop {
             let why = match self.status().await {
                 Ok(status) if status.has_leader => {
-                    Disk(&self.config).remember(status.member_id)?;
+                    Disk(&self.config).remember_started(status.member_id)?;
                     return Ok(status);
                 }
                 Ok(_) => "its members have not elected a leader".to_owned(),
@@ -195,8 +195,7 @@ impl Run {
             if timeout(wait, unwanted(&mut self.wanted)).await.is_ok() {
                 return None;
             }
-            let arguments = self.config.arguments(self.binary.version);
-            match Process::start(&self.binary, &self.config, arguments) {
+            match launch(&self.binary, &self.config) {
                 Ok(process) => return Some(process),
                 Err(error) => ended = error.to_string(),
             }
@@ -213,6 +212,11 @@ impl Run {
         };
         self.told.send_replace(state);
     }
+}
+
+fn launch(binary: &Binary, config: &MemberConfig) -> Result<Process, MemberError> {
+    Disk(config).check_not_lost()?;
+    Process::start(binary, config, config.arguments(binary.version))
 }
 
 /// Never comes where nobody holds us any more: we are about to be aborted, and etcd is to run on.

@@ -2,6 +2,7 @@
 
 use crate::machine::{self, LIMIT, Site, get, kill_and_wait, put, started, within};
 use cluster::etcd::{MemberConfig, MemberError, Supervisor, join, leave};
+use std::time::Duration;
 use store::{Etcd, EtcdAdmin, Member};
 
 async fn joined(config: &MemberConfig, through: &[&MemberConfig]) -> Supervisor {
@@ -11,6 +12,12 @@ async fn joined(config: &MemberConfig, through: &[&MemberConfig]) -> Supervisor 
 
 fn admin(config: &MemberConfig, through: &[&MemberConfig]) -> EtcdAdmin {
     config.admin(through.iter().map(|machine| machine.client_url())).unwrap()
+}
+
+/// Joins, and is dropped after this time as if we had been killed. Whether it was done by then.
+async fn join_for(config: &MemberConfig, through: &[&MemberConfig], time: Duration) -> bool {
+    let (admin, binary) = (admin(config, through), machine::binary());
+    tokio::time::timeout(time, join(&admin, &binary, config, LIMIT)).await.is_ok()
 }
 
 /// `a b c?`, where `?` has no vote.
@@ -34,20 +41,24 @@ async fn three_members_by_joining() {
     let store = site.store(&[&a]).await;
     put(&store, "/early", "1").await;
 
-    // Somebody added us and died before anything was started.
+    // Somebody added us and died before anything was started. Then we die, wherever we are by then.
     first.admin().add_learner(&b.peer_url()).await.unwrap();
-    let second = joined(&b, &[&a]).await;
-    assert_eq!(names(first.admin().members().await.unwrap()), "a b");
-    // Joining again, as after a crash, finds all done.
-    drop(second);
-    let second = joined(&b, &[&a]).await;
-    assert!(machine::process(&second).1, "it runs already");
-
-    let third = joined(&c, &[&b, &a]).await;
+    for milliseconds in [5, 20, 50, 100, 200, 400] {
+        if join_for(&b, &[&a], Duration::from_millis(milliseconds)).await {
+            break;
+        }
+    }
+    // There is room for one learner at a time.
+    let through = [&a];
+    let (second, third) = tokio::join!(joined(&b, &through), joined(&c, &through));
     assert_eq!(names(first.admin().members().await.unwrap()), "a b c");
     assert!(!third.status().await.unwrap().is_learner);
     let all = site.store(&[&c, &b, &a]).await;
     assert_eq!(get(&all, "/early").await.as_deref(), Some("1"));
+    // Joining again finds all done.
+    drop(second);
+    let second = joined(&b, &[&a]).await;
+    assert!(machine::process(&second).1, "it runs already");
 
     kill_and_wait(&second).await;
     put_at_last(&all, "/after", "1").await;
@@ -76,6 +87,8 @@ async fn a_machine_installed_anew_takes_its_place() {
 
     within(third.stop()).await.unwrap();
     std::fs::remove_dir_all(&c.data_dir).unwrap();
+    let error = Supervisor::start(machine::binary(), c.clone()).await.err().unwrap();
+    assert!(matches!(error, MemberError::DataLost { .. }), "{error}");
     std::fs::remove_file(site.path("c.member")).unwrap();
     let third = joined(c, &[a, b]).await;
     assert_eq!(names(first.admin().members().await.unwrap()), "a b c");

@@ -2,6 +2,7 @@
 
 use crate::machine::{self, LIMIT, Site, get, kill_and_wait, put, started, within};
 use cluster::etcd::{Initial, MemberError, recover, snapshot_restore};
+use std::os::unix::fs::PermissionsExt as _;
 use store::{AdminError, Store as _};
 
 #[tokio::test]
@@ -57,6 +58,7 @@ async fn a_snapshot_becomes_a_cluster() {
     assert!(!new.data_dir.exists(), "nothing was changed");
 
     within(snapshot_restore(&snapshot, &new)).await.unwrap();
+    assert_eq!(std::fs::metadata(&new.data_dir).unwrap().permissions().mode() & 0o777, 0o700);
     let supervisor = started(&new).await;
     let members = supervisor.admin().members().await.unwrap();
     assert_eq!((members.len(), members[0].name.as_str()), (1, "new"));

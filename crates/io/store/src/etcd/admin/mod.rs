@@ -45,6 +45,9 @@ const PASSING: [&str; 6] = [
     "etcdserver: no leader",
 ];
 
+/// How what etcd says begins if it lost sight of a change: it may still come.
+const OPEN: [&str; 2] = ["etcdserver: request timed out", "etcdserver: server stopped"];
+
 /// A member as the cluster knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
@@ -127,7 +130,7 @@ impl AdminError {
             CallError::Status { code: 1 | 2 | 4 | 13 | 14, message } if !message.starts_with("etcdserver: ") => {
                 Self::Unknown(message)
             }
-            CallError::Status { message, .. } if message.starts_with("etcdserver: request timed out") => {
+            CallError::Status { message, .. } if OPEN.iter().any(|text| message.starts_with(text)) => {
                 Self::Unknown(message)
             }
             CallError::Status { message, .. } => Self::Refused(message),
