@@ -49,23 +49,23 @@ pub async fn recover(binary: &Binary, config: &MemberConfig, limit: Duration) ->
 ///
 /// # Errors
 /// If the snapshot is damaged, the directory has data, or the tool is missing or fails. Nothing has been changed then.
-pub async fn snapshot_restore(snapshot: &Path, config: &MemberConfig) -> Result<(), MemberError> {
+pub async fn snapshot_restore(binary: &Binary, snapshot: &Path, config: &MemberConfig) -> Result<(), MemberError> {
     let disk = Disk(config);
     if disk.has_data() {
         return Err(MemberError::HasData(config.data_dir.clone()));
     }
+    let program = tool(binary)?;
     let (snapshot, config) = (snapshot.to_owned(), config.clone());
-    let done = tokio::task::spawn_blocking(move || restore(&snapshot, &config)).await;
+    let done = tokio::task::spawn_blocking(move || restore(&program, &snapshot, &config)).await;
     done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
-fn restore(snapshot: &Path, config: &MemberConfig) -> Result<(), MemberError> {
+fn restore(program: &Path, snapshot: &Path, config: &MemberConfig) -> Result<(), MemberError> {
     SnapshotInfo::check(snapshot)?;
     let disk = Disk(config);
-    let program = tool()?;
     let beside = disk.beside("restoring");
     remove(&beside)?;
-    let restored = run(&program, snapshot, &beside, config);
+    let restored = run(program, snapshot, &beside, config);
     if restored.is_err() {
         // The error worth reporting is the first one.
         _ = remove(&beside);
@@ -90,8 +90,11 @@ fn run(program: &Path, snapshot: &Path, to: &Path, config: &MemberConfig) -> Res
     Ok(())
 }
 
-fn tool() -> Result<PathBuf, MemberError> {
-    let found = binary::program("etcdutl").or_else(|| binary::program("etcdctl"));
+/// Of the same version, if it is where etcd is; else any.
+fn tool(binary: &Binary) -> Result<PathBuf, MemberError> {
+    let names = ["etcdutl", "etcdctl"];
+    let beside = names.map(|name| binary.path.with_file_name(name)).into_iter().find(|path| path.is_file());
+    let found = beside.or_else(|| names.into_iter().find_map(binary::program));
     found.ok_or(MemberError::NoProgram { program: "etcdctl", package: "etcd-client" })
 }
 

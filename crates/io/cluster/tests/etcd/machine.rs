@@ -90,8 +90,12 @@ pub fn ports() -> [u16; 3] {
     sockets.map(|socket| socket.local_addr().unwrap().port())
 }
 
+/// Debian's, or another version's that `TEST_ETCD` names (its file has to be called `etcd`).
 pub fn binary() -> Binary {
-    Binary::find().unwrap()
+    match std::env::var("TEST_ETCD") {
+        Ok(path) => Binary::at(Path::new(&path)).unwrap(),
+        Err(_) => Binary::find().unwrap(),
+    }
 }
 
 pub async fn start(config: &MemberConfig) -> Supervisor {

@@ -46,18 +46,18 @@ async fn a_snapshot_becomes_a_cluster() {
     supervisor.admin().snapshot_save(&snapshot).await.unwrap();
     let saved = store.revision().await.unwrap();
     put(&store, "/late", "1").await;
-    let error = snapshot_restore(&snapshot, &old).await.unwrap_err();
+    let error = snapshot_restore(&machine::binary(), &snapshot, &old).await.unwrap_err();
     assert!(matches!(error, MemberError::HasData(_)), "{error}");
 
     let new = site.machine("new");
     let mut bytes = std::fs::read(&snapshot).unwrap();
     bytes[5000] ^= 1;
     std::fs::write(site.path("damaged"), bytes).unwrap();
-    let error = snapshot_restore(&site.path("damaged"), &new).await.unwrap_err();
+    let error = snapshot_restore(&machine::binary(), &site.path("damaged"), &new).await.unwrap_err();
     assert!(matches!(error, MemberError::Admin(AdminError::Damaged(_))), "{error}");
     assert!(!new.data_dir.exists(), "nothing was changed");
 
-    within(snapshot_restore(&snapshot, &new)).await.unwrap();
+    within(snapshot_restore(&machine::binary(), &snapshot, &new)).await.unwrap();
     assert_eq!(std::fs::metadata(&new.data_dir).unwrap().permissions().mode() & 0o777, 0o700);
     let supervisor = started(&new).await;
     let members = supervisor.admin().members().await.unwrap();
