@@ -2,10 +2,13 @@
 
 mod balance;
 mod image;
+mod init;
+mod join;
 mod kubeconfig;
 mod reset;
 mod server;
 mod status;
+mod token;
 
 use clap::{Parser, Subcommand};
 use daemon::Config;
@@ -18,9 +21,10 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "barque", version, max_term_width = 100)]
 struct Cli {
-    /// The configuration file [default: /etc/barque/config.yaml, where it exists]
+    /// The configuration file [default: /etc/barque/config.yaml, where it exists]; of `init` also kubeadm's, known by what
+    /// is in it
     #[arg(long, short = 'c', global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
+    config: Vec<PathBuf>,
     /// What must survive: store, images, volumes [default: /var/lib/barque]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -38,6 +42,13 @@ struct Cli {
 enum Command {
     /// Run this machine: API server, controllers, scheduler, node agent
     Server(server::Arguments),
+    /// Make this machine the first master of a cluster, and print the lines that make others join it
+    Init(init::Arguments),
+    /// Make this machine a member of a cluster
+    Join(join::Arguments),
+    /// Make, list and delete the tokens that machines join with
+    #[command(subcommand)]
+    Token(token::Command),
     /// Print the administrator's kubeconfig
     Kubeconfig(kubeconfig::Arguments),
     /// Say what runs, whether it is well, what is wrong and what to do
@@ -61,12 +72,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
+    let (before, kubeadm) = (cli.before(), cli.files().1.cloned());
     let config = match cli.config() {
         Ok(config) => config,
         Err(error) => return crate::output::fail(&error),
     };
     match cli.command {
         Command::Server(arguments) => server::run(config, arguments),
+        Command::Init(arguments) => init::run(&config, arguments, kubeadm, before),
+        Command::Join(arguments) => join::run(&config, arguments, before),
+        Command::Token(command) => token::run(&config, command),
         Command::Kubeconfig(arguments) => kubeconfig::run(&config, &arguments),
         Command::Balance(arguments) => arguments.run(),
         Command::Status => status::run(&config),
@@ -76,8 +91,31 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 impl Cli {
+    /// The global arguments again, for a server that is started in the background.
+    fn before(&self) -> Vec<String> {
+        let (own, _) = self.files();
+        let given = [
+            ("--config", own),
+            ("--data-dir", self.data_dir.as_ref()),
+            ("--run-dir", self.run_dir.as_ref()),
+            ("--config-dir", self.config_dir.as_ref()),
+        ];
+        let given = given.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
+        given.flat_map(|(flag, value)| [flag.to_owned(), value.display().to_string()]).collect()
+    }
+
+    /// Our own configuration file, and kubeadm's, which only `init` takes.
+    fn files(&self) -> (Option<&PathBuf>, Option<&PathBuf>) {
+        let is_kubeadms = |path: &&PathBuf| {
+            matches!(self.command, Command::Init(_))
+                && std::fs::read_to_string(path).is_ok_and(|text| text.contains("kubeadm.k8s.io/"))
+        };
+        let (theirs, own): (Vec<&PathBuf>, Vec<&PathBuf>) = self.config.iter().partition(is_kubeadms);
+        (own.last().copied(), theirs.last().copied())
+    }
+
     fn config(&self) -> Result<Config, daemon::ConfigError> {
-        let mut config = Config::load(self.config.as_deref())?;
+        let mut config = Config::load(self.files().0.map(PathBuf::as_path))?;
         let places = [
             (&mut config.data_dir, &self.data_dir),
             (&mut config.run_dir, &self.run_dir),
@@ -90,6 +128,11 @@ impl Cli {
         }
         Ok(config)
     }
+}
+
+/// Runs what asks the API, and waits.
+fn block_on<T>(what: impl std::future::Future<Output = T>) -> std::io::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(what))
 }
 
 #[cfg(test)]

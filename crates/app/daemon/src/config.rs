@@ -155,6 +155,20 @@ impl Config {
         Ok(nth(self.service_range()?, 1))
     }
 
+    /// As a member of a cluster: what the cluster decided stands above what this machine's file says.
+    pub fn of_member(self, member: &cluster::Membership) -> Self {
+        Self {
+            node_name: member.node_name.clone(),
+            advertise_address: Some(member.address),
+            port: member.port,
+            cert_extra_sans: [self.cert_extra_sans, member.cert_sans.clone()].concat(),
+            service_cidr: member.service_cidr.clone(),
+            pod_cidr: member.pod_cidr.clone(),
+            cluster_domain: member.cluster_domain.clone(),
+            ..self
+        }
+    }
+
     /// The configured address, or the one the default route uses, or loopback on a machine without network.
     pub fn address(&self) -> IpAddr {
         self.advertise_address.or_else(route_address).unwrap_or(Ipv4Addr::LOCALHOST.into())

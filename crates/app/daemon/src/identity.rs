@@ -2,8 +2,9 @@
 
 use crate::Config;
 use crate::server::StartError;
-use cluster::{Kubeconfig, Leaf, Names, Pki};
+use cluster::{Kubeconfig, Leaf, Membership, Names, Pki};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use stdx::{Clock, SystemClock, chain, write_atomically};
 use tokio_util::sync::CancellationToken;
@@ -12,30 +13,63 @@ use tokio_util::sync::CancellationToken;
 const RETRY: Duration = Duration::from_secs(3600);
 
 /// Loads or makes the cluster's keys, and writes the kubeconfig where it is missing or out of date.
-pub fn load(config: &Config) -> Result<Pki, StartError> {
+pub fn load(config: &Config, membership: Option<&Membership>) -> Result<Pki, StartError> {
     let names = names(config)?;
     let pki = Pki::load_or_create(&config.pki_dir(), names, SystemClock.now())?;
-    write_kubeconfig(&pki, config)?;
+    write_kubeconfig(&pki, config, membership)?;
     Ok(pki)
 }
 
+/// What connections show that outlive a certificate: replaced when it is signed anew.
+pub struct Shown {
+    /// Of the node agent's door.
+    pub kubelet: Arc<client::Identity>,
+    /// Of the API server towards agents.
+    pub server: Arc<client::Identity>,
+}
+
+impl Shown {
+    pub fn new(pki: &Pki) -> Result<Self, StartError> {
+        let of = |leaf| {
+            let pair = pki.pair(leaf);
+            client::Identity::from_pem(&pair.certificate, &pair.key)
+                .map_err(|error| StartError::Api(format!("its own certificates: {error}")))
+        };
+        Ok(Self { kubelet: of(Leaf::Kubelet)?, server: of(Leaf::ApiServerKubeletClient)? })
+    }
+
+    fn replace(&self, pki: &Pki) {
+        for (identity, leaf) in [(&self.kubelet, Leaf::Kubelet), (&self.server, Leaf::ApiServerKubeletClient)] {
+            let pair = pki.pair(leaf);
+            if let Err(error) = identity.replace(&pair.certificate, &pair.key) {
+                tracing::warn!(%error, ?leaf, "a renewed certificate cannot be shown; the old one still is");
+            }
+        }
+    }
+}
+
 /// Signs certificates anew when they are due, long before they expire, and the kubeconfig with them.
-pub async fn keep(mut pki: Pki, config: Config, stop: CancellationToken) {
+pub async fn keep(mut pki: Pki, shown: Shown, config: Config, membership: Option<Membership>, stop: CancellationToken) {
     loop {
         let wait = pki.renewal_due_at().since(SystemClock.now()).max(RETRY);
         if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
             return;
         }
         let renewed = pki.renew(SystemClock.now()).map_err(StartError::from);
-        match renewed.and_then(|renewed| write_kubeconfig(&pki, &config).map(|()| renewed)) {
-            Ok(renewed) => tracing::info!(certificates = ?renewed, "signed certificates anew"),
+        match renewed.and_then(|renewed| write_kubeconfig(&pki, &config, membership.as_ref()).map(|()| renewed)) {
+            Ok(renewed) => {
+                shown.replace(&pki);
+                tracing::info!(certificates = ?renewed, "signed certificates anew");
+            }
             Err(error) => tracing::warn!(error = %chain(&error), "cannot sign certificates anew; will try again"),
         }
     }
 }
 
-fn write_kubeconfig(pki: &Pki, config: &Config) -> Result<(), StartError> {
-    let text = kubeconfig(pki, &server_url(config));
+/// Of a member it names the machine's own door, which finds a living server.
+fn write_kubeconfig(pki: &Pki, config: &Config, membership: Option<&Membership>) -> Result<(), StartError> {
+    let url = membership.map_or_else(|| server_url(config), |member| format!("https://{}", member.local_api));
+    let text = kubeconfig(pki, &url);
     let path = config.kubeconfig();
     if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
         write_atomically(&path, text.as_bytes(), 0o600).map_err(|source| StartError::File { path, source })?;
@@ -43,7 +77,8 @@ fn write_kubeconfig(pki: &Pki, config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-fn names(config: &Config) -> Result<Names, StartError> {
+/// What this machine is called and reached by.
+pub fn names(config: &Config) -> Result<Names, StartError> {
     Ok(Names {
         node: config.node_name.clone(),
         hostname: config.node_name.clone(),

@@ -2,13 +2,21 @@
 
 pub mod admin;
 pub mod config;
+mod door;
 mod doors;
 mod identity;
+pub mod init;
+pub mod join;
 mod joining;
+mod managers;
 pub mod parts;
 mod reset;
 mod server;
+pub mod service;
 pub mod status;
+mod stores;
+pub mod token;
+mod worker;
 
 pub use config::{Config, ConfigError};
 pub use reset::{ResetError, reset};

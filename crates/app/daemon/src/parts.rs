@@ -14,6 +14,20 @@ pub fn runtime_config(config: &Config) -> runtime::Config {
     }
 }
 
+/// On one machine of several: its range of pods comes from the cluster, and there are ways to the others'.
+pub fn network_of_member(config: &Config, own: Cidr) -> network::Config {
+    network::Config { pod_cidr: own, overlay: true, ..network_config(config) }
+}
+
+/// As a member's node registers: without a range of pods, which the cluster gives it.
+pub fn node_of_member(config: &Config, member: &cluster::Membership) -> node::Config {
+    let labels = match member.role {
+        cluster::Role::ControlPlane => node_config(config).labels,
+        cluster::Role::Worker => Default::default(),
+    };
+    node::Config { labels, pod_cidr: String::new(), taints: member.taints.clone(), ..node_config(config) }
+}
+
 /// The ranges have been checked by [`Config::check`]; one that is wrong falls back to the default.
 pub fn network_config(config: &Config) -> network::Config {
     let defaults = network::Config::for_node(&config.node_name);

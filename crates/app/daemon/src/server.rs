@@ -1,20 +1,23 @@
-//! One machine with everything: store, API server, controllers, scheduler, network, node agent.
+//! A machine with an API server: store, API server, controllers, scheduler, network, node agent.
 //!
 //! Started in the order in which they need each other. What fails to start ends the process with its reason; what fails
 //! later heals itself or says so in its health.
 
 use crate::admin::{self, Admin};
-use crate::doors::LocalDoor;
-use crate::status::{Status, Tasks};
-use crate::{Config, ConfigError, identity, joining, parts};
-use apiserver::auth::{TokenIssuer, UserInfo};
-use apiserver::{ApiServer, Local};
+use crate::door::{self, Members};
+use crate::doors::NodeDoors;
+use crate::managers::{Managers, as_system};
+use crate::status::Status;
+use crate::stores::Stores;
+use crate::{Config, ConfigError, identity, parts, service};
+use apiserver::ApiServer;
+use apiserver::auth::TokenIssuer;
 use client::Api;
-use cluster::{Pki, PkiError};
-use controllers::Settings;
+use client::door::{NodeDoor, RemoteDoors};
+use cluster::etcd::MemberError;
+use cluster::{Membership, MembershipError, Pki, PkiError};
 use network::{Network, NetworkError};
 use node::Node;
-use reconciler::{Informers, LocalPath};
 use runtime::Runtime;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,7 +25,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stdx::{Clock, SystemClock};
-use store::{Embedded, OpenError, Options, SealError, Sealer, Store};
+use store::{EtcdError, OpenError, SealError, Store};
 use telemetry::{Health, Metrics};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,6 +42,16 @@ pub enum StartError {
     File { path: PathBuf, source: std::io::Error },
     #[error("the store cannot be opened")]
     Store(#[from] OpenError),
+    #[error("what this machine is in its cluster cannot be read")]
+    Membership(#[from] MembershipError),
+    #[error("this machine's etcd does not run")]
+    Etcd(#[from] MemberError),
+    #[error("etcd cannot be used")]
+    EtcdClient(#[from] EtcdError),
+    #[error("the door to the API servers cannot be opened")]
+    Door(#[from] proxy::engine::StartError),
+    #[error("this process cannot be noted")]
+    Service(#[from] service::ServiceError),
     #[error("the store's encryption key cannot be used")]
     Seal(#[from] SealError),
     #[error("the API server does not start: {0}")]
@@ -55,78 +68,174 @@ pub enum StartError {
     Signal(#[source] std::io::Error),
 }
 
-/// Values sealed on disk.
-const SECRETS: &str = "/registry/core/secrets/";
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// The most time a pod has to end when the machine goes down, whatever its own grace period: systemd gives us 90 s in
 /// all, of which asking it takes up to 5 s.
 const LAST_GRACE: Duration = Duration::from_secs(75);
 
+/// The node agent's port. Upstream: `KubeletPort`.
+pub(crate) const AGENT_PORT: u16 = 10250;
+
 /// Runs until SIGTERM or SIGINT. Containers go on running without us, unless the machine goes down.
 ///
 /// # Errors
 /// If a part does not start.
 pub async fn run(config: Config) -> Result<(), StartError> {
+    let membership = Membership::load(&config.config_dir)?;
+    let config = match &membership {
+        Some(membership) => config.of_member(membership),
+        None => config,
+    };
     config.check()?;
+    service::note(&config)?;
+    match membership {
+        Some(membership) if !membership.is_control_plane() => crate::worker::run(config, membership).await,
+        membership => control_plane(config, membership).await,
+    }
+}
+
+/// A machine with an API server: the only one, or one of several masters.
+async fn control_plane(config: Config, membership: Option<Membership>) -> Result<(), StartError> {
     let started = Instant::now();
     let stop = CancellationToken::new();
     let (health, metrics) = (Health::default(), Metrics::default());
-    let pki = identity::load(&config)?;
-    let store = open_store(&config)?;
-    let doors = Arc::new(LocalDoor::default());
-    let api =
-        start_api(&config, &pki, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&doors), &health, &metrics).await?;
+    let pki = identity::load(&config, membership.as_ref())?;
+    let shown = identity::Shown::new(&pki)?;
+    let stores = Stores::open(&config, membership.as_ref(), identity::names(&config)?).await?;
+    let doors = Arc::new(NodeDoors::default());
+    let api = start_api(&config, &pki, stores.store(), Arc::clone(&doors), &health, &metrics).await?;
     let listener = listen(SocketAddr::new(config.bind_address, config.port)).await?;
     let serving = api.serve(listener);
-    let (controllers, scheduler) = start_controllers(&config, &api, &pki, &metrics, &stop);
-    tokio::spawn(identity::keep(pki, config.clone(), stop.clone()));
-    let network = start_network(&config, &api, &health).await?;
+    let managers = Managers::new(&config, &api, &pki, &metrics);
+    let mut door = None;
+    let (mut controllers, scheduler) = match &membership {
+        None => (managers.start_controllers(&stop), managers.start_scheduler(&stop)),
+        Some(membership) => {
+            door = Some(open_door(&config, membership, &api, &pki, &stop)?);
+            let others =
+                RemoteDoors::new(Arc::new(as_system(&api, "system:kube-apiserver")), towards_agents(&pki, &shown)?);
+            doors.find_others(Arc::new(others));
+            managers.stand_for_election(&stop)
+        }
+    };
+    controllers.extend(managers.start_volumes(&stop));
+    let agent: Arc<dyn Api> = Arc::new(as_system(&api, &format!("system:node:{}", config.node_name)));
+    let agents_tls = node::serve::tls(pki.ca(), Arc::clone(&shown.kubelet));
+    tokio::spawn(identity::keep(pki, shown, config.clone(), membership.clone(), stop.clone()));
+    let network_config = match &membership {
+        None => parts::network_config(&config),
+        Some(membership) => of_member(&config, membership, &agent).await?,
+    };
+    let proxy = Arc::new(as_system(&api, "system:kube-proxy"));
+    let network = Network::start(network_config, proxy, &health).await?;
     let runtime = Runtime::open(parts::runtime_config(&config)).await?;
-    let door = Admin::listen(&config).map_err(|source| StartError::File { path: admin::socket(&config), source })?;
+    let admin = Admin::listen(&config).map_err(|source| StartError::File { path: admin::socket(&config), source })?;
     let status = Status {
         config: config.clone(),
         health: health.clone(),
         api: Arc::new(as_system(&api, "system:barque-status")),
-        store: Arc::clone(&store) as Arc<dyn Store>,
+        store: Some(stores.store()),
         network: Arc::clone(&network),
         controllers,
         scheduler,
         started,
     };
-    tokio::spawn(Admin { runtime: runtime.clone(), status }.serve(door));
-    let node = start_node(&config, &api, runtime.clone(), network, &health, &stop).await?;
+    tokio::spawn(Admin { runtime: runtime.clone(), status }.serve(admin));
+    let node_config = node_config(&config, membership.as_ref());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let node = Node::start(node_config, agent, runtime.clone(), network, clock, &health, stop.clone()).await?;
+    if membership.is_some() {
+        let tls = agents_tls.map_err(|error| StartError::Api(error.to_string()))?;
+        serve_agent(&config, tls, Arc::clone(&node) as Arc<dyn NodeDoor>, &stop).await?;
+    }
     doors.open(&config.node_name, node);
     tracing::info!(address = %config.address(), port = config.port, "the API is served");
+    let ends = run_to_end().await?;
+    stop.cancel();
+    if let Some(door) = door {
+        door.close();
+    }
+    api.stop();
+    serving.abort();
+    stores.close();
+    if ends {
+        end_pods(&runtime).await;
+    }
+    Ok(())
+}
+
+/// Says that everything runs, and waits until it shall not any more. Whether the machine goes down.
+pub(crate) async fn run_to_end() -> Result<bool, StartError> {
     // Fails only where nobody asked to be told.
     _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     wait_for_end().await?;
     let ends = machine_goes_down().await;
     tracing::info!("stopping; containers {}", if ends { "are ended, the machine goes down" } else { "go on running" });
-    stop.cancel();
-    api.stop();
-    serving.abort();
-    store.close();
-    if ends {
-        // Left to systemd they would be ended last, without network, and hold the machine up for 90 s.
-        runtime.stop_all(|sandbox| node::grace_of(sandbox).min(LAST_GRACE)).await;
+    Ok(ends)
+}
+
+/// Left to systemd they would be ended last, without network, and hold the machine up for 90 s.
+pub(crate) async fn end_pods(runtime: &Runtime) {
+    runtime.stop_all(|sandbox| node::grace_of(sandbox).min(LAST_GRACE)).await;
+}
+
+fn node_config(config: &Config, membership: Option<&Membership>) -> node::Config {
+    membership.map_or_else(|| parts::node_config(config), |membership| parts::node_of_member(config, membership))
+}
+
+/// Registers the node, and waits for the range of pods that the cluster gives it.
+pub(crate) async fn of_member(
+    config: &Config,
+    membership: &Membership,
+    agent: &Arc<dyn Api>,
+) -> Result<network::Config, StartError> {
+    let node = parts::node_of_member(config, membership);
+    let mut backoff = stdx::Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    while let Err(error) = node::register(&node, &**agent).await {
+        tracing::warn!(%error, "this node cannot be registered yet; will try again");
+        tokio::time::sleep(backoff.fail()).await;
     }
+    let own = Network::own_pod_cidr(agent, &config.node_name).await;
+    Ok(parts::network_of_member(config, own))
+}
+
+/// The agent's own door, for API servers.
+pub(crate) async fn serve_agent(
+    config: &Config,
+    tls: Arc<rustls::ServerConfig>,
+    node: Arc<dyn NodeDoor>,
+    stop: &CancellationToken,
+) -> Result<(), StartError> {
+    let listener = listen(SocketAddr::new(config.bind_address, AGENT_PORT)).await?;
+    tokio::spawn(node::serve::serve(listener, tls, node, stop.clone()));
     Ok(())
 }
 
-fn open_store(config: &Config) -> Result<Arc<Embedded>, StartError> {
-    let key = config.config_dir.join("store.key");
-    let sealer = Sealer::load_or_create(key, vec![SECRETS.to_owned()])?;
-    let mut options = Options::new(config.store_file());
-    options.seal = Some(Arc::new(sealer));
-    Ok(Embedded::open(options)?)
+/// The API server's credentials towards agents of other machines.
+fn towards_agents(pki: &Pki, shown: &identity::Shown) -> Result<client::door::Credentials, StartError> {
+    client::door::Credentials::new(pki.ca(), Arc::clone(&shown.server))
+        .map_err(|error| StartError::Api(error.to_string()))
+}
+
+fn open_door(
+    config: &Config,
+    membership: &Membership,
+    api: &ApiServer,
+    pki: &Pki,
+    stop: &CancellationToken,
+) -> Result<proxy::profile::Door, StartError> {
+    let members = Members::load(config, membership);
+    let door = door::open(config, membership, pki.ca(), &members)?;
+    tokio::spawn(members.follow(Arc::new(as_system(api, "system:barque-door")), stop.clone()));
+    Ok(door)
 }
 
 async fn start_api(
     config: &Config,
     pki: &Pki,
     store: Arc<dyn Store>,
-    doors: Arc<LocalDoor>,
+    doors: Arc<NodeDoors>,
     health: &Health,
     metrics: &Metrics,
 ) -> Result<ApiServer, StartError> {
@@ -143,75 +252,6 @@ async fn start_api(
         metrics: metrics.clone(),
     };
     ApiServer::start(config).await.map_err(|error| StartError::Api(error.to_string()))
-}
-
-async fn start_network(config: &Config, api: &ApiServer, health: &Health) -> Result<Arc<Network>, StartError> {
-    let proxy = Arc::new(as_system(api, "system:kube-proxy"));
-    Ok(Network::start(parts::network_config(config), proxy, health).await?)
-}
-
-async fn start_node(
-    config: &Config,
-    api: &ApiServer,
-    runtime: Runtime,
-    network: Arc<Network>,
-    health: &Health,
-    stop: &CancellationToken,
-) -> Result<Arc<Node>, StartError> {
-    let agent: Arc<dyn Api> = Arc::new(as_system(api, &format!("system:node:{}", config.node_name)));
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Ok(Node::start(parts::node_config(config), agent, runtime, network, clock, health, stop.clone()).await?)
-}
-
-/// The tasks of the controllers, and the scheduler's.
-fn start_controllers(
-    config: &Config,
-    api: &ApiServer,
-    pki: &Pki,
-    metrics: &Metrics,
-    stop: &CancellationToken,
-) -> (Tasks, Tasks) {
-    let metrics = reconciler::Metrics::new(metrics);
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let manager: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-controller-manager"));
-    let informers = Informers::new(Arc::clone(&manager), stop.clone());
-    let settings = Settings {
-        root_ca: pki.ca().to_owned(),
-        cluster_info: Some(joining::cluster_info(config, pki)),
-        cluster_cidr: config.pod_range().ok(),
-    };
-    let mut tasks = reconciler::run_controllers(&settings, &manager, &informers, &clock, &metrics, stop);
-    let garbage =
-        reconciler::run_garbage_collector(Arc::clone(&manager), informers.clone(), metrics.clone(), stop.clone());
-    tasks.push(("garbage-collector", tokio::spawn(garbage).abort_handle()));
-    let namespaces = reconciler::run_namespaces(
-        Arc::clone(&manager),
-        informers.clone(),
-        Arc::clone(&clock),
-        metrics.clone(),
-        stop.clone(),
-    );
-    tasks.push(("namespace-controller", tokio::spawn(namespaces).abort_handle()));
-    let certificates = reconciler::run_certificates(
-        joining::signer(pki),
-        Arc::clone(&manager),
-        informers.clone(),
-        Arc::clone(&clock),
-        metrics.clone(),
-        stop.clone(),
-    );
-    tasks.push(("certificate-controller", tokio::spawn(certificates).abort_handle()));
-    let volumes = LocalPath { folder: config.data_dir.join("volumes"), node: config.node_name.clone() };
-    let local_path = reconciler::run_local_path(volumes, manager, informers.clone(), metrics.clone(), stop.clone());
-    tasks.push(("local-path", tokio::spawn(local_path).abort_handle()));
-    let scheduler: Arc<dyn Api> = Arc::new(as_system(api, "system:kube-scheduler"));
-    let scheduling = reconciler::run_scheduler(scheduler, informers, clock, metrics, stop.clone());
-    (tasks, vec![("the scheduler", tokio::spawn(scheduling).abort_handle())])
-}
-
-/// Our own components are of system:masters: they are this very process. Admission still sees every write.
-fn as_system(api: &ApiServer, name: &str) -> Local {
-    api.local(UserInfo::system(name))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -53,11 +53,10 @@ pub fn start(config: &Config, arguments: &[String]) -> Result<(), ServiceError> 
     let errors = log.try_clone().map_err(|source| ServiceError::File { path, source })?;
     let mut command = Command::new(&program);
     command.args(arguments).arg("server").stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
-    let failed = |error: io::Error| ServiceError::Command { command: format!("{command:?}"), why: error.to_string() };
     // Not waited for: it outlives this command, and is then a child of init.
-    match Command::spawn(&mut command) {
+    match command.spawn() {
         Ok(_) => Ok(()),
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(ServiceError::Command { command: program.display().to_string(), why: error.to_string() }),
     }
 }
 
@@ -98,8 +97,8 @@ pub fn running(config: &Config) -> Option<i32> {
 pub(crate) fn note(config: &Config) -> Result<(), ServiceError> {
     let path = pid_file(config);
     let text = format!("{}\n", std::process::id());
-    let written = std::fs::create_dir_all(&config.run_dir)
-        .and_then(|()| stdx::write_atomically(&path, text.as_bytes(), 0o644));
+    let written =
+        std::fs::create_dir_all(&config.run_dir).and_then(|()| stdx::write_atomically(&path, text.as_bytes(), 0o644));
     written.map_err(|source| ServiceError::File { path, source })
 }
 
@@ -118,7 +117,8 @@ fn has_systemd() -> bool {
 
 fn start_unit(program: &Path, arguments: &[String]) -> Result<(), ServiceError> {
     let line = format!("ExecStart={} {}", program.display(), [arguments, &["server".to_owned()]].concat().join(" "));
-    let unit: String = UNIT.lines().map(|old| if old.starts_with("ExecStart=") { &line } else { old }.to_owned() + "\n").collect();
+    let unit: String =
+        UNIT.lines().map(|old| if old.starts_with("ExecStart=") { &line } else { old }.to_owned() + "\n").collect();
     let path = PathBuf::from(UNIT_FILE);
     stdx::write_atomically(&path, unit.as_bytes(), 0o644).map_err(|source| ServiceError::File { path, source })?;
     run(&["systemctl", "daemon-reload"])?;

@@ -15,6 +15,8 @@ pub struct Config {
     pub hostname: String,
     /// Labels written at registration, besides the well-known ones (`node-role.kubernetes.io/control-plane` and so on).
     pub labels: BTreeMap<String, String>,
+    /// Taints written when the node is made, as `spec.taints` has them.
+    pub taints: Vec<serde_json::Value>,
     /// Pod range told in `spec.podCIDR`; empty: not told.
     pub pod_cidr: String,
     /// Pods' volumes and files. Survives reboots. Default `/var/lib/barque/node`.
@@ -57,6 +59,7 @@ impl Config {
             node_name,
             addresses: Vec::new(),
             labels: BTreeMap::new(),
+            taints: Vec::new(),
             pod_cidr: String::new(),
             data_dir: "/var/lib/barque/node".into(),
             log_dir: "/var/log/pods".into(),

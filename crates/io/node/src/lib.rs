@@ -25,6 +25,7 @@ mod volumes;
 
 pub use agent::{Node, StartError};
 pub use config::{Config, EvictionHard};
+pub use node_object::register;
 pub use pod::grace_of;
 pub use stats::{ContainerUsage, PodUsage, UsageSnapshot};
 

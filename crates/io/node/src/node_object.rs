@@ -125,7 +125,7 @@ async fn heartbeats(agent: &Agent, health: &Check) {
         let is_due = was_silent || told.is_none_or(|(at, old)| old != pressure || now.since(at) >= REPORT);
         let round = async {
             if !is_registered {
-                register(agent).await?;
+                register(&agent.config, &*agent.api).await?;
                 is_registered = true;
             }
             if is_due {
@@ -155,8 +155,12 @@ async fn heartbeats(agent: &Agent, health: &Check) {
     }
 }
 
-async fn register(agent: &Agent) -> ApiResult<()> {
-    let config = &agent.config;
+/// Makes the Node object, or gives one that is there our labels. The agent does so itself; earlier, where the network
+/// waits for what the cluster gives a node.
+///
+/// # Errors
+/// The API's.
+pub async fn register(config: &Config, api: &dyn Api) -> ApiResult<()> {
     let mut labels: Map<String, Value> =
         config.labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
     for (key, value) in [
@@ -175,16 +179,21 @@ async fn register(agent: &Agent) -> ApiResult<()> {
     }
     let options = WriteOptions { subresource: "", field_manager: "kubelet" };
     let name = config.node_name.as_str();
-    let body = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "spec": spec});
-    match agent.api.create(&resources::NODES, "", body, options).await {
+    let mut body =
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "spec": spec});
+    if !config.taints.is_empty() {
+        // Only of a new one: somebody may have taken them off since.
+        body["spec"]["taints"] = config.taints.clone().into();
+    }
+    match api.create(&resources::NODES, "", body, options).await {
         Err(error) if error.is_already_exists() => {
-            let old = agent.api.get(&resources::NODES, "", name).await?;
+            let old = api.get(&resources::NODES, "", name).await?;
             let has_range = old.to_value()["spec"]["podCIDR"].is_string();
             let patch = match has_range {
                 true => json!({"metadata": {"labels": labels}}),
                 false => json!({"metadata": {"labels": labels}, "spec": spec}),
             };
-            agent.api.patch(&resources::NODES, "", name, PatchKind::Merge, patch, options).await.map(drop)
+            api.patch(&resources::NODES, "", name, PatchKind::Merge, patch, options).await.map(drop)
         }
         done => done.map(drop),
     }

@@ -34,7 +34,8 @@ pub(crate) struct Status {
     pub config: Config,
     pub health: Health,
     pub api: Arc<dyn Api>,
-    pub store: Arc<dyn Store>,
+    /// None on a worker.
+    pub store: Option<Arc<dyn Store>>,
     pub network: Arc<Network>,
     pub controllers: Tasks,
     pub scheduler: Tasks,
@@ -52,17 +53,14 @@ impl Status {
         let endpoints: usize = slices.iter().map(|slice| kinds::read::list(slice, "endpoints").len()).sum();
         let proxied = format!("{}, {}", count(services.len(), "Service"), count(endpoints, "endpoint"));
         let certificates = cluster::pki::expiries(&self.config.pki_dir());
-        let parts = vec![
-            server,
-            store,
-            judge::tasks("controllers", &alive(&self.controllers), format!("{} run", self.controllers.len())),
-            judge::tasks("scheduler", &alive(&self.scheduler), String::new()),
+        let mut parts: Vec<Part> = store.map(|store| self.of_master(server, store)).unwrap_or_default();
+        parts.extend([
             judge::node(self.of_health("node", String::new()), &nodes, &self.config.node_name),
             judge::pods(&pods, now),
             self.dns(),
             self.of_health("service-proxy", proxied),
             judge::certificates(&certificates, now),
-        ];
+        ]);
         Report {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kubernetes: apiserver::git_version(),
@@ -70,6 +68,15 @@ impl Status {
             seconds: self.started.elapsed().as_secs(),
             parts,
         }
+    }
+
+    fn of_master(&self, server: Part, store: Part) -> Vec<Part> {
+        vec![
+            server,
+            store,
+            judge::tasks("controllers", &alive(&self.controllers), format!("{} run", self.controllers.len())),
+            judge::tasks("scheduler", &alive(&self.scheduler), String::new()),
+        ]
     }
 
     /// Others reach the API by its address, so we do too.
@@ -85,18 +92,19 @@ impl Status {
         }
     }
 
-    async fn store(&self) -> Part {
+    async fn store(&self) -> Option<Part> {
+        let store = self.store.as_ref()?;
         let file = self.config.store_file();
         let folder = &self.config.data_dir;
         let (total, free) = rustix::fs::statvfs(folder)
             .map_or((0, 0), |disk| (disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize));
-        judge::store(&StoreFacts {
-            revision: bounded(self.store.revision()).await,
+        Some(judge::store(&StoreFacts {
+            revision: bounded(store.revision()).await,
             size: file.parent().map_or(0, size),
             free,
             total,
             folder: folder.display().to_string(),
-        })
+        }))
     }
 
     fn dns(&self) -> Part {

@@ -14,6 +14,8 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use duration::parse as duration;
+
 use reading::Place;
 use serde_json::Value;
 use std::net::IpAddr;

@@ -57,6 +57,14 @@ impl Facts {
     }
 }
 
+/// The DER of a PEM certificate, the first if there are several.
+///
+/// # Errors
+/// If it is none.
+pub fn der(pem: &str) -> Result<Vec<u8>, String> {
+    Facts::read(pem).map(|facts| facts.der)
+}
+
 /// Every certificate in the folder: its file's name, and when it expires. What cannot be read is left out.
 pub fn expiries(folder: &Path) -> Vec<(String, jiff::Timestamp)> {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();

@@ -7,6 +7,7 @@
 //! - A key is on disk before its certificate, so a crash in between is mended by signing again.
 //! - Private keys have mode 0600 and every file appears whole or not at all.
 
+pub mod applicant;
 mod authority;
 mod etcd;
 mod files;
@@ -15,8 +16,9 @@ mod leaf;
 mod request;
 mod tls;
 
+pub use applicant::Application;
 pub use etcd::{EtcdLeaf, EtcdPki};
-pub use inspect::{expiries, renewal_due};
+pub use inspect::{der, expiries, renewal_due};
 pub use leaf::{Leaf, Names};
 pub use request::RequestSigner;
 

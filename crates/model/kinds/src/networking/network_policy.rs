@@ -210,7 +210,9 @@ mod tests {
             "podSelector": {"matchLabels": {"a b": "c"}}, "policyTypes": ["Ingress", "Both"],
             "ingress": [{"from": peers, "ports": ports}],
         });
-        check(spec, expect![[r#"
+        check(
+            spec,
+            expect![[r#"
             spec.podSelector.matchLabels: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
             spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive
             spec.ingress[0].ports[1].port: Invalid value: "no_name": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)
@@ -228,10 +230,14 @@ mod tests {
             spec.ingress[0].from[4].ipBlock.except[2]: Invalid value: "fd00::/16": must be a strict subset of `cidr`
             spec.ingress[0].from[4].ipBlock.except[3]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)
             spec.policyTypes[1]: Unsupported value: "Both": supported values: "Egress", "Ingress"
-        "#]]);
-        check(json!({"policyTypes": ["Ingress", "Egress", "Ingress"]}), expect![[r#"
+        "#]],
+        );
+        check(
+            json!({"policyTypes": ["Ingress", "Egress", "Ingress"]}),
+            expect![[r#"
             spec.policyTypes: Invalid value: ["Ingress","Egress","Ingress"]: may not specify more than two policyTypes
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

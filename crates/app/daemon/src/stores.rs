@@ -1,0 +1,93 @@
+//! Where the cluster's state is: in a file of this machine, or in etcd, whose member this machine runs or not.
+
+use crate::{Config, StartError};
+use cluster::etcd::{self, Binary, MemberConfig, Supervisor};
+use cluster::{EtcdPki, Membership, Names, Store as Place};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use stdx::{Clock, SystemClock};
+use store::{Embedded, Etcd, EtcdOptions, EtcdTls, Options, Sealer, Store};
+
+/// Values sealed on disk.
+const SECRETS: &str = "/registry/core/secrets/";
+
+/// For a member to answer: a slow disk makes it slow, and others may have to start first.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The open store, and what runs for it.
+pub enum Stores {
+    Embedded(Arc<Embedded>),
+    /// The supervisor starts etcd again when it ends.
+    Etcd { store: Arc<Etcd>, _supervisor: Option<Supervisor> },
+}
+
+impl Stores {
+    /// Opens what the machine's part in the cluster says; with an etcd of its own, finds or starts it first.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or etcd does not become ready.
+    pub async fn open(config: &Config, membership: Option<&Membership>, names: Names) -> Result<Self, StartError> {
+        let key = config.config_dir.join("store.key");
+        let sealer = Arc::new(Sealer::load_or_create(key, vec![SECRETS.to_owned()])?);
+        match membership.and_then(|membership| membership.store.as_ref()) {
+            None => {
+                let mut options = Options::new(config.store_file());
+                options.seal = Some(sealer);
+                Ok(Self::Embedded(Embedded::open(options)?))
+            }
+            Some(Place::Member { data_dir, others }) => member(config, data_dir, others, names, sealer).await,
+            Some(Place::External { endpoints, ca, cert, key }) => {
+                let read = |path: &Path| {
+                    std::fs::read(path).map_err(|source| StartError::File { path: path.to_owned(), source })
+                };
+                let tls = EtcdTls { ca: read(ca)?, client: Some((read(cert)?, read(key)?)) };
+                let store = connect(endpoints.clone(), tls, sealer).await?;
+                Ok(Self::Etcd { store, _supervisor: None })
+            }
+        }
+    }
+
+    pub fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Embedded(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Etcd { store, .. } => Arc::clone(store) as Arc<dyn Store>,
+        }
+    }
+
+    /// etcd goes on running: a restart of ours is nothing to its other members.
+    pub fn close(self) {
+        if let Self::Embedded(store) = self {
+            store.close();
+        }
+    }
+}
+
+async fn member(
+    config: &Config,
+    data_dir: &Path,
+    others: &[String],
+    names: Names,
+    sealer: Arc<Sealer>,
+) -> Result<Stores, StartError> {
+    let pki = EtcdPki::load_or_create(&config.pki_dir(), names, SystemClock.now())?;
+    let log = config.data_dir.join("etcd.log");
+    let member = MemberConfig::new(&config.node_name, config.address(), data_dir, &config.pki_dir(), &log);
+    let binary = Binary::find()?;
+    let supervisor = match others {
+        [] => {
+            let supervisor = Supervisor::start(binary, member.clone()).await?;
+            supervisor.ready(PATIENCE).await?;
+            supervisor
+        }
+        others => etcd::join(&member.admin(others)?, &binary, &member, PATIENCE).await?,
+    };
+    let endpoints = [vec![member.local_url()], others.to_vec()].concat();
+    let store = connect(endpoints, pki.client_tls(), sealer).await?;
+    Ok(Stores::Etcd { store, _supervisor: Some(supervisor) })
+}
+
+async fn connect(endpoints: Vec<String>, tls: EtcdTls, sealer: Arc<Sealer>) -> Result<Arc<Etcd>, StartError> {
+    let options = EtcdOptions { tls: Some(tls), seal: Some(sealer), ..EtcdOptions::new(endpoints) };
+    Ok(Etcd::connect(options).await?)
+}
