@@ -152,6 +152,9 @@ async fn control_plane(config: Config, membership: Option<Membership>) -> Result
     doors.open(&config.node_name, node);
     tracing::info!(address = %config.address(), port = config.port, "the API is served");
     let ends = run_to_end().await?;
+    if let Err(error) = api.leave().await {
+        tracing::warn!(%error, "the other API servers will find out by themselves that this one is gone");
+    }
     stop.cancel();
     if let Some(door) = door {
         door.close();

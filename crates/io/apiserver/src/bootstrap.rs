@@ -3,6 +3,7 @@
 //! Written through the API like everything else, and again at every start where something is missing.
 
 use crate::local::Local;
+use crate::masters;
 use crate::server::Server;
 use crate::special::addresses;
 use apimachinery::EventType;
@@ -12,7 +13,7 @@ use client::{Api, ListOptions, PatchKind, Scope, WriteOptions};
 use futures_util::StreamExt;
 use serde_json::json;
 use std::convert::Infallible;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,7 @@ pub async fn run(server: &Server, api: &Local) -> ApiResult<()> {
         ensure(api, &PRIORITY_CLASSES, "", class).await?;
     }
     crate::auth::bootstrap::reconcile(api).await?;
+    masters::renew(server).await?;
     kubernetes_service(server, api).await
 }
 
@@ -66,9 +68,9 @@ async fn follow_part(server: &Server, api: &Local, of: &Gvr) -> ApiResult<()> {
     Ok(())
 }
 
-/// The Service by which pods find this API, and the address behind it.
+/// The Service by which pods find this API, and the addresses behind it: those of all servers that live.
 /// Upstream: `pkg/controlplane/controller/kubernetesservice`.
-async fn kubernetes_service(server: &Server, api: &Local) -> ApiResult<()> {
+pub async fn kubernetes_service(server: &Server, api: &Local) -> ApiResult<()> {
     let (base, prefix) = server.service_range;
     let first = Ipv4Addr::from(*addresses(base, prefix).start()).to_string();
     let labels = json!({"component": "apiserver", "provider": "kubernetes"});
@@ -81,18 +83,24 @@ async fn kubernetes_service(server: &Server, api: &Local) -> ApiResult<()> {
     });
     ensure(api, &SERVICES, "default", service).await?;
     let port = json!([{"name": "https", "port": server.advertise.port(), "protocol": "TCP"}]);
-    let address = server.advertise.ip().to_string();
+    let mut masters = masters::living(server).await?;
+    if masters.is_empty() {
+        masters.push(server.advertise.ip());
+    }
+    let addresses: Vec<Value> = masters.iter().map(|ip| json!({"ip": ip.to_string()})).collect();
+    let endpoints_of = |ip: &IpAddr| json!({"addresses": [ip.to_string()], "conditions": {"ready": true}});
+    let ready: Vec<Value> = masters.iter().map(endpoints_of).collect();
     let endpoints = json!({
         "kind": "Endpoints", "apiVersion": "v1",
         "metadata": {"name": NAME, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
-        "subsets": [{"addresses": [{"ip": address}], "ports": port}],
+        "subsets": [{"addresses": addresses, "ports": port}],
     });
     keep(api, &ENDPOINTS, endpoints, "subsets").await?;
     let slice = json!({
         "kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1",
         "metadata": {"name": NAME, "labels": {"kubernetes.io/service-name": NAME}},
         "addressType": if server.advertise.is_ipv4() { "IPv4" } else { "IPv6" },
-        "endpoints": [{"addresses": [address], "conditions": {"ready": true}}], "ports": port,
+        "endpoints": ready, "ports": port,
     });
     keep(api, &ENDPOINT_SLICES, slice, "endpoints").await
 }

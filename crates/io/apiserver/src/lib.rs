@@ -15,6 +15,7 @@ mod discovery;
 pub mod handlers;
 mod http;
 mod local;
+mod masters;
 mod metrics;
 mod openapi;
 mod proxy;
@@ -41,6 +42,8 @@ pub struct ApiServer {
     server: Arc<Server>,
     tls: Option<Arc<rustls::ServerConfig>>,
     stop: CancellationToken,
+    /// Ends the word that this server lives, and before `stop` does.
+    present: CancellationToken,
 }
 
 impl ApiServer {
@@ -55,10 +58,11 @@ impl ApiServer {
             server.cache.shelf(&resource.place);
         }
         server.cache.load().await.map_err(ApiError::internal)?;
-        server.special.start(&server);
+        special::claims::repair(&server).await?;
         crd::controller::load(&server);
         tokio::spawn(server.cache.clone().follow(stop.clone()));
-        let this = Self { server, tls: config.tls.clone(), stop };
+        let present = stop.child_token();
+        let this = Self { server, tls: config.tls.clone(), stop, present };
         let system = || Arc::new(this.local(UserInfo::system("system:apiserver")));
         let authenticator = Authenticator::new(this.server.tokens.clone(), system())
             .with_bootstrap_tokens(this.server.cache.shelf_at(auth::SECRETS_PLACE));
@@ -68,7 +72,8 @@ impl ApiServer {
         bootstrap::run(&this.server, &this.local(UserInfo::system("system:apiserver"))).await?;
         this.server.authorizer.synced().await;
         let keeping = this.local(UserInfo::system("system:apiserver"));
-        tokio::spawn(bootstrap::keep_kubernetes_service(this.server.clone(), keeping, this.stop.clone()));
+        tokio::spawn(bootstrap::keep_kubernetes_service(this.server.clone(), keeping.clone(), this.present.clone()));
+        tokio::spawn(masters::keep(this.server.clone(), keeping, this.present.clone()));
         tokio::spawn(crd::controller::run(this.server.clone(), this.stop.clone()));
         tokio::spawn(compaction::run(this.server.store.clone(), this.stop.clone()));
         Ok(this)
@@ -87,6 +92,16 @@ impl ApiServer {
     /// What requests share; for those who serve the API in another way.
     pub fn shared(&self) -> &Arc<Server> {
         &self.server
+    }
+
+    /// Takes this server off the endpoints of the Service `kubernetes`, so that nobody new is sent here. Call it before
+    /// [`stop`](Self::stop) when others of the cluster go on; it goes on answering.
+    ///
+    /// # Errors
+    /// If the store cannot be written; the others then find out by themselves within 20 s.
+    pub async fn leave(&self) -> ApiResult<()> {
+        self.present.cancel();
+        masters::leave(&self.server, &self.local(UserInfo::system("system:apiserver"))).await
     }
 
     /// Ends all background work. Running requests end with their connections.

@@ -120,7 +120,9 @@ impl Cache {
             let page = self.store.range(range).await?;
             after = page.items.last().map(|item| item.key.to_string());
             for item in page.items {
-                if let (key, Some(object)) = decoded(item.key, Some(item.value), item.modified) {
+                if prefix_of(&item.key).is_some()
+                    && let (key, Some(object)) = decoded(item.key, Some(item.value), item.modified)
+                {
                     objects.push((key, object));
                 }
             }

@@ -7,11 +7,15 @@ use super::write::{Put, meta_mut, meta_text, name_of, namespace_of, now_text};
 use super::{Call, Written, check};
 use crate::admission::Operation;
 use crate::server::Server;
+use crate::special::Claims;
 use apimachinery::{ApiError, ApiResult, Reason, Value};
 use rand::seq::IndexedRandom;
+use serde_json::json;
 
 /// Tries to find a free name under `generateName`. Upstream: `maxNameGenerationCreateAttempts`.
 const NAME_TRIES: usize = 8;
+/// Times that numbers are chosen again because another server was quicker.
+pub(super) const CLAIM_TRIES: usize = 100;
 /// Letters of a generated suffix: no vowels, and nothing that looks like another. Upstream: `rand.String`.
 const ALPHANUMS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 const SUFFIX_LEN: usize = 5;
@@ -58,22 +62,24 @@ impl Server {
         fields::on_create(call, &mut object, way);
         self.admit(call, Operation::Create, &mut object, None).await?;
         check::create(call, &object)?;
-        let habit = self.special.habit(&call.resource);
-        let ticket = match habit {
-            Some(habit) => habit.begin_create(self, &mut object, call.params.dry_run)?,
-            None => None,
-        };
-        self.admit_final(call, Operation::Create, &object, None).await?;
-        let (namespace, name) = (namespace_of(&object).to_owned(), name_of(&object).to_owned());
-        match self.put(call, object, 0).await? {
-            Put::Done(stored) => {
-                if let Some(ticket) = ticket.filter(|_| !call.params.dry_run) {
-                    ticket.keep();
-                }
-                Ok(Written::shown(call, &stored, true))
+        let habit = self.special.habit(&call.resource).filter(|habit| habit.claims());
+        for _ in 0..CLAIM_TRIES {
+            let mut draft = if habit.is_some() { object.clone() } else { std::mem::take(&mut object) };
+            let claims = match habit {
+                Some(habit) => habit.claim_create(self, &mut draft, call.params.dry_run)?,
+                None => Claims::default(),
+            };
+            self.admit_final(call, Operation::Create, &draft, None).await?;
+            let (namespace, name) = (namespace_of(&draft).to_owned(), name_of(&draft).to_owned());
+            match self.put_claiming(call, draft, 0, &claims).await? {
+                Put::Done(stored) => return Ok(Written::shown(call, &stored, true)),
+                Put::Raced => return self.taken(call, &namespace, &name).await,
+                Put::Taken(_, Some(refusal)) => return Err(refusal),
+                // The next choice knows of it.
+                Put::Taken(revision, None) => self.cache.wait_until(revision).await?,
             }
-            Put::Raced => self.taken(call, &namespace, &name).await,
         }
+        Err(contended())
     }
 
     /// Why a name could not be had.
@@ -86,6 +92,12 @@ impl Server {
         }
         Err(ApiError::already_exists(&call.resource.gvr, name))
     }
+}
+
+/// The refusal of a write whose numbers were taken by others each time.
+pub(super) fn contended() -> ApiError {
+    ApiError::new(Reason::Timeout, "others took each number that was chosen for this object; try again")
+        .with_details(json!({"retryAfterSeconds": 1}))
 }
 
 /// The start of the name, if the name is to be generated.

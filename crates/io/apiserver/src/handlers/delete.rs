@@ -54,8 +54,7 @@ impl Server {
                     return Ok(Deleted::Object { object: call.resource.shown(&current), accepted });
                 }
                 Plan::Now | Plan::Grace0 => {
-                    if self.remove(call, &call.key(), current.head.revision).await? {
-                        self.after_delete(call, &old);
+                    if self.remove(call, &old, current.head.revision).await? {
                         return Ok(self.deleted(call, &current, &old));
                     }
                 }
@@ -64,7 +63,7 @@ impl Server {
                         let accepted = params.propagation == Some(Propagation::Foreground);
                         return Ok(Deleted::Object { object: Written::shown(call, &object, false).object, accepted });
                     }
-                    Put::Raced => {}
+                    Put::Raced | Put::Taken(..) => {}
                 },
             }
             if params.revision.is_some() {

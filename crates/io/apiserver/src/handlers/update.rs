@@ -11,12 +11,23 @@ use super::{Call, Written, check, fields};
 use crate::admission::Operation;
 use crate::resource::Sub;
 use crate::server::Server;
+use crate::special::Claims;
 use apimachinery::{ApiError, ApiResult, Object, Reason, Value};
 use std::sync::Arc;
+use store::Revision;
 
 /// Times a change is made again on a newer state, when the client did not insist on one. Enough for the contention of
 /// hundreds of writers of one object; beyond it the client is told.
 const TRIES: usize = 100;
+
+/// What became of one try.
+enum Wrote {
+    Done(Written),
+    /// Somebody else wrote first.
+    Raced,
+    /// A number that was chosen for it was taken, as of this revision.
+    Taken(Revision),
+}
 
 /// Makes the wanted object out of the current one. Runs again when somebody else wrote in between.
 pub(crate) type Change<'a> = dyn FnMut(&Value) -> ApiResult<Value> + Send + 'a;
@@ -64,11 +75,12 @@ impl Server {
             let mut new = wanted(&old)?;
             let insists = self.preconditions(call, &new, &current)?;
             self.prepare(call, &mut new, &old, way);
-            if let Some(written) = self.write_change(call, new, &old, &current).await? {
-                return Ok(written);
-            }
-            if insists {
-                return Err(ApiError::modified(&call.resource.gvr, call.name));
+            match self.write_change(call, new, &old, &current).await? {
+                Wrote::Done(written) => return Ok(written),
+                Wrote::Raced if insists => return Err(ApiError::modified(&call.resource.gvr, call.name)),
+                Wrote::Raced => {}
+                // The next choice knows of it.
+                Wrote::Taken(revision) => self.cache.wait_until(revision).await?,
             }
         }
         Err(ApiError::modified(&call.resource.gvr, call.name))
@@ -113,43 +125,36 @@ impl Server {
         fields::on_update(call, new, old, way);
     }
 
-    /// Writes a prepared object. None: somebody else wrote first.
+    /// Writes a prepared object.
     async fn write_change(
         &self,
         call: &Call<'_>,
         mut new: Value,
         old: &Value,
         current: &Arc<Object>,
-    ) -> ApiResult<Option<Written>> {
+    ) -> ApiResult<Wrote> {
         self.admit(call, Operation::Update, &mut new, Some(old)).await?;
         if self.special.handler(&call.resource, call.subresource).is_none() {
             check::update(call, &new, old)?;
         }
-        let habit = self.special.habit(&call.resource);
-        let ticket = match habit {
-            Some(habit) => habit.begin_update(self, &mut new, old, call.params.dry_run)?,
-            None => None,
+        let claims = match self.special.habit(&call.resource) {
+            Some(habit) => habit.claim_update(self, &mut new, old, call.params.dry_run)?,
+            None => Claims::default(),
         };
         self.admit_final(call, Operation::Update, &new, Some(old)).await?;
         if self.is_finished(call, &new, old) {
-            let removed = self.remove(call, &call.key(), current.head.revision).await?;
-            if removed {
-                self.after_delete(call, old);
-            }
+            let removed = self.remove(call, old, current.head.revision).await?;
             let left = Arc::new(Object::from_value(&new).map_err(ApiError::internal)?);
-            return Ok(removed.then_some(Written { object: left, created: false }));
+            return Ok(if removed { Wrote::Done(Written { object: left, created: false }) } else { Wrote::Raced });
         }
         if same(&new, old) {
-            return Ok(Some(Written::shown(call, current, false)));
+            return Ok(Wrote::Done(Written::shown(call, current, false)));
         }
-        match self.put(call, new, current.head.revision).await? {
-            Put::Raced => Ok(None),
-            Put::Done(stored) => {
-                if let Some(ticket) = ticket.filter(|_| !call.params.dry_run) {
-                    ticket.keep();
-                }
-                Ok(Some(Written::shown(call, &stored, false)))
-            }
+        match self.put_claiming(call, new, current.head.revision, &claims).await? {
+            Put::Raced => Ok(Wrote::Raced),
+            Put::Taken(_, Some(refusal)) => Err(refusal),
+            Put::Taken(revision, None) => Ok(Wrote::Taken(revision)),
+            Put::Done(stored) => Ok(Wrote::Done(Written::shown(call, &stored, false))),
         }
     }
 
@@ -158,12 +163,6 @@ impl Server {
         let held = self.special.habit(&call.resource).is_some_and(|habit| habit.holds(new));
         let grace = old["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
         is_deleting(old) && finalizers(new).is_empty() && grace == 0 && !held
-    }
-
-    pub(crate) fn after_delete(&self, call: &Call<'_>, object: &Value) {
-        if let Some(habit) = self.special.habit(&call.resource).filter(|_| !call.params.dry_run) {
-            habit.deleted(self, object);
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Call, Written};
 use crate::server::Server;
+use crate::special::Claims;
 use apimachinery::object::encode;
 use apimachinery::{ApiError, ApiResult, Object, Reason, Value};
 use serde_json::json;
@@ -13,6 +14,8 @@ pub(crate) enum Put {
     Done(Arc<Object>),
     /// Somebody else wrote (or deleted, or created) first.
     Raced,
+    /// Another object has what this one claims, as of this revision. The refusal is for the client; none: claim another.
+    Taken(Revision, Option<ApiError>),
 }
 
 impl Server {
@@ -20,7 +23,18 @@ impl Server {
     ///
     /// # Errors
     /// If the store does not accept the write.
-    pub(crate) async fn put(&self, call: &Call<'_>, mut object: Value, on: Revision) -> ApiResult<Put> {
+    pub(crate) async fn put(&self, call: &Call<'_>, object: Value, on: Revision) -> ApiResult<Put> {
+        self.put_claiming(call, object, on, &Claims::default()).await
+    }
+
+    /// The same, with what the object claims for itself alone, or no longer needs.
+    pub(crate) async fn put_claiming(
+        &self,
+        call: &Call<'_>,
+        mut object: Value,
+        on: Revision,
+        claims: &Claims,
+    ) -> ApiResult<Put> {
         call.resource.to_stored(&mut object);
         let key: Key = call.resource.key(namespace_of(&object), name_of(&object)).into();
         if let Some(meta) = object["metadata"].as_object_mut() {
@@ -35,22 +49,33 @@ impl Server {
         }
         let value = stored.into();
         let op = Op::Put { key: key.clone(), value: bytes::Bytes::clone(&value), ttl: call.resource.ttl() };
-        match self.store.txn(vec![Compare::ModifiedIs(key, on)], vec![op]).await.map_err(refused)? {
+        let compares = [Compare::ModifiedIs(key, on)].into_iter().chain(claims.compares()).collect();
+        let ops = [op].into_iter().chain(claims.ops()).collect();
+        match self.store.txn(compares, ops).await.map_err(refused)? {
             Outcome::Done { revision } => {
                 Ok(Put::Done(Arc::new(Object::from_stored(&value, revision).map_err(ApiError::internal)?)))
             }
-            Outcome::Refused { .. } => Ok(Put::Raced),
+            Outcome::Refused { revision, current } => {
+                let found = current.first().and_then(Option::as_ref).map_or(0, |own| own.modified);
+                let taken = claims.take.iter().zip(current.iter().skip(1)).find(|(_, other)| other.is_some());
+                match taken.filter(|_| found == on) {
+                    Some((claim, _)) => Ok(Put::Taken(revision, claim.refusal.clone())),
+                    None => Ok(Put::Raced),
+                }
+            }
         }
     }
 
-    /// Removes the key if it is still at revision `on`. False: somebody else wrote first.
-    pub(crate) async fn remove(&self, call: &Call<'_>, key: &str, on: Revision) -> ApiResult<bool> {
+    /// Removes the key if it is still at revision `on`, and what the object claimed. False: somebody else wrote first.
+    pub(crate) async fn remove(&self, call: &Call<'_>, object: &Value, on: Revision) -> ApiResult<bool> {
         if call.params.dry_run {
             return Ok(true);
         }
-        let key: Key = key.into();
+        let key: Key = call.key().into();
         let compare = Compare::ModifiedIs(key.clone(), on);
-        let outcome = self.store.txn(vec![compare], vec![Op::Delete { key }]).await.map_err(refused)?;
+        let claimed = self.special.habit(&call.resource).map(|habit| habit.claimed(object)).unwrap_or_default();
+        let ops = [Op::Delete { key }].into_iter().chain(claimed.into_iter().map(Op::delete)).collect();
+        let outcome = self.store.txn(vec![compare], ops).await.map_err(refused)?;
         Ok(matches!(outcome, Outcome::Done { .. }))
     }
 }

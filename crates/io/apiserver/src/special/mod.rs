@@ -4,6 +4,7 @@
 //! stored. A resource more that behaves specially is a file and a line here.
 
 mod binding;
+pub(crate) mod claims;
 mod eviction;
 mod finalize;
 mod lifecycles;
@@ -20,21 +21,14 @@ use crate::resource::Resource;
 use crate::server::{Config, Server};
 use apimachinery::{ApiError, ApiResult, Object, Reason, Value};
 use async_trait::async_trait;
+pub(crate) use claims::Claims;
 pub(crate) use ranges::addresses;
 use reviews::Review;
 use serde_json::json;
 use std::sync::Arc;
 
-/// Something reserved for a write (an address, a port). Dropped without [`keep`](Self::keep), it is given back.
-pub trait Ticket: Send {
-    fn keep(self: Box<Self>);
-}
-
 /// How the objects of one resource behave differently from all others. Every method has the common behaviour.
 pub trait Habit: Send + Sync {
-    /// Runs once, when the cache is loaded.
-    fn start(&self, _server: &Server) {}
-
     /// Seconds of grace of a first delete; None: this kind does not go gracefully.
     fn grace(&self, _object: &Value, _asked: Option<i64>) -> Option<i64> {
         None
@@ -62,35 +56,31 @@ pub trait Habit: Send + Sync {
         false
     }
 
-    /// Allocates what a new object needs.
+    /// Whether objects of this kind claim anything: the methods below.
+    fn claims(&self) -> bool {
+        false
+    }
+
+    /// Chooses what a new object needs for itself alone.
     ///
     /// # Errors
-    /// If what it asks for cannot be had.
-    fn begin_create(
-        &self,
-        _server: &Server,
-        _object: &mut Value,
-        _dry_run: bool,
-    ) -> ApiResult<Option<Box<dyn Ticket>>> {
-        Ok(None)
+    /// If what it asks for cannot be had by anybody.
+    fn claim_create(&self, _server: &Server, _object: &mut Value, _dry_run: bool) -> ApiResult<Claims> {
+        Ok(Claims::default())
     }
 
     /// The same for a change.
     ///
     /// # Errors
-    /// If what it asks for cannot be had.
-    fn begin_update(
-        &self,
-        _server: &Server,
-        _new: &mut Value,
-        _old: &Value,
-        _dry_run: bool,
-    ) -> ApiResult<Option<Box<dyn Ticket>>> {
-        Ok(None)
+    /// If what it asks for cannot be had by anybody.
+    fn claim_update(&self, _server: &Server, _new: &mut Value, _old: &Value, _dry_run: bool) -> ApiResult<Claims> {
+        Ok(Claims::default())
     }
 
-    /// Gives back what a deleted object held.
-    fn deleted(&self, _server: &Server, _object: &Value) {}
+    /// The keys of what an object holds, given back with its deletion.
+    fn claimed(&self, _object: &Value) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Answers requests that the generic handlers cannot.
@@ -155,9 +145,9 @@ impl Special {
         Self { habits, handlers }
     }
 
-    /// Lets habits take in what is stored.
-    pub fn start(&self, server: &Server) {
-        self.habits.iter().for_each(|(_, habit)| habit.start(server));
+    /// The one kind whose objects claim numbers: Services.
+    pub fn claiming(&self) -> Option<&dyn Habit> {
+        self.habits.iter().map(|(_, habit)| habit.as_ref()).find(|habit| habit.claims())
     }
 
     pub fn habit(&self, resource: &Resource) -> Option<&dyn Habit> {

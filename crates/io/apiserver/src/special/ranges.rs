@@ -1,27 +1,16 @@
-//! Addresses and ports that belong to one Service each.
+//! Addresses and ports that belong to one Service each: which are there, and which to choose.
 //!
-//! Pure: it knows what is taken, nobody else's state.
+//! Pure: who has which is asked, not known here.
 //!
 //! Upstream: `pkg/registry/core/service/ipallocator`, `portallocator`.
 
-use std::collections::HashSet;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
-/// Why a wish cannot be granted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    Taken,
-    OutOfRange,
-    /// Nothing is free.
-    Full,
-}
-
-/// Numbers of a range, each free or taken.
-#[derive(Debug)]
+/// Numbers of a range.
+#[derive(Debug, Clone)]
 pub struct Numbers {
     range: RangeInclusive<u32>,
-    taken: HashSet<u32>,
     /// Numbers below this are given only to those who ask for them by name, as long as there are others.
     /// Upstream: the "static band".
     reserved: u32,
@@ -29,40 +18,25 @@ pub struct Numbers {
 
 impl Numbers {
     pub fn new(range: RangeInclusive<u32>, reserved: u32) -> Self {
-        Self { reserved: range.start().saturating_add(reserved).min(*range.end()), range, taken: HashSet::new() }
+        Self { reserved: range.start().saturating_add(reserved).min(*range.end()), range }
     }
 
-    /// # Errors
-    /// If the number is taken or not in the range.
-    pub fn take(&mut self, number: u32) -> Result<(), Refused> {
-        if !self.range.contains(&number) {
-            return Err(Refused::OutOfRange);
-        }
-        if self.taken.insert(number) { Ok(()) } else { Err(Refused::Taken) }
+    pub fn contains(&self, number: u32) -> bool {
+        self.range.contains(&number)
     }
 
-    /// Takes a free number, searching upwards from a place that `random` chooses.
-    ///
-    /// # Errors
-    /// If none is free.
-    pub fn take_any(&mut self, random: u32) -> Result<u32, Refused> {
+    /// A free number, searched upwards from a place that `random` chooses; None if none is free.
+    pub fn choose(&self, random: u32, is_taken: impl Fn(u32) -> bool) -> Option<u32> {
         let upper = self.reserved..=*self.range.end();
         let lower = *self.range.start()..=self.reserved;
-        let found = search(&upper, random, &self.taken).or_else(|| search(&lower, 0, &self.taken));
-        let number = found.ok_or(Refused::Full)?;
-        self.taken.insert(number);
-        Ok(number)
-    }
-
-    pub fn release(&mut self, number: u32) {
-        self.taken.remove(&number);
+        search(&upper, random, &is_taken).or_else(|| search(&lower, 0, &is_taken))
     }
 }
 
-fn search(range: &RangeInclusive<u32>, random: u32, taken: &HashSet<u32>) -> Option<u32> {
+fn search(range: &RangeInclusive<u32>, random: u32, is_taken: impl Fn(u32) -> bool) -> Option<u32> {
     let size = range.end().checked_sub(*range.start())?.saturating_add(1);
     let from = random % size;
-    (0..size).map(|step| range.start() + (from + step) % size).find(|number| !taken.contains(number))
+    (0..size).map(|step| range.start() + (from + step) % size).find(|number| !is_taken(*number))
 }
 
 /// The usable addresses of `base/prefix`: without the network's own and the last one.
@@ -82,17 +56,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_is_given_once() {
-        let mut numbers = Numbers::new(10..=13, 1);
-        numbers.take(12).unwrap();
-        assert_eq!(numbers.take(12), Err(Refused::Taken));
-        assert_eq!(numbers.take(14), Err(Refused::OutOfRange));
-        let mut given: Vec<u32> = (0..3).map(|_| numbers.take_any(7).unwrap()).collect();
-        given.sort_unstable();
-        assert_eq!(given, [10, 11, 13]);
-        assert_eq!(numbers.take_any(0), Err(Refused::Full));
-        numbers.release(11);
-        assert_eq!(numbers.take_any(0), Ok(11));
+    fn a_free_number_is_found_if_there_is_one() {
+        let numbers = Numbers::new(10..=13, 1);
+        let mut taken = vec![12];
+        for _ in 0..3 {
+            let number = numbers.choose(7, |number| taken.contains(&number)).unwrap();
+            assert!(numbers.contains(number) && !taken.contains(&number));
+            taken.push(number);
+        }
+        assert_eq!(taken.last(), Some(&10), "the static band comes last");
+        assert_eq!(numbers.choose(0, |number| taken.contains(&number)), None);
+        assert!(!numbers.contains(14));
     }
 
     #[test]

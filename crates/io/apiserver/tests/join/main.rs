@@ -2,6 +2,7 @@
 //! store.
 
 mod certificates;
+mod several;
 mod tokens;
 #[path = "../world/mod.rs"]
 mod world;
