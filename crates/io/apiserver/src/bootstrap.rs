@@ -82,27 +82,37 @@ pub async fn kubernetes_service(server: &Server, api: &Local) -> ApiResult<()> {
         },
     });
     ensure(api, &SERVICES, "default", service).await?;
-    let port = json!([{"name": "https", "port": server.advertise.port(), "protocol": "TCP"}]);
-    let mut masters = masters::living(server).await?;
-    if masters.is_empty() {
-        masters.push(server.advertise.ip());
-    }
-    let addresses: Vec<Value> = masters.iter().map(|ip| json!({"ip": ip.to_string()})).collect();
-    let endpoints_of = |ip: &IpAddr| json!({"addresses": [ip.to_string()], "conditions": {"ready": true}});
-    let ready: Vec<Value> = masters.iter().map(endpoints_of).collect();
-    let endpoints = json!({
+    let groups = masters::by_port(server).await?;
+    keep(api, &ENDPOINTS, endpoints(&groups), "subsets").await?;
+    let Some((port, group)) = groups.first() else { return Ok(()) };
+    keep(api, &ENDPOINT_SLICES, slice(*port, group), "endpoints").await
+}
+
+fn endpoints(groups: &[(u16, Vec<IpAddr>)]) -> Value {
+    let subsets = groups.iter().map(|(port, group)| {
+        let addresses: Vec<Value> = group.iter().map(|ip| json!({"ip": ip.to_string()})).collect();
+        json!({"addresses": addresses, "ports": ports(*port)})
+    });
+    json!({
         "kind": "Endpoints", "apiVersion": "v1",
         "metadata": {"name": NAME, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
-        "subsets": [{"addresses": addresses, "ports": port}],
-    });
-    keep(api, &ENDPOINTS, endpoints, "subsets").await?;
-    let slice = json!({
+        "subsets": subsets.collect::<Vec<_>>(),
+    })
+}
+
+/// All endpoints of a slice have the same ports.
+fn slice(port: u16, group: &[IpAddr]) -> Value {
+    let ready = group.iter().map(|ip| json!({"addresses": [ip.to_string()], "conditions": {"ready": true}}));
+    json!({
         "kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1",
         "metadata": {"name": NAME, "labels": {"kubernetes.io/service-name": NAME}},
-        "addressType": if server.advertise.is_ipv4() { "IPv4" } else { "IPv6" },
-        "endpoints": ready, "ports": port,
-    });
-    keep(api, &ENDPOINT_SLICES, slice, "endpoints").await
+        "addressType": if group.iter().all(IpAddr::is_ipv4) { "IPv4" } else { "IPv6" },
+        "endpoints": ready.collect::<Vec<_>>(), "ports": ports(port),
+    })
+}
+
+fn ports(port: u16) -> Value {
+    json!([{"name": "https", "port": port, "protocol": "TCP"}])
 }
 
 /// Makes the object, or brings the field up to date: the address may have changed since the last start.

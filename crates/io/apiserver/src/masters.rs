@@ -6,9 +6,9 @@
 use crate::bootstrap;
 use crate::local::Local;
 use crate::server::Server;
-use apimachinery::{ApiError, ApiResult, object};
+use apimachinery::{ApiError, ApiResult, Value, object};
 use serde_json::json;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Op, Range};
@@ -37,17 +37,42 @@ pub async fn renew(server: &Server) -> ApiResult<()> {
     write(server, Op::Put { key: key(ip).into(), value: value.into(), ttl: Some(TTL) }).await
 }
 
-/// The addresses of all that live, of the family of our own; none if nobody has said so.
+/// Where all that live are reached, of the family of our own, lowest address first; none if nobody has said so.
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn living(server: &Server) -> ApiResult<Vec<IpAddr>> {
+async fn living(server: &Server) -> ApiResult<Vec<SocketAddr>> {
     let found = server.store.range(Range::under(PREFIX)).await.map_err(ApiError::internal)?;
-    let addresses = found.items.iter().filter_map(|item| item.key.strip_prefix(PREFIX)?.parse::<IpAddr>().ok());
-    let mut addresses: Vec<IpAddr> =
-        addresses.filter(|address| address.is_ipv4() == server.advertise.is_ipv4()).collect();
-    addresses.sort_unstable();
-    Ok(addresses)
+    let places = found.items.iter().filter_map(|item| {
+        let ip = item.key.strip_prefix(PREFIX)?.parse::<IpAddr>().ok()?;
+        let value: Value = serde_json::from_slice(&item.value).ok()?;
+        let port = value.pointer("/subsets/0/ports/0/port").and_then(Value::as_u64);
+        let port = port.and_then(|port| u16::try_from(port).ok()).unwrap_or(server.advertise.port());
+        Some(SocketAddr::new(ip, port))
+    });
+    let mut places: Vec<SocketAddr> = places.filter(|place| place.is_ipv4() == server.advertise.is_ipv4()).collect();
+    places.sort_unstable();
+    Ok(places)
+}
+
+/// The same by their ports; our own address if nobody has said so. Taken from the store alone: all servers must come to
+/// the same, or they would overwrite each other's endpoints without end.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn by_port(server: &Server) -> ApiResult<Vec<(u16, Vec<IpAddr>)>> {
+    let mut places = living(server).await?;
+    if places.is_empty() {
+        places.push(server.advertise);
+    }
+    let mut groups: Vec<(u16, Vec<IpAddr>)> = Vec::new();
+    for place in places {
+        match groups.iter_mut().find(|(port, _)| *port == place.port()) {
+            Some((_, group)) => group.push(place.ip()),
+            None => groups.push((place.port(), vec![place.ip()])),
+        }
+    }
+    Ok(groups)
 }
 
 /// Goes on saying so, and brings the endpoints up to date when others come or go, until `stop`.
@@ -61,7 +86,7 @@ pub async fn keep(server: Arc<Server>, api: Local, stop: CancellationToken) {
     }
 }
 
-async fn round(server: &Server, api: &Local, known: &mut Vec<IpAddr>) -> ApiResult<()> {
+async fn round(server: &Server, api: &Local, known: &mut Vec<SocketAddr>) -> ApiResult<()> {
     renew(server).await?;
     let now = living(server).await?;
     if now != *known {

@@ -1,6 +1,6 @@
 //! Who asks for a certificate, who grants it, who signs it.
 
-use crate::world::{World, world};
+use crate::world::{World, served, world};
 use apimachinery::{ApiResult, Object, Value};
 use apiserver::auth::UserInfo;
 use base64::Engine;
@@ -130,4 +130,32 @@ async fn approving_and_signing_are_rights_of_their_own() {
     let signed = patch(&signer, "a", "status", certificate.clone()).await.unwrap().to_value();
     assert_eq!(signed["status"]["certificate"], certificate["certificate"]);
     assert_eq!(signed["status"]["conditions"][0]["type"], "Approved", "signing leaves the verdict alone");
+}
+
+#[tokio::test]
+async fn kubectl_shows_and_grants_requests() {
+    let served = served().await;
+    let mut wanted = csr("a", &request("jane", "people"));
+    wanted["spec"]["expirationSeconds"] = 86400.into();
+    served.world.create(&REQUESTS, "", wanted.clone()).await.unwrap();
+    wanted["metadata"]["name"] = "b".into();
+    served.world.create(&REQUESTS, "", wanted).await.unwrap();
+    let words = |table: &str| -> Vec<Vec<String>> {
+        table.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+    };
+    let table = served.kubectl("get csr", "").await;
+    let rows = words(&table);
+    assert_eq!(rows[0].join(" "), "NAME AGE SIGNERNAME REQUESTOR REQUESTEDDURATION CONDITION");
+    assert_eq!(
+        (&rows[1][0], &rows[1][2..]),
+        (&"a".to_owned(), &[CLIENT, "test", "24h", "Pending"].map(str::to_owned)[..])
+    );
+    let said = served.kubectl("certificate approve a", "").await;
+    assert_eq!(said, "certificatesigningrequest.certificates.k8s.io/a approved\n");
+    let said = served.kubectl("certificate deny b", "").await;
+    assert_eq!(said, "certificatesigningrequest.certificates.k8s.io/b denied\n");
+    let rows = words(&served.kubectl("get csr", "").await);
+    assert_eq!((rows[1].last().unwrap().as_str(), rows[2].last().unwrap().as_str()), ("Approved", "Denied"));
+    let selected = served.kubectl("get csr --field-selector spec.signerName=example.com/other", "").await;
+    assert_eq!(selected, "No resources found\n");
 }

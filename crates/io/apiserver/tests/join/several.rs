@@ -193,6 +193,9 @@ async fn the_service_kubernetes_leads_to_all_that_live() {
     };
     let third = ApiServer::start(third).await.unwrap();
     pair.until_endpoints(0, &["192.0.2.2", "192.0.2.3"]).await;
+    let subsets = |endpoints: &Object| endpoints.to_value()["subsets"].as_array().map_or(0, Vec::len);
+    let endpoints = pair.apis[0].get(&ENDPOINTS, "default", "kubernetes").await.unwrap();
+    assert_eq!(subsets(&endpoints), 1, "all on one port");
     // One that dies says nothing; its word ends by itself.
     drop(pair.servers.remove(1));
     pair.until_endpoints(0, &["192.0.2.3"]).await;
