@@ -1,5 +1,5 @@
-//! What a node's network must look like, as a function of API objects: addresses, Service rules, ways to other nodes,
-//! DNS answers.
+//! What a node's network must look like, as a function of API objects: addresses, Service rules, network
+//! policies, ways to other nodes, DNS answers.
 //!
 //! Pure: objects in; nftables text, DNS messages and file texts out. `network` carries them out.
 //!
@@ -13,6 +13,7 @@ pub mod hosts;
 pub mod mac;
 pub mod overlay;
 pub mod pod;
+pub mod policy;
 pub mod proxy;
 pub mod resolv;
 pub mod world;
