@@ -4,6 +4,7 @@ use crate::dns::{self, Dns};
 use crate::follow::Known;
 use crate::obstacles::Voice;
 use crate::overlay::{Ways, range};
+use crate::policies::{self, Gate, Policies};
 use crate::proxy::Proxy;
 use crate::{
     Config, DnsPolicy, HostPort, NetworkError, PodDns, PodKey, PodNetwork, Pods, Resolv, health_checks, nft,
@@ -23,16 +24,17 @@ pub struct Network {
     pods: Arc<Pods>,
     known: Known,
     voice: Voice,
-    /// The task of the overlay, where it is on.
-    ways: Mutex<Option<JoinHandle<()>>>,
+    gate: Gate,
+    /// Those that must have ended before a purge: what they are about to add must not come after it.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
 }
 
 impl Network {
-    /// Prepares the host and takes over what an earlier process left; then follows Services, EndpointSlices and Nodes. Needs
-    /// root. Does not wait for the API. Reports to `health` as
-    /// `service-proxy`, `dns` and, with [`Config::overlay`], `overlay`.
+    /// Prepares the host and takes over what an earlier process left; then follows Services, EndpointSlices,
+    /// NetworkPolicies and Nodes. Needs root. Does not wait for the API. Reports to `health` as `service-proxy` and `dns`;
+    /// as `overlay` with [`Config::overlay`]; as `network-policies` once there are any.
     ///
     /// # Errors
     /// If the kernel refuses a part; what was made stays, and the next start goes on from there.
@@ -51,9 +53,15 @@ impl Network {
         let dns = Dns::new(&config, known.clone())?.run(config.clone(), health.part("dns"));
         let until = stop.clone();
         tokio::spawn(async move { until.run_until_cancelled(dns).await });
-        let ways = config.overlay.then(|| Ways::new(&config, pods.host(), api, health.part("overlay")));
-        let ways = Mutex::new(ways.map(|ways| tokio::spawn(ways.run(stop.clone()))));
-        Ok(Arc::new(Self { config, pods, known, voice, ways, _stop_when_dropped: stop.clone().drop_guard(), stop }))
+        let gate = Gate::new();
+        let policies = Policies::new(&config, api.clone(), pods.clone(), gate.clone(), health.clone());
+        let mut tasks = vec![tokio::spawn(policies.run(stop.clone()))];
+        if config.overlay {
+            let ways = Ways::new(&config, pods.host(), api, health.part("overlay"));
+            tasks.push(tokio::spawn(ways.run(stop.clone())));
+        }
+        let (tasks, _stop_when_dropped) = (Mutex::new(tasks), stop.clone().drop_guard());
+        Ok(Arc::new(Self { config, pods, known, voice, gate, tasks, stop, _stop_when_dropped }))
     }
 
     /// The range in the node's own `spec.podCIDR`, as soon as a controller has given it one: for [`Config::pod_cidr`],
@@ -62,16 +70,20 @@ impl Network {
         range::own_pod_cidr(api, node_name).await
     }
 
-    /// Gives the pod an address and a namespace with `lo` and `eth0`, and opens its host ports. A pod that is plugged
-    /// keeps what it has.
+    /// Gives the pod an address and a namespace with `lo` and `eth0`, opens its host ports, and puts its network policies
+    /// in force. A pod that is plugged keeps what it has.
     ///
     /// # Errors
     /// If no address is free or the kernel refuses; nothing is left of the attempt.
     pub async fn plug(&self, pod: &PodKey, host_ports: &[HostPort]) -> Result<PodNetwork, NetworkError> {
-        let (pods, pod, ports) = (self.pods.clone(), pod.clone(), host_ports.to_vec());
+        let (pods, waiting, pod, ports) = (self.pods.clone(), pod, pod.clone(), host_ports.to_vec());
         let plugged = blocking(move || pods.plug(&pod, &ports)).await;
         if !host_ports.is_empty() {
             self.known.touch();
+        }
+        if let Ok(plugged) = &plugged {
+            self.gate.touch();
+            self.gate.pass(waiting, plugged.ip).await;
         }
         plugged
     }
@@ -84,6 +96,7 @@ impl Network {
         let (pods, pod) = (self.pods.clone(), pod.clone());
         let unplugged = blocking(move || pods.unplug(&pod)).await;
         self.known.touch();
+        self.gate.touch();
         unplugged
     }
 
@@ -101,6 +114,7 @@ impl Network {
         let pods = self.pods.clone();
         let leaked = blocking(move || pods.reconcile(&live)).await;
         self.known.touch();
+        self.gate.touch();
         leaked
     }
 
@@ -110,10 +124,10 @@ impl Network {
     /// If the kernel refuses; what could be removed is.
     pub async fn purge(&self) -> Result<(), NetworkError> {
         self.stop.cancel();
-        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(ways) = ways {
-            // What it is about to add must not come after the removal. It can only end; a panic has been told.
-            _ = ways.await;
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            // It can only end; a panic has been told.
+            _ = task.await;
         }
         Self::purge_all(&self.config).await
     }
@@ -124,7 +138,8 @@ impl Network {
     /// As [`Self::purge`].
     pub async fn purge_all(config: &Config) -> Result<(), NetworkError> {
         let for_pods = config.clone();
-        let rules = nft::apply(&Plan::removal(&config.table)).await;
+        let tables = [config.table.clone(), policies::table(config)].map(|table| Plan::removal(&table));
+        let rules = nft::apply(&tables.concat()).await;
         blocking(move || Pods::purge(&for_pods)).await.and(rules)
     }
 

@@ -20,6 +20,7 @@ mod nft;
 mod obstacles;
 mod overlay;
 pub mod pods;
+mod policies;
 mod proxy;
 mod sysctl;
 

@@ -5,6 +5,9 @@ use apimachinery::{LabelSelector, Object, Value};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+/// Upstream: `ConfigMirrorAnnotationKey`.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Letters, digits and `-`: names of sets are made of it.
@@ -46,6 +49,9 @@ pub enum Port {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pod {
+    pub uid: String,
+    /// It stands for a static pod.
+    pub is_mirror: bool,
     pub namespace: String,
     pub name: String,
     pub labels: BTreeMap<String, String>,
@@ -77,6 +83,8 @@ impl Pod {
         let (spec, status) = (&value["spec"], &value["status"]);
         let over = spec["hostNetwork"] == true || status["phase"] == "Succeeded" || status["phase"] == "Failed";
         Self {
+            uid: object.head.uid.clone(),
+            is_mirror: value["metadata"]["annotations"][MIRROR].is_string(),
             namespace: object.head.namespace.clone(),
             name: object.head.name.clone(),
             labels: object.head.labels.clone().into_iter().collect(),

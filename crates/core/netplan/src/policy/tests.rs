@@ -119,7 +119,7 @@ fn the_whole_table() {
 #[test]
 fn without_policies_of_its_pods_a_node_has_no_table() {
     let other = about("far", json!({"policyTypes": ["Ingress"]}));
-    assert!(planned(&world(&[])).is_empty() && planned(&world(&[other.clone()])).is_empty());
+    assert!(planned(&world(&[])).is_empty() && planned(&world(std::slice::from_ref(&other))).is_empty());
     assert_eq!(planned(&world(&[other])).full(), "table ip t\ndelete table ip t\n");
 }
 
@@ -255,4 +255,15 @@ fn pods_that_come_elsewhere_change_elements_and_other_policies_the_table() {
     changed.remove_policy(&object("shop", "more", json!({}), json!({})));
     changed.remove_policy(&object("shop", "p0", json!({}), json!({})));
     assert!(planned(&changed).is_empty());
+}
+
+#[test]
+fn a_pod_is_known_by_its_uid_and_a_static_one_by_its_name() {
+    let mut world = world(&[]);
+    let key = |uid: &str| PodKey { namespace: "shop".into(), name: "web".into(), uid: uid.into() };
+    assert!(world.has_pod(&key("u-web")) && !world.has_pod(&key("u-new")));
+    let mut mirror = pod("shop", "web", "", 1).to_value();
+    mirror["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "hash"});
+    world.put_pod(&Object::from_value(&mirror).unwrap());
+    assert!(world.has_pod(&key("u-new")));
 }

@@ -1,6 +1,7 @@
 //! What is known of pods, namespaces and policies.
 
 use super::facts::{Peer, Pod, Policy};
+use crate::PodKey;
 use apimachinery::Object;
 use std::collections::BTreeMap;
 
@@ -39,8 +40,21 @@ impl Policies {
         self.namespaces.remove(&object.head.name);
     }
 
-    pub fn has_pod(&self, key: &str) -> bool {
-        self.pods.contains_key(key)
+    pub fn clear_policies(&mut self) {
+        self.policies.clear();
+    }
+
+    pub fn clear_pods(&mut self) {
+        self.pods.clear();
+    }
+
+    pub fn clear_namespaces(&mut self) {
+        self.namespaces.clear();
+    }
+
+    /// Whether this very pod is known, not one before it of the same name. A static pod has another uid in the API.
+    pub fn has_pod(&self, pod: &PodKey) -> bool {
+        self.pods.get(&pod.to_string()).is_some_and(|known| known.uid == pod.uid || known.is_mirror)
     }
 
     /// The pods that any of the peers selects; `namespace` is the policy's.

@@ -1,4 +1,4 @@
-//! An API that holds Services, EndpointSlices and Nodes and nothing else, for the network to follow.
+//! An API that holds the objects a network follows and nothing else.
 
 use apimachinery::{ApiError, ApiResult, EventType, GroupVersionResource, Object, Value, WatchEvent};
 use async_trait::async_trait;
@@ -63,6 +63,21 @@ impl Cluster {
             object["status"] = json!({"addresses": [{"type": "InternalIP", "address": address}]});
         }
         self.apply(&resources::NODES, object);
+    }
+
+    pub fn pod(&self, name: &str, labels: Value, port: u16) {
+        let metadata = json!({"name": name, "namespace": "default", "uid": format!("uid-{name}"), "labels": labels});
+        let containers = json!([{"name": "c", "ports": [{"name": "http", "containerPort": port}]}]);
+        let spec = json!({"containers": containers});
+        self.apply(&resources::PODS, json!({"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": spec}));
+    }
+
+    pub fn policy(&self, name: &str, app: &str, spec: Value) {
+        let metadata = json!({"name": name, "namespace": "default", "uid": format!("uid-{name}")});
+        let mut object = json!({"kind": "NetworkPolicy", "apiVersion": "networking.k8s.io/v1", "metadata": metadata});
+        object["spec"] = spec;
+        object["spec"]["podSelector"] = json!({"matchLabels": {"app": app}});
+        self.apply(&resources::NETWORK_POLICIES, object);
     }
 
     pub fn node(&self, name: &str) -> Option<Value> {

@@ -6,5 +6,6 @@ mod dns;
 mod hosts;
 mod overlay;
 mod pods;
+mod policies;
 mod proxy;
 mod sandbox;
