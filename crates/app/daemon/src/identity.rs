@@ -23,16 +23,16 @@ pub fn load(config: &Config, membership: Option<&Membership>) -> Result<Pki, Sta
 /// What connections show that outlive a certificate: replaced when it is signed anew.
 pub struct Shown {
     /// Of the node agent's door.
-    pub kubelet: Arc<client::Identity>,
+    pub kubelet: Arc<client::Certificate>,
     /// Of the API server towards agents.
-    pub server: Arc<client::Identity>,
+    pub server: Arc<client::Certificate>,
 }
 
 impl Shown {
     pub fn new(pki: &Pki) -> Result<Self, StartError> {
         let of = |leaf| {
             let pair = pki.pair(leaf);
-            client::Identity::from_pem(&pair.certificate, &pair.key)
+            client::Certificate::from_pem(&pair.certificate, &pair.key)
                 .map_err(|error| StartError::Api(format!("its own certificates: {error}")))
         };
         Ok(Self { kubelet: of(Leaf::Kubelet)?, server: of(Leaf::ApiServerKubeletClient)? })

@@ -8,7 +8,7 @@ use crate::status::Status;
 use crate::{Config, StartError, parts};
 use client::door::NodeDoor;
 use client::remote::{Credentials, Remote, RemoteOptions};
-use client::{Api, Identity};
+use client::{Api, Certificate};
 use cluster::{Membership, Pair, PkiError};
 use network::Network;
 use node::Node;
@@ -89,7 +89,7 @@ fn credentials(pair: &Pair) -> Credentials {
 }
 
 /// What the agent's door shows: what is there, else what the cluster grants, for which it is waited.
-async fn serving(config: &Config, api: &Remote) -> Result<Arc<Identity>, StartError> {
+async fn serving(config: &Config, api: &Remote) -> Result<Arc<Certificate>, StartError> {
     let pair = match Pair::load(&config.pki_dir(), SERVING)? {
         Some(pair) if pair.renewal_due_at() > SystemClock.now() => pair,
         _ => {
@@ -106,11 +106,11 @@ async fn serving(config: &Config, api: &Remote) -> Result<Arc<Identity>, StartEr
         }
     };
     pair.save(&config.pki_dir(), SERVING)?;
-    Identity::from_pem(&pair.certificate, &pair.key).map_err(|error| StartError::Api(error.to_string()))
+    Certificate::from_pem(&pair.certificate, &pair.key).map_err(|error| StartError::Api(error.to_string()))
 }
 
 /// Asks for new certificates when they are due, and shows them from then on.
-async fn keep(config: Config, api: Remote, shown: Arc<Identity>, stop: CancellationToken) {
+async fn keep(config: Config, api: Remote, shown: Arc<Certificate>, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
         for (purpose, file) in [(Purpose::Client, CLIENT), (Purpose::Serving, SERVING)] {
             if let Err(error) = renew(&config, &api, &shown, purpose, file).await {
@@ -120,7 +120,7 @@ async fn keep(config: Config, api: Remote, shown: Arc<Identity>, stop: Cancellat
     }
 }
 
-async fn renew(config: &Config, api: &Remote, shown: &Identity, purpose: Purpose, file: &str) -> Result<(), String> {
+async fn renew(config: &Config, api: &Remote, shown: &Certificate, purpose: Purpose, file: &str) -> Result<(), String> {
     let old = Pair::load(&config.pki_dir(), file).map_err(|error| chain(&error))?;
     if old.is_some_and(|pair| pair.renewal_due_at() > SystemClock.now()) {
         return Ok(());

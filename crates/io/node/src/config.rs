@@ -13,6 +13,8 @@ pub struct Config {
     pub addresses: Vec<IpAddr>,
     /// The node's host name, for its `Hostname` address. Default: the node's name.
     pub hostname: String,
+    /// Where API servers reach the agent, on every address: [`crate::serve`]. Default 10250.
+    pub port: u16,
     /// Labels written at registration, besides the well-known ones (`node-role.kubernetes.io/control-plane` and so on).
     pub labels: BTreeMap<String, String>,
     /// Taints written when the node is made, as `spec.taints` has them.
@@ -58,6 +60,7 @@ impl Config {
             hostname: node_name.clone(),
             node_name,
             addresses: Vec::new(),
+            port: client::door::AGENT_PORT,
             labels: BTreeMap::new(),
             taints: Vec::new(),
             pod_cidr: String::new(),

@@ -226,7 +226,7 @@ async fn report(agent: &Agent, pressure: Pressure, now: Timestamp) -> ApiResult<
         "allocatable": amounts(agent, true),
         "conditions": conditions(&old["status"]["conditions"], pressure, now),
         "nodeInfo": agent.machine.info,
-        "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": config.port}},
         "features": {"supplementalGroupsPolicy": true},
         "runtimeHandlers": [{"name": "", "features": {"recursiveReadOnlyMounts": true, "userNamespaces": false}}],
     }});

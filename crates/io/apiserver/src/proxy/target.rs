@@ -6,6 +6,7 @@
 use crate::handlers::Call;
 use crate::server::Server;
 use apimachinery::{ApiError, ApiResult, Object, Reason, Value};
+use client::door::AGENT_PORT;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -34,9 +35,6 @@ struct Id<'a> {
     name: &'a str,
     port: &'a str,
 }
-
-/// Upstream's agent listens there.
-const AGENT_PORT: u16 = 10250;
 
 pub async fn find(server: &Server, call: &Call<'_>) -> ApiResult<Target> {
     let kind = call.resource.singular.as_str();

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use serde_json::json;
 use socket2::{SockRef, TcpKeepalive};
 use std::fmt::Display;
 use std::io;
@@ -29,10 +30,12 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(30);
 /// A refusal is a line or two.
 const LONGEST_REFUSAL: usize = 64 << 10;
-/// A peer whose machine died is noticed after `QUIET` and `PROBES` probes, or when what was sent is not acknowledged.
+/// A peer whose machine died is noticed after `QUIET` and `PROBES` probes.
 const QUIET: Duration = Duration::from_secs(15);
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBES: u32 = 3;
+/// Or when what was sent is not acknowledged. Only towards agents, which always read: the time that a peer reads nothing
+/// counts too, and who follows a log may pause.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// Where the agent of a node is.
@@ -51,7 +54,6 @@ pub fn watch_peer(socket: &TcpStream) -> io::Result<()> {
     let keepalive = TcpKeepalive::new().with_time(QUIET).with_interval(PROBE_EVERY).with_retries(PROBES);
     let socket = SockRef::from(socket);
     socket.set_tcp_keepalive(&keepalive)?;
-    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
     socket.set_tcp_nodelay(true)
 }
 
@@ -76,7 +78,9 @@ impl Agent {
 
     async fn connect(&self) -> Result<TlsStream<TcpStream>, String> {
         let socket = within(CONNECT, TcpStream::connect(self.address)).await?;
-        watch_peer(&socket).map_err(|error| error.to_string())?;
+        let watched =
+            watch_peer(&socket).and_then(|()| SockRef::from(&socket).set_tcp_user_timeout(Some(UNACKNOWLEDGED)));
+        watched.map_err(|error| error.to_string())?;
         let name = ServerName::IpAddress(self.address.ip().into());
         within(HANDSHAKE, TlsConnector::from(Arc::clone(&self.tls)).connect(name, socket)).await
     }
@@ -111,24 +115,8 @@ impl Agent {
             // Not the client's fault: its own request was authorized long ago.
             return self.unreachable(&format!("the API server is not let in ({status}): {text}"));
         }
-        let error = ApiError::new(reason(status, document["reason"].as_str()), text);
-        if document["details"].is_object() { error.with_details(document["details"].clone()) } else { error }
-    }
-}
-
-fn reason(status: StatusCode, name: Option<&str>) -> Reason {
-    match (status.as_u16(), name) {
-        (400, _) => Reason::BadRequest,
-        (404, _) => Reason::NotFound,
-        (405, _) => Reason::MethodNotAllowed,
-        (409, _) => Reason::Conflict,
-        (410, _) => Reason::Gone,
-        (422, _) => Reason::Invalid,
-        (429, _) => Reason::TooManyRequests,
-        (503, _) => Reason::ServiceUnavailable,
-        (504, _) => Reason::Timeout,
-        (_, Some("InternalError")) => Reason::InternalError,
-        _ => Reason::Unknown,
+        let document = if document.is_object() { document } else { json!({"message": text}) };
+        ApiError::from_status(&document, status.as_u16())
     }
 }
 

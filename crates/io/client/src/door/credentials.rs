@@ -1,6 +1,6 @@
 //! How the API server shows itself to node agents, and knows them.
 
-use crate::identity::{Identity, IdentityError, authorities};
+use crate::certificate::{Certificate, CertificateError, authorities};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
@@ -9,23 +9,23 @@ use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use std::sync::Arc;
 
 /// The cluster's authority, and the client certificate `apiserver-kubelet-client`.
-pub struct Credentials {
+pub struct AgentCredentials {
     provider: Arc<CryptoProvider>,
     verifier: Arc<WebPkiServerVerifier>,
-    identity: Arc<Identity>,
+    certificate: Arc<Certificate>,
 }
 
-impl Credentials {
-    /// `ca`: PEM of who signs the agents' certificates. `identity` may be replaced at any time.
+impl AgentCredentials {
+    /// `ca`: PEM of who signs the agents' certificates. `certificate` may be replaced at any time.
     ///
     /// # Errors
     /// If the authority cannot be read.
-    pub fn new(ca: &str, identity: Arc<Identity>) -> Result<Self, IdentityError> {
+    pub fn new(ca: &str, certificate: Arc<Certificate>) -> Result<Self, CertificateError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let roots = Arc::new(authorities(ca)?);
         let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
-        let verifier = verifier.map_err(|error| IdentityError::authority(&error))?;
-        Ok(Self { provider, verifier, identity })
+        let verifier = verifier.map_err(|error| CertificateError::authority(&error))?;
+        Ok(Self { provider, verifier, certificate })
     }
 
     /// For connections to the agent of this node: its certificate must be for the address dialled, or the node's name.
@@ -36,7 +36,7 @@ impl Credentials {
         // The provider has the default versions: it is ours.
         let builder = builder.with_safe_default_protocol_versions().unwrap_or_else(|error| unreachable!("{error}"));
         let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
-        let mut config = builder.with_client_cert_resolver(Arc::clone(&self.identity) as Arc<_>);
+        let mut config = builder.with_client_cert_resolver(Arc::clone(&self.certificate) as Arc<_>);
         // A resumed session would go on with certificates that have been replaced since.
         config.resumption = Resumption::disabled();
         Arc::new(config)

@@ -11,7 +11,7 @@ mod remote_doors;
 mod request;
 
 pub use connect::watch_peer;
-pub use credentials::Credentials;
+pub use credentials::AgentCredentials;
 pub use remote::RemoteDoor;
 pub use remote_doors::{AGENT_PORT, RemoteDoors};
 pub use request::AgentRequest;

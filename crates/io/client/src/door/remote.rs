@@ -1,7 +1,7 @@
 //! The door of a node on another machine: its agent, asked over HTTPS.
 
 use super::connect::Agent;
-use super::credentials::Credentials;
+use super::credentials::AgentCredentials;
 use super::link::frame::{Channel, encode_size};
 use super::link::{self, Lanes};
 use super::port_stream::port_stream;
@@ -32,7 +32,7 @@ pub struct RemoteDoor {
 
 impl RemoteDoor {
     /// Connects to nothing yet.
-    pub fn new(node: &str, address: SocketAddr, credentials: &Credentials) -> Self {
+    pub fn new(node: &str, address: SocketAddr, credentials: &AgentCredentials) -> Self {
         Self { agent: Agent { node: node.to_owned(), address, tls: credentials.config(node) } }
     }
 

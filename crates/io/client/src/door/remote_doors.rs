@@ -1,6 +1,6 @@
 //! Where the agents of nodes are, by their Node objects.
 
-use super::credentials::Credentials;
+use super::credentials::AgentCredentials;
 use super::remote::RemoteDoor;
 use super::{Doors, NodeDoor};
 use crate::{Api, resources};
@@ -16,11 +16,11 @@ pub const AGENT_PORT: u16 = 10250;
 /// Looks the node up for every door: an address that changed counts at once.
 pub struct RemoteDoors {
     api: Arc<dyn Api>,
-    credentials: Credentials,
+    credentials: AgentCredentials,
 }
 
 impl RemoteDoors {
-    pub fn new(api: Arc<dyn Api>, credentials: Credentials) -> Self {
+    pub fn new(api: Arc<dyn Api>, credentials: AgentCredentials) -> Self {
         Self { api, credentials }
     }
 }

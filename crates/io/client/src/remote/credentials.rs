@@ -1,5 +1,6 @@
 //! Who we are to the server, and how we know that it is the server: the client's side of TLS, from PEM.
 
+use crate::certificate::authorities;
 use apimachinery::{ApiError, ApiResult};
 use http::HeaderValue;
 use rustls::pki_types::pem::PemObject;
@@ -48,7 +49,14 @@ impl Identity {
             value.set_sensitive(true);
             authorization = Some(value);
         }
-        Ok(Self { tls: Arc::new(config(roots(ca)?, credentials)?).into(), authorization })
+        Ok(Self {
+            tls: Arc::new(config(
+                authorities(ca).map_err(|error| ApiError::bad_request(error.to_string()))?,
+                credentials,
+            )?)
+            .into(),
+            authorization,
+        })
     }
 }
 
@@ -68,14 +76,6 @@ fn config(roots: RootCertStore, credentials: &Credentials) -> ApiResult<ClientCo
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(config)
-}
-
-fn roots(ca: &str) -> ApiResult<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates("certificate authority", ca)? {
-        roots.add(certificate).map_err(|error| refuse("certificate authority", error))?;
-    }
-    Ok(roots)
 }
 
 fn certificates(what: &str, pem: &str) -> ApiResult<Vec<CertificateDer<'static>>> {

@@ -13,8 +13,8 @@ mod caller;
 mod session;
 
 use caller::Caller;
+use client::certificate::{Certificate, CertificateError, authorities};
 use client::door::{NodeDoor, watch_peer};
-use client::identity::{Identity, IdentityError, authorities};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -31,26 +31,26 @@ use tokio_util::sync::CancellationToken;
 
 /// Time for a TLS handshake; slower clients are let go.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Time until the head of the next request is complete.
+/// Time until the head of the next request is complete. Strangers get no more than for the handshake.
 const IDLE: Duration = Duration::from_secs(90);
 /// Pause after `accept` failed (no file descriptors left, mostly).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections at once: one for each stream that API servers may have open, and some. More wait to be accepted.
 const MOST_CONNECTIONS: usize = 2000;
 
-/// Serves with this identity; clients may show a certificate of the authority `client_ca` (PEM), or none.
+/// Serves with this certificate; clients may show a certificate of the authority `client_ca` (PEM), or none.
 ///
 /// # Errors
 /// If the authority cannot be read.
-pub fn tls(client_ca: &str, identity: Arc<Identity>) -> Result<Arc<ServerConfig>, IdentityError> {
+pub fn tls(client_ca: &str, certificate: Arc<Certificate>) -> Result<Arc<ServerConfig>, CertificateError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let roots = Arc::new(authorities(client_ca)?);
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider)).allow_unauthenticated();
-    let verifier = verifier.build().map_err(|error| IdentityError::authority(&error))?;
+    let verifier = verifier.build().map_err(|error| CertificateError::authority(&error))?;
     let builder = ServerConfig::builder_with_provider(provider);
     // The provider has the default versions: it is ours.
     let builder = builder.with_safe_default_protocol_versions().unwrap_or_else(|error| unreachable!("{error}"));
-    let resolver = identity as Arc<dyn ResolvesServerCert>;
+    let resolver = certificate as Arc<dyn ResolvesServerCert>;
     let mut config = builder.with_client_cert_verifier(verifier).with_cert_resolver(resolver);
     // A resumed session would go on with certificates that have been replaced, or have expired, since.
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -95,13 +95,14 @@ async fn connection(socket: TcpStream, acceptor: TlsAcceptor, door: Arc<dyn Node
     };
     let certificates = stream.get_ref().1.peer_certificates();
     let caller = Arc::new(Caller::of(certificates.and_then(|chain| chain.first()).map(AsRef::as_ref)));
+    let idle = if caller.authorize().is_ok() { IDLE } else { HANDSHAKE };
     let sessions = session::Sessions::new(stop.clone());
     let service = service_fn(|request: Request<Incoming>| {
         let (door, caller, sessions) = (Arc::clone(&door), Arc::clone(&caller), sessions.clone());
         async move { Ok::<_, Infallible>(answer::answer(door, &caller, &sessions, request).await) }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(IDLE);
+    builder.timer(TokioTimer::new()).header_read_timeout(idle);
     if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
         tracing::debug!(%error, "a connection to the node agent ended");
     }

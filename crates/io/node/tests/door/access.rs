@@ -1,9 +1,10 @@
 //! Who is let in, and whom the door believes.
 
-use crate::world::{Authority, World, run, soon, target};
+use crate::authority::Authority;
+use crate::world::{World, run, soon, target};
 use apimachinery::Reason;
-use client::Identity;
-use client::door::{Credentials, LogOptions, NodeDoor, RemoteDoor};
+use client::Certificate;
+use client::door::{AgentCredentials, LogOptions, NodeDoor, RemoteDoor};
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,13 +13,15 @@ use tokio_rustls::TlsConnector;
 
 /// The answer to a request as plain text; with a certificate, if one is given.
 async fn ask(world: &World, request: &str, identity: Option<(String, String)>) -> String {
-    let roots = client::identity::authorities(&world.authority.pem).unwrap();
+    let roots = client::certificate::authorities(&world.authority.pem).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let builder = builder.with_root_certificates(roots);
     let config = match identity {
         None => builder.with_no_client_auth(),
-        Some((certificate, key)) => builder.with_client_cert_resolver(Identity::from_pem(&certificate, &key).unwrap()),
+        Some((certificate, key)) => {
+            builder.with_client_cert_resolver(Certificate::from_pem(&certificate, &key).unwrap())
+        }
     };
     let socket = TcpStream::connect(world.address).await.unwrap();
     let name = ServerName::try_from("w1").unwrap();
@@ -104,8 +107,8 @@ async fn the_agent_must_be_the_one_that_is_meant() {
 async fn credentials_are_replaced_while_running() {
     let world = World::new().await;
     let (certificate, key) = world.authority.agent(&["w1"]);
-    let identity = Identity::from_pem(&certificate, &key).unwrap();
-    let credentials = Credentials::new(&world.authority.pem, Arc::clone(&identity)).unwrap();
+    let identity = Certificate::from_pem(&certificate, &key).unwrap();
+    let credentials = AgentCredentials::new(&world.authority.pem, Arc::clone(&identity)).unwrap();
     let door = RemoteDoor::new("w1", world.address, &credentials);
     soon(door.check()).await.unwrap_err();
     let (certificate, other_key) = world.authority.administrator();

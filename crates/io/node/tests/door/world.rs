@@ -1,10 +1,10 @@
 //! An authority, an agent that serves a made-up node, and doors to it.
 
+use crate::authority::{Authority, Pair};
 use crate::fake::Fake;
-use client::Identity;
-use client::door::{Credentials, ExecOptions, RemoteDoor, Target};
+use client::Certificate;
+use client::door::{ExecOptions, RemoteDoor, Target};
 use node::serve;
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,63 +14,21 @@ use tokio_util::sync::CancellationToken;
 /// Far more than anything here takes: a test that waits in vain ends.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub struct Authority {
-    pub pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-/// Certificate and key, PEM.
-pub type Pair = (String, String);
-
 pub struct World {
     pub authority: Authority,
     pub fake: Arc<Fake>,
     pub address: SocketAddr,
     /// What the agent serves with.
-    pub served: Arc<Identity>,
+    pub served: Arc<Certificate>,
     /// Ends the agent.
     pub stop: CancellationToken,
-}
-
-impl Authority {
-    pub fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
-        let issuer = Issuer::from_ca_cert_pem(&pem, key).unwrap();
-        Self { pem, issuer }
-    }
-
-    pub fn sign(&self, user: &str, group: &str, names: &[&str]) -> Pair {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        params.distinguished_name.push(DnType::CommonName, user);
-        params.distinguished_name.push(DnType::OrganizationName, group);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate().unwrap();
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
-    }
-
-    /// The API server's.
-    pub fn administrator(&self) -> Pair {
-        self.sign("kube-apiserver-kubelet-client", "kubeadm:cluster-admins", &[])
-    }
-
-    pub fn agent(&self, names: &[&str]) -> Pair {
-        self.sign("system:node:w1", "system:nodes", names)
-    }
-
-    pub fn credentials(&self, (certificate, key): Pair) -> Credentials {
-        Credentials::new(&self.pem, Identity::from_pem(&certificate, &key).unwrap()).unwrap()
-    }
 }
 
 impl World {
     pub async fn new() -> Self {
         let authority = Authority::new();
         let (certificate, key) = authority.agent(&["w1", "127.0.0.1"]);
-        let served = Identity::from_pem(&certificate, &key).unwrap();
+        let served = Certificate::from_pem(&certificate, &key).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (fake, stop) = (Arc::new(Fake::default()), CancellationToken::new());

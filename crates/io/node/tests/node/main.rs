@@ -2,8 +2,11 @@
 //! Needs root and the packages busybox-static, nftables and iproute2.
 
 mod archive;
+#[path = "../common/authority.rs"]
+mod authority;
 mod more_pods;
 mod pods;
+mod port;
 mod survival;
 mod volumes;
 mod world;
@@ -27,6 +30,7 @@ tests!(
     pods::environment_and_security,
     pods::logs_and_exec,
     pods::missing_image_and_config,
+    port::serves_what_runs,
     more_pods::resize_in_place,
     more_pods::readiness_while_ending,
     more_pods::hooks_end_with_their_container,

@@ -32,7 +32,7 @@ pub struct World {
     pub folder: PathBuf,
     server: ApiServer,
     runtime_config: runtime::Config,
-    stop: CancellationToken,
+    pub stop: CancellationToken,
 }
 
 struct NoDoors;

@@ -3,7 +3,7 @@
 use super::frame::{Channel, Frame, LARGEST, strange};
 use super::{Lanes, WINDOW};
 use bytes::{Bytes, BytesMut};
-use futures_util::future::{BoxFuture, FutureExt, join_all};
+use futures_util::future::{BoxFuture, Fuse, FutureExt, join_all};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct Ends {
     /// Done when every outgoing channel has ended.
     pub pumps: BoxFuture<'static, ()>,
     /// Done when every incoming channel has ended and been taken.
-    pub deliveries: BoxFuture<'static, ()>,
+    pub deliveries: Fuse<BoxFuture<'static, ()>>,
     /// Ends outgoing channels once what they hold is sent.
     pub broken: CancellationToken,
 }
@@ -54,7 +54,7 @@ impl Ends {
             deliveries.push(deliver(channel, queue, to, frames.clone()));
         }
         let pumps = join_all(pumps).map(|_| ()).boxed();
-        let deliveries = join_all(deliveries).map(|_| ()).boxed();
+        let deliveries = join_all(deliveries).map(|_| ()).boxed().fuse();
         Self { queues, windows, pumps, deliveries, broken }
     }
 }

@@ -14,6 +14,7 @@ use super::ExitStatus;
 use bytes::Bytes;
 use channels::Ends;
 use frame::{Channel, Frame};
+use futures_util::future::FusedFuture;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter, ReadHalf, WriteHalf};
@@ -103,7 +104,9 @@ where
     let told = told.unwrap_or_else(|error| ExitStatus::Failed(format!("the connection to {to} was lost: {error}")));
     // Nobody needs to wait for it.
     _ = status.send(told);
-    ends.deliveries.await;
+    if !ends.deliveries.is_terminated() {
+        ends.deliveries.await;
+    }
 }
 
 async fn forever(work: impl Future) {
@@ -145,3 +148,6 @@ async fn write_frames<S: AsyncWrite>(to: WriteHalf<S>, mut queue: mpsc::Receiver
     }
     to.shutdown().await
 }
+
+#[cfg(test)]
+mod tests;
