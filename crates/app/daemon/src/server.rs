@@ -216,8 +216,8 @@ pub(crate) async fn serve_agent(
 }
 
 /// The API server's credentials towards agents of other machines.
-fn towards_agents(pki: &Pki, shown: &identity::Shown) -> Result<client::door::Credentials, StartError> {
-    client::door::Credentials::new(pki.ca(), Arc::clone(&shown.server))
+fn towards_agents(pki: &Pki, shown: &identity::Shown) -> Result<client::door::AgentCredentials, StartError> {
+    client::door::AgentCredentials::new(pki.ca(), Arc::clone(&shown.server))
         .map_err(|error| StartError::Api(error.to_string()))
 }
 

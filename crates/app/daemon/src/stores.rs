@@ -19,7 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub enum Stores {
     Embedded(Arc<Embedded>),
     /// The supervisor starts etcd again when it ends.
-    Etcd { store: Arc<Etcd>, _supervisor: Option<Supervisor> },
+    Etcd {
+        store: Arc<Etcd>,
+        _supervisor: Option<Supervisor>,
+    },
 }
 
 impl Stores {

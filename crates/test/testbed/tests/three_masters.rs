@@ -7,7 +7,8 @@ use testbed::{Folder, Machine, Switch, example, wait_for};
 fn join_line(printed: &str, master: bool) -> Vec<String> {
     let whole = printed.replace("\\\n", " ");
     let lines = whole.lines().map(str::trim).filter(|line| line.starts_with("barque join"));
-    let line = lines.filter(|line| line.contains("--control-plane") == master).next_back().expect("init prints both lines");
+    let line =
+        lines.filter(|line| line.contains("--control-plane") == master).next_back().expect("init prints both lines");
     line.split_whitespace().skip(1).map(str::to_owned).collect()
 }
 
@@ -21,8 +22,11 @@ fn join(machine: &Machine, line: &[String]) {
 fn five_nodes_by_his_file_and_the_printed_lines() {
     let folder = Folder::new("five");
     let switch = Switch::new("five");
-    let machines: Vec<Machine> =
-        ["m1", "m2", "m3", "w1", "w2"].iter().zip(1..).map(|(name, n)| Machine::new(&switch, folder.path(), name, n)).collect();
+    let machines: Vec<Machine> = ["m1", "m2", "m3", "w1", "w2"]
+        .iter()
+        .zip(1..)
+        .map(|(name, n)| Machine::new(&switch, folder.path(), name, n))
+        .collect();
     let begin = Instant::now();
     let file = example("seed/kubeadm-config.yaml");
     let made = machines[0].barque(&["init", "--config", file.to_str().expect("a path in UTF-8")]);
