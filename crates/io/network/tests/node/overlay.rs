@@ -260,3 +260,29 @@ fn a_node_of_another_kind_is_told_in_the_health_and_others_are_reached() {
         });
     });
 }
+
+#[test]
+fn more_nodes_than_the_kernel_keeps_neighbours_by_itself() {
+    const NODES: u16 = 1500;
+    on_hosts(1, |cluster, mut hosts| {
+        let mut one = hosts.pop().unwrap();
+        one.config.pod_cidr = "10.0.0.0/24".parse().unwrap();
+        one.config.cluster_cidr = "10.0.0.0/8".parse().unwrap();
+        for number in 0..NODES {
+            let [high, low] = number.to_be_bytes();
+            cluster.put_node(
+                &format!("m{number}"),
+                &format!("10.{}.{low}.0/24", high + 1),
+                &format!("192.0.{high}.{low}"),
+            );
+        }
+        one.join();
+        const COUNT: &str = "ip route show dev barque.1 | wc -l; ip neigh show dev barque.1 nud permanent | wc -l
+                             bridge fdb show dev barque.1 | grep -c dst || true";
+        one.expect_sh(COUNT, &format!("{NODES}\n").repeat(3));
+        for number in 0..NODES {
+            cluster.delete(&resources::NODES, &format!("m{number}"));
+        }
+        one.expect_sh(COUNT, &"0\n".repeat(3));
+    });
+}
