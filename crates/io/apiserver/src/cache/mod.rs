@@ -24,7 +24,7 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use store::{Revision, Store};
+use store::{Op, Outcome, Revision, Store};
 use tokio::sync::watch;
 
 /// How long a read waits for a revision before it gives up. Upstream: `blockTimeout` of the watch cache.
@@ -36,11 +36,23 @@ pub struct Cache {
     /// By prefix, `/registry/core/pods/`. Bounded by the number of resources.
     shelves: RwLock<HashMap<String, Arc<Shelf>>>,
     revision: watch::Sender<Revision>,
+    /// Revision of the last nudge. One at a time serves all that wait.
+    nudged: tokio::sync::Mutex<Revision>,
 }
+
+/// How long a revision may be on its way before the store is nudged. A change of our own takes a few milliseconds.
+const ON_ITS_WAY: Duration = Duration::from_millis(50);
+/// What a nudge writes.
+const NUDGE: &str = "/registry/progress";
 
 impl Cache {
     pub fn new(store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { store, shelves: RwLock::default(), revision: watch::Sender::new(0) })
+        Arc::new(Self {
+            store,
+            shelves: RwLock::default(),
+            revision: watch::Sender::new(0),
+            nudged: tokio::sync::Mutex::default(),
+        })
     }
 
     /// The shelf of a place, made if it is new. The place's selectable fields become the shelf's.
@@ -74,8 +86,30 @@ impl Cache {
             return Ok(());
         }
         let mut reader = self.revision.subscribe();
-        let reached = tokio::time::timeout(PATIENCE, reader.wait_for(|now| *now >= revision)).await;
-        if matches!(reached, Ok(Ok(_))) { Ok(()) } else { Err(too_large(revision, self.revision())) }
+        let waiting = async {
+            if tokio::time::timeout(ON_ITS_WAY, reader.wait_for(|now| *now >= revision)).await.is_err() {
+                self.nudge(revision).await;
+                // The sender lives as long as `self`, so waiting cannot fail.
+                _ = reader.wait_for(|now| *now >= revision).await;
+            }
+        };
+        let reached = tokio::time::timeout(PATIENCE, waiting).await;
+        reached.map_err(|_| too_large(revision, self.revision()))
+    }
+
+    /// A store that others use, too, has revisions that are nothing to our watch, and no change of ours may come for long:
+    /// makes one. A revision that the store has not reached is the client's error and is left to it.
+    async fn nudge(&self, revision: Revision) {
+        let mut last = self.nudged.lock().await;
+        if self.revision() >= revision || *last >= revision {
+            return;
+        }
+        if self.store.revision().await.is_ok_and(|newest| newest >= revision) {
+            match self.store.txn(Vec::new(), vec![Op::put(NUDGE, "{}")]).await {
+                Ok(Outcome::Done { revision }) => *last = revision,
+                other => tracing::debug!(?other, "cannot nudge the store"),
+            }
+        }
     }
 
     /// The shelf of a prefix, `/registry/core/pods/`, whoever serves it.

@@ -2,6 +2,9 @@
 //! store.
 
 mod certificates;
+#[allow(dead_code)] // the store's own tests use all of it
+#[path = "../../../store/tests/backends/etcd_server.rs"]
+mod etcd_server;
 mod several;
 mod tokens;
 #[path = "../world/mod.rs"]

@@ -1,5 +1,6 @@
 //! Two API servers on one store, in one process: what each gives out is given out once, and each knows of the other.
 
+use crate::etcd_server::Cluster;
 use crate::world::config;
 use apimachinery::{ApiResult, Object, Value};
 use apiserver::auth::UserInfo;
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Store;
+use store::{Etcd, EtcdOptions, Store};
 
 /// Longer than anything here takes on a loaded machine; tests wait for states, not for this.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,10 +28,16 @@ struct Pair {
 /// At 192.0.2.1 and 192.0.2.2; both start at the same time on an empty store.
 async fn pair(node_ports: RangeInclusive<u16>) -> Pair {
     let folder = tempfile::tempdir().unwrap();
-    let first = Config { advertise: "192.0.2.1:6443".parse().unwrap(), node_ports, ..config(folder.path()) };
+    let first = config(folder.path());
     let store = first.store.clone();
+    pair_on([store.clone(), store], Config { node_ports, ..first }, folder).await
+}
+
+async fn pair_on(stores: [Arc<dyn Store>; 2], first: Config, folder: tempfile::TempDir) -> Pair {
+    let [store, other] = stores;
+    let first = Config { store: store.clone(), advertise: "192.0.2.1:6443".parse().unwrap(), ..first };
     let second = Config {
-        store: store.clone(),
+        store: other,
         tokens: first.tokens.clone(),
         doors: first.doors.clone(),
         tls: None,
@@ -98,7 +105,51 @@ fn node_port() -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_services_have_numbers_of_their_own() {
-    let pair = pair(30000..=30599).await;
+    have_numbers_of_their_own(pair(30000..=30599).await).await;
+}
+
+/// Two servers, each with connections of its own to a real etcd, that others use, too.
+async fn on_etcd() -> (Pair, Arc<Etcd>, Cluster) {
+    let cluster = Cluster::single();
+    let of = |prefix: &str| {
+        let options = EtcdOptions { prefix: prefix.to_owned(), ..EtcdOptions::new(cluster.endpoints()) };
+        async move {
+            loop {
+                match Etcd::connect(options.clone()).await {
+                    Ok(store) => return store,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        }
+    };
+    let (first, second, foreign) = tokio::join!(of("/ours"), of("/ours"), of("/theirs"));
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { node_ports: 30000..=30599, ..config(folder.path()) };
+    (pair_on([first, second], config, folder).await, foreign, cluster)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_services_have_numbers_of_their_own_on_etcd() {
+    let (pair, _foreign, _cluster) = on_etcd().await;
+    have_numbers_of_their_own(pair).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_write_to_a_shared_etcd_holds_no_read_up() {
+    let (pair, foreign, _cluster) = on_etcd().await;
+    for number in 0..20 {
+        foreign.txn(Vec::new(), vec![store::Op::put("/registry/theirs", format!("{number}"))]).await.unwrap();
+        let reads = [0, 1].map(|server| pair.apis[server].get(&SERVICES, "default", "kubernetes"));
+        for read in join_all(reads).await {
+            read.unwrap();
+        }
+    }
+    let ahead = foreign.revision().await.unwrap() + 1000;
+    let refused = pair.servers[0].shared().cache.wait_until(ahead).await.unwrap_err();
+    assert!(refused.message().contains("Too large resource version"), "{}", refused.message());
+}
+
+async fn have_numbers_of_their_own(pair: Pair) {
     let names: Vec<String> = (0..500).map(|number| format!("s{number}")).collect();
     let made = join_all(names.iter().enumerate().map(|(at, name)| pair.create(at % 2, name, node_port()))).await;
     for (name, made) in names.iter().zip(made) {
