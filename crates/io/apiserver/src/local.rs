@@ -25,14 +25,15 @@ impl Local {
         Self { server, user: Arc::new(user) }
     }
 
-    fn call<'a>(
+    async fn call<'a>(
         &'a self,
         of: &Gvr,
         namespace: &'a str,
         name: &'a str,
         options: WriteOptions<'a>,
     ) -> ApiResult<Call<'a>> {
-        let resource = self.server.registry.find(of).ok_or_else(|| {
+        let found = self.server.find(&of.group, &of.version, &of.resource).await;
+        let resource = found.ok_or_else(|| {
             ApiError::new(
                 Reason::NotFound,
                 format!("the server does not serve {} in {}", of.qualified(), of.api_version()),
@@ -49,8 +50,8 @@ impl Local {
         Ok(call)
     }
 
-    fn read<'a>(&'a self, of: &Gvr, namespace: &'a str, name: &'a str, verb: &str) -> ApiResult<Call<'a>> {
-        let call = self.call(of, namespace, name, WriteOptions::default())?;
+    async fn read<'a>(&'a self, of: &Gvr, namespace: &'a str, name: &'a str, verb: &str) -> ApiResult<Call<'a>> {
+        let call = self.call(of, namespace, name, WriteOptions::default()).await?;
         self.server.authorize(&call, verb)?;
         Ok(call)
     }
@@ -59,18 +60,18 @@ impl Local {
 #[async_trait]
 impl Api for Local {
     async fn get(&self, of: &Gvr, namespace: &str, name: &str) -> ApiResult<Arc<Object>> {
-        let call = self.read(of, namespace, name, "get")?;
+        let call = self.read(of, namespace, name, "get").await?;
         self.server.do_get(&call, None).await
     }
 
     async fn list(&self, of: &Gvr, scope: Scope<'_>, options: &ListOptions) -> ApiResult<ObjectList> {
-        let call = self.read(of, namespace_of(scope), "", "list")?;
+        let call = self.read(of, namespace_of(scope), "", "list").await?;
         let listed = self.server.do_list(&call, &params(options)).await?;
         Ok(ObjectList { items: listed.items, revision: listed.revision })
     }
 
     async fn watch(&self, of: &Gvr, scope: Scope<'_>, options: &ListOptions, revision: u64) -> ApiResult<WatchStream> {
-        let call = self.read(of, namespace_of(scope), "", "watch")?;
+        let call = self.read(of, namespace_of(scope), "", "watch").await?;
         let params = ListParams {
             revision: (revision > 0).then_some(revision),
             watch: true,
@@ -96,7 +97,7 @@ impl Api for Local {
         let name =
             if options.subresource.is_empty() { "" } else { body["metadata"]["name"].as_str().unwrap_or_default() };
         let name = name.to_owned();
-        let call = self.call(of, namespace, &name, options)?;
+        let call = self.call(of, namespace, &name, options).await?;
         self.server.authorize(&call, "create")?;
         Ok(self.server.do_create(&call, body).await?.object)
     }
@@ -109,7 +110,7 @@ impl Api for Local {
         body: Value,
         options: WriteOptions<'_>,
     ) -> ApiResult<Arc<Object>> {
-        let call = self.call(of, namespace, name, options)?;
+        let call = self.call(of, namespace, name, options).await?;
         self.server.authorize(&call, "update")?;
         Ok(self.server.do_update(&call, body).await?.object)
     }
@@ -123,7 +124,7 @@ impl Api for Local {
         body: Value,
         options: WriteOptions<'_>,
     ) -> ApiResult<Arc<Object>> {
-        let mut call = self.call(of, namespace, name, options)?;
+        let mut call = self.call(of, namespace, name, options).await?;
         let kind = match kind {
             PatchKind::Json => PatchType::Json,
             PatchKind::Merge => PatchType::Merge,
@@ -140,7 +141,7 @@ impl Api for Local {
     }
 
     async fn delete(&self, of: &Gvr, namespace: &str, name: &str, options: &DeleteOptions) -> ApiResult<()> {
-        let call = self.read(of, namespace, name, "delete")?;
+        let call = self.read(of, namespace, name, "delete").await?;
         let params = DeleteParams {
             uid: options.uid.clone(),
             revision: options.revision.map(|revision| revision.to_string()),

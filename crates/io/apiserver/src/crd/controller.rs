@@ -12,6 +12,7 @@ use crate::cache::{Selection, Watcher};
 use crate::handlers::Call;
 use crate::handlers::options::{DeleteParams, ListParams, Propagation};
 use crate::handlers::write::now_text;
+use crate::resource::Resource;
 use crate::server::Server;
 use apimachinery::{ApiError, ApiResult, GroupVersionResource as Gvr, Value, meta};
 use client::{Api, WriteOptions};
@@ -35,6 +36,32 @@ pub fn load(server: &Server) {
         if definition::is_established(&definition["status"]) {
             serve(server, &definition);
         }
+    }
+}
+
+impl Server {
+    /// The resource of a path; also one whose definition another server has established a moment ago, so that whoever
+    /// has seen that may ask any server.
+    pub async fn find(&self, group: &str, version: &str, plural: &str) -> Option<Arc<Resource>> {
+        let find = || self.registry.table().find(group, version, plural);
+        let found = find();
+        // Custom groups have a dot.
+        if found.is_some() || !group.contains('.') {
+            return found;
+        }
+        self.cache.wait_fresh().await.ok()?;
+        let (shelf, key) = (self.cache.shelf_at(PREFIX), format!("{PREFIX}{plural}.{group}"));
+        let definition = shelf.get(&key)?.to_value();
+        let versions = definition["spec"]["versions"].as_array();
+        let is_served = versions.into_iter().flatten().any(|own| own["name"] == version && own["served"] == true);
+        if is_served && definition::is_established(&definition["status"]) {
+            serve(self, &definition);
+            // Deleted meanwhile, it has been taken off already.
+            if shelf.get(&key).is_none() {
+                self.registry.change(|table| table.remove(group, plural));
+            }
+        }
+        find()
     }
 }
 

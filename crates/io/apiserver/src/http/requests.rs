@@ -78,7 +78,7 @@ async fn handle(
     if !info.is_resource {
         return paths::answer(front, info, &parts).await;
     }
-    let resource = find(front, info)?;
+    let resource = find(front, info).await?;
     if front.server.special.is_proxy(&resource, &info.subresource) {
         let namespace = if resource.namespaced { info.namespace.as_str() } else { "" };
         let call = Call::new(&user, resource, namespace, &info.name);
@@ -133,8 +133,8 @@ fn check_timeout(info: &RequestInfo) -> ApiResult<()> {
     asked.map_or(Ok(()), |text| time::parse_go_duration(text).map(drop).map_err(refuse))
 }
 
-fn find(front: &Front, info: &RequestInfo) -> ApiResult<Arc<Resource>> {
-    let resource = front.server.registry.table().find(&info.group, &info.version, &info.resource);
+async fn find(front: &Front, info: &RequestInfo) -> ApiResult<Arc<Resource>> {
+    let resource = front.server.find(&info.group, &info.version, &info.resource).await;
     let resource = resource.ok_or_else(no_such_path)?;
     // Rights in a namespace are none to cluster-scoped objects, also where one of them has its name; the namespace itself
     // is the exception.

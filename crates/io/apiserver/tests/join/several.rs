@@ -1,8 +1,9 @@
 //! Two API servers on one store, in one process: what each gives out is given out once, and each knows of the other.
 
 use crate::etcd_server::Cluster;
+use crate::lagging::Lagging;
 use crate::world::config;
-use apimachinery::{ApiResult, Object, Value};
+use apimachinery::{ApiResult, GroupVersionResource as Gvr, Object, Value};
 use apiserver::auth::UserInfo;
 use apiserver::{ApiServer, Config, Local};
 use client::resources::{ENDPOINT_SLICES, ENDPOINTS, SERVICES};
@@ -252,4 +253,60 @@ async fn the_service_kubernetes_leads_to_all_that_live() {
     pair.until_endpoints(0, &["192.0.2.3"]).await;
     third.leave().await.unwrap();
     pair.until_endpoints(0, &["192.0.2.3"]).await;
+}
+
+/// The second server hears of changes late.
+async fn lagging() -> Pair {
+    let folder = tempfile::tempdir().unwrap();
+    let first = config(folder.path());
+    let store = first.store.clone();
+    pair_on([store.clone(), Arc::new(Lagging(store))], first, folder).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_lags_tells_no_old_states() {
+    let pair = lagging().await;
+    for number in 0..5 {
+        let name = format!("s{number}");
+        let made = pair.create(0, &name, node_port()).await.unwrap();
+        let read = pair.apis[1].get(&SERVICES, "default", &name).await.unwrap();
+        assert_eq!(read.bytes, made.bytes);
+        pair.delete(0, &name).await;
+        let gone = pair.apis[1].get(&SERVICES, "default", &name).await.unwrap_err();
+        assert!(gone.is_not_found());
+        // What it believes to be free or taken does not matter: the store knows.
+        let again =
+            pair.create(1, &name, json!({"clusterIP": made.to_value()["spec"]["clusterIP"], "ports": [{"port": 1}]}));
+        again.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kind_established_on_one_server_is_served_by_one_that_lags() {
+    let pair = lagging().await;
+    let definitions = Gvr::of("apiextensions.k8s.io", "v1", "customresourcedefinitions");
+    for number in 0..5 {
+        let (plural, kind) = (format!("foo{number}s"), format!("Foo{number}"));
+        let schema = json!({"openAPIV3Schema": {"type": "object"}});
+        let definition = json!({
+            "metadata": {"name": format!("{plural}.example.com")},
+            "spec": {
+                "group": "example.com", "scope": "Cluster", "names": {"plural": plural, "kind": kind},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema}],
+            },
+        });
+        let (one, other) = (&pair.apis[0], &pair.apis[1]);
+        one.create(&definitions, "", definition, WriteOptions::default()).await.unwrap();
+        let name = format!("{plural}.example.com");
+        let established = async || {
+            let definition = one.get(&definitions, "", &name).await.unwrap().to_value();
+            let conditions = definition["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            conditions.iter().any(|own| own["type"] == "Established" && own["status"] == "True")
+        };
+        while !established().await {
+            tokio::task::yield_now().await;
+        }
+        let of = Gvr { resource: plural.into(), ..Gvr::of("example.com", "v1", "") };
+        other.list(&of, Scope::All, &ListOptions::default()).await.unwrap();
+    }
 }
