@@ -77,7 +77,7 @@ struct Office {
 
 async fn run(office: Arc<Office>, mut queue: Queue) {
     let requests = office.informers.of(&CERTIFICATE_SIGNING_REQUESTS);
-    let mut changes = requests.subscribe();
+    let (mut changes, mut node_changes) = (requests.subscribe(), office.informers.of(&NODES).subscribe());
     for of in [&CERTIFICATE_SIGNING_REQUESTS, &NODES, &SERVICES] {
         office.informers.of(of).wait_for(1).await;
     }
@@ -96,6 +96,11 @@ async fn run(office: Arc<Office>, mut queue: Queue) {
                 Delta::Change { new: Some(object), .. } => queue.add(object.key()),
                 Delta::Change { new: None, .. } => {}
                 Delta::Reset => add_all(&mut queue),
+            },
+            Some(delta) = node_changes.next() => if let Delta::Change { new: Some(node), .. } = delta {
+                // It may have told the addresses that its request waits for.
+                let user = format!("system:node:{}", node.head.name);
+                requests.list(Scope::All).iter().filter(|csr| waits(csr, &user)).for_each(|csr| queue.add(csr.key()));
             },
             Some((key, outcome)) = work.next() => queue.done(&key, Instant::now(), outcome),
             () = sleep_until(due) => {}
@@ -211,6 +216,14 @@ impl Office {
         let options = WriteOptions { subresource, field_manager: NAME };
         self.api.patch(&CERTIFICATE_SIGNING_REQUESTS, "", &head.name, PatchKind::Merge, body, options).await.map(drop)
     }
+}
+
+/// Whether this is a user's request that nobody has said anything about yet.
+fn waits(object: &Object, user: &str) -> bool {
+    let csr = object.to_value();
+    csr["spec"]["username"] == user
+        && !is_issued(&csr)
+        && csr["status"]["conditions"].as_array().is_none_or(Vec::is_empty)
 }
 
 fn not_yet(object: &Object, why: &str) -> ApiError {
