@@ -156,6 +156,27 @@ async fn kubectl_shows_and_grants_requests() {
     assert_eq!(said, "certificatesigningrequest.certificates.k8s.io/b denied\n");
     let rows = words(&served.kubectl("get csr", "").await);
     assert_eq!((rows[1].last().unwrap().as_str(), rows[2].last().unwrap().as_str()), ("Approved", "Denied"));
+    let made = served
+        .kubectl(
+            "create -f -",
+            &json!({
+                "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": "c"},
+                "spec": {"request": request("jane", "people"), "signerName": CLIENT, "usages": ["client auth"]},
+            })
+            .to_string(),
+        )
+        .await;
+    assert_eq!(made, "certificatesigningrequest.certificates.k8s.io/c created\n");
+    let extra = served.kubectl("get csr c -o jsonpath={.spec.extra}", "").await;
+    assert!(extra.starts_with("{\"authentication.kubernetes.io/credential-id\":[\"X509SHA256="), "{extra}");
+    // What typed clients take.
+    let url = format!("https://127.0.0.1:{}/apis/certificates.k8s.io/v1/certificatesigningrequests/c", served.port);
+    let [cert, key] = ["admin.crt", "admin.key"].map(|name| served.world.folder.path().join(name));
+    let mut curl = tokio::process::Command::new("curl");
+    curl.args(["-sk", "-H", "Accept: application/vnd.kubernetes.protobuf", &url]);
+    let packed = curl.arg("--cert").arg(cert).arg("--key").arg(key).output().await.expect("curl is installed").stdout;
+    let has = |text: &str| packed.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(packed.starts_with(b"k8s\0") && has("X509SHA256=") && has("system:masters") && has(CLIENT));
     let selected = served.kubectl("get csr --field-selector spec.signerName=example.com/other", "").await;
     assert_eq!(selected, "No resources found\n");
 }
