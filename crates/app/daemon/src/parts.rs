@@ -2,6 +2,7 @@
 
 use crate::Config;
 use netplan::Cidr;
+use node::StaticView;
 use std::net::IpAddr;
 
 pub fn runtime_config(config: &Config) -> runtime::Config {
@@ -14,6 +15,20 @@ pub fn runtime_config(config: &Config) -> runtime::Config {
     }
 }
 
+/// Whether a member of a cluster (with an etcd of its own or not) has this part.
+type On = fn(&cluster::Membership, bool) -> bool;
+
+/// Parts of this program by the names that people look for.
+const VIEWS: [(StaticView, On); 7] = [
+    (StaticView { name: "etcd", tier: "control-plane" }, |_, etcd| etcd),
+    (StaticView { name: "kube-apiserver", tier: "control-plane" }, |member, _| member.is_control_plane()),
+    (StaticView { name: "kube-controller-manager", tier: "control-plane" }, |member, _| member.is_control_plane()),
+    (StaticView { name: "kube-scheduler", tier: "control-plane" }, |member, _| member.is_control_plane()),
+    (StaticView { name: "coredns", tier: "node" }, |_, _| true),
+    (StaticView { name: "kube-flannel", tier: "node" }, |_, _| true),
+    (StaticView { name: "kube-proxy", tier: "node" }, |_, _| true),
+];
+
 /// On one machine of several: its range of pods comes from the cluster, and there are ways to the others'.
 pub fn network_of_member(config: &Config, own: Cidr) -> network::Config {
     network::Config { pod_cidr: own, overlay: true, ..network_config(config) }
@@ -25,7 +40,9 @@ pub fn node_of_member(config: &Config, member: &cluster::Membership) -> node::Co
         cluster::Role::ControlPlane => node_config(config).labels,
         cluster::Role::Worker => Default::default(),
     };
-    node::Config { labels, pod_cidr: String::new(), taints: member.taints.clone(), ..node_config(config) }
+    let etcd = matches!(member.store, Some(cluster::Store::Member { .. }));
+    let static_views = VIEWS.iter().filter(|(_, on)| on(member, etcd)).map(|(view, _)| *view).collect();
+    node::Config { labels, pod_cidr: String::new(), taints: member.taints.clone(), static_views, ..node_config(config) }
 }
 
 /// The ranges have been checked by [`Config::check`]; one that is wrong falls back to the default.

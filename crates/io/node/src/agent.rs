@@ -108,6 +108,7 @@ impl Node {
         let check = health.part("node");
         tokio::spawn(node_object::run(agent.clone(), check));
         tokio::spawn(follow::run(agent.clone()));
+        tokio::spawn(crate::static_views::run(agent.clone()));
         Ok(Arc::new(Self { agent }))
     }
 }

@@ -19,6 +19,8 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// Taints written when the node is made, as `spec.taints` has them.
     pub taints: Vec<serde_json::Value>,
+    /// Parts of this program that are shown as pods.
+    pub static_views: Vec<crate::StaticView>,
     /// Pod range told in `spec.podCIDR`; empty: not told.
     pub pod_cidr: String,
     /// Pods' volumes and files. Survives reboots. Default `/var/lib/barque/node`.
@@ -63,6 +65,7 @@ impl Config {
             port: client::door::AGENT_PORT,
             labels: BTreeMap::new(),
             taints: Vec::new(),
+            static_views: Vec::new(),
             pod_cidr: String::new(),
             data_dir: "/var/lib/barque/node".into(),
             log_dir: "/var/log/pods".into(),

@@ -95,7 +95,7 @@ fn take_in(agent: &Arc<Agent>, old: Option<Arc<Object>>, new: Option<Arc<Object>
     if let Some(uid) = old_uid.filter(|uid| Some(uid) != new_uid.as_ref()) {
         agent.tell(&uid, |inbox| inbox.is_gone = true);
     }
-    let Some(object) = new else { return };
+    let Some(object) = new.filter(|pod| !crate::static_views::is_view(pod)) else { return };
     let uid = object.head.uid.clone();
     if agent.tell(&uid, |inbox| inbox.object = object.clone()) {
         return;

@@ -20,6 +20,7 @@ mod node_object;
 mod pod;
 mod probes;
 pub mod serve;
+mod static_views;
 mod stats;
 mod volumes;
 
@@ -27,6 +28,7 @@ pub use agent::{Node, StartError};
 pub use config::{Config, EvictionHard};
 pub use node_object::register;
 pub use pod::grace_of;
+pub use static_views::StaticView;
 pub use stats::{ContainerUsage, PodUsage, UsageSnapshot};
 
 /// Unmounts what pods of this configuration had mounted, for `barque reset`. No agent may run.

@@ -119,7 +119,7 @@ async fn a_pod_goes_gracefully() {
     });
     let made = world.create(&PODS, "default", pod).await.unwrap().to_value();
     assert_eq!(made["spec"]["containers"][0]["volumeMounts"][0]["mountPath"], TOKEN_PATH);
-    assert_eq!(made["spec"]["tolerations"][0]["tolerationSeconds"], 300);
+    assert_eq!(made["spec"]["tolerations"][0]["tolerationSeconds"], 10);
     assert_eq!(made["spec"]["priority"], 0);
     world.api.delete(&PODS, "default", "a", &DeleteOptions::default()).await.unwrap();
     let going = world.api.get(&PODS, "default", "a").await.unwrap().to_value();

@@ -144,6 +144,12 @@ impl Machine {
         run(&mut self.kubectl_command(arguments))
     }
 
+    /// Starts its server as its init system would, after a boot.
+    pub fn start_server(&self) {
+        let line = format!("setsid {} server >>/var/lib/barque/server.log 2>&1 </dev/null &", barque().display());
+        self.run("sh", &["-c", &line]).expect_ok();
+    }
+
     /// The end of its server's log, for failures.
     pub fn log(&self) -> String {
         let log = std::fs::read_to_string(self.folder.join("barque/server.log")).unwrap_or_default();
