@@ -1,5 +1,5 @@
-//! `cargo xtask bench [balance]`: builds the release binary and the load program, and measures a cluster, or the
-//! balancer beside HAProxy.
+//! `cargo xtask bench [balance|ha]`: builds the release binary and the load program, and measures a cluster, the
+//! balancer beside HAProxy, or five machines.
 //!
 //! The figures and their method: docs/PERFORMANCE.md.
 
@@ -10,8 +10,8 @@ use std::process::Command;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// What to measure: a cluster unless it says `balance`
-    #[arg(value_parser = ["balance"])]
+    /// What to measure: a cluster of one machine unless it says `balance` or `ha`
+    #[arg(value_parser = ["balance", "ha"])]
     what: Option<String>,
     /// One JSON object a line (name, value, unit) instead of a table
     #[arg(long)]

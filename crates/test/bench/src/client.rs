@@ -61,16 +61,28 @@ impl Target {
 
 impl Client {
     pub async fn send(&mut self, method: Method, path: &str, body: impl Into<Bytes>) -> Response<Incoming> {
+        self.send_as(method, path, body, "application/json").await
+    }
+
+    async fn send_as(&mut self, method: Method, path: &str, body: impl Into<Bytes>, kind: &str) -> Response<Incoming> {
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", &self.host)
-            .header("content-type", "application/json")
+            .header("content-type", kind)
             .header("accept", "application/json")
             .body(Full::new(body.into()))
             .expect("a request");
         self.sender.ready().await.expect("the connection lives");
         self.sender.send_request(request).await.expect("an answer")
+    }
+
+    /// A merge patch, which must succeed.
+    pub async fn patch(&mut self, path: &str, body: impl Into<Bytes>) {
+        let answer = self.send_as(Method::PATCH, path, body, "application/merge-patch+json").await;
+        let status = answer.status();
+        let bytes = answer.into_body().collect().await.expect("the whole answer").to_bytes();
+        assert!(status.is_success(), "PATCH {path}: {status} {}", String::from_utf8_lossy(&bytes));
     }
 
     /// Sends, reads the whole answer and expects success.

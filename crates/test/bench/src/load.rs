@@ -1,6 +1,8 @@
 //! Loads, each in its own file: what a client does, and what it measured.
 
 mod config_maps;
+mod many_nodes;
+mod pauses;
 mod pods;
 mod watches;
 
@@ -9,6 +11,9 @@ use crate::report::Figure;
 
 /// Runs one and prints its figures.
 pub async fn run(scene: &str) {
+    if scene == "pauses" {
+        return print(pauses::run().await);
+    }
     let target = Target::from_env();
     let figures = match scene {
         "create" => config_maps::create(&target).await,
@@ -17,9 +22,14 @@ pub async fn run(scene: &str) {
         "watch" => watches::fan_out(&target).await,
         "pods" => pods::one_by_one(&target).await,
         "deployment" => pods::deployment(&target).await,
+        "many-nodes" => many_nodes::run(&target).await,
         "idle-pods" => pods::idle(&target).await,
         other => panic!("no load is named {other}"),
     };
+    print(figures);
+}
+
+fn print(figures: Vec<Figure>) {
     for figure in figures {
         println!("{}", figure.line());
     }

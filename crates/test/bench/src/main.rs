@@ -5,6 +5,7 @@
 
 mod balance;
 mod client;
+mod ha;
 mod load;
 mod process;
 mod report;
@@ -37,6 +38,8 @@ enum Command {
         #[arg(long, default_value_t = 9)]
         rounds: usize,
     },
+    /// Five machines, and one with 500 simulated nodes
+    Ha,
     /// A server or a client of that measurement
     #[command(hide = true, subcommand)]
     Part(balance::Part),
@@ -52,6 +55,11 @@ fn main() {
         Some(Command::Balance { rounds }) => {
             let mut report = Report::new(cli.json);
             balance::run(&cli.only, rounds, &mut report);
+            report.finish();
+        }
+        Some(Command::Ha) => {
+            let mut report = Report::new(cli.json);
+            ha::run(&cli.only, &mut report);
             report.finish();
         }
         Some(Command::Part(part)) => balance::run_part(part),

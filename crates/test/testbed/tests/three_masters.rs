@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use testbed::images::{BUSYBOX, Image};
-use testbed::{Folder, Machine, Output, Switch, example, wait_for};
+use testbed::{Five, wait_for};
 
 const WEB: Image = Image { name: "library/busybox:1", recipe: BUSYBOX };
 
@@ -34,81 +34,22 @@ metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
 "#;
 
-struct Five {
-    machines: Vec<Machine>,
-    _switch: Switch,
-    _folder: Folder,
-    began: Instant,
+/// Name and node of the Deployment's pods that are ready and not on their way out.
+fn ready_pods(five: &Five) -> Vec<(String, String)> {
+    let path = "{range .items[*]}{.metadata.name} {.spec.nodeName} {.status.conditions[?(@.type=='Ready')].status} \
+                {.metadata.deletionTimestamp}{'\\n'}{end}";
+    let listed = five.kubectl(&["get", "pods", "-l", "app=web", "-o", &format!("jsonpath={path}")]).stdout;
+    let rows = listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ready = rows.filter(|row| row.len() == 3 && row[2] == "True");
+    ready.map(|row| (row[0].to_owned(), row[1].to_owned())).collect()
 }
 
-impl Five {
-    fn form(name: &str) -> Self {
-        let folder = Folder::new(name);
-        let switch = Switch::new(name);
-        let names = ["m1", "m2", "m3", "w1", "w2"];
-        let machines: Vec<_> =
-            names.iter().zip(1..).map(|(name, n)| Machine::new(&switch, folder.path(), name, n)).collect();
-        let five = Self { machines, _switch: switch, _folder: folder, began: Instant::now() };
-        let file = example("seed/kubeadm-config.yaml");
-        let made = five.expect("m1", &["init", "--config", file.to_str().expect("a path in UTF-8")]);
-        for (name, master) in [("m2", true), ("m3", true), ("w1", false), ("w2", false)] {
-            let line = join_line(&made, master);
-            five.expect(name, &line.iter().map(String::as_str).collect::<Vec<_>>());
-        }
-        five.wait_ready(5);
-        five
-    }
-
-    fn machine(&self, name: &str) -> &Machine {
-        self.machines.iter().find(|machine| machine.name == name).expect("there is one of this name")
-    }
-
-    #[track_caller]
-    fn expect(&self, name: &str, arguments: &[&str]) -> String {
-        let machine = self.machine(name);
-        let done = machine.barque(arguments);
-        assert!(done.ok, "{name}: {done}\n{}", machine.log());
-        done.stdout
-    }
-
-    fn kubectl(&self, arguments: &[&str]) -> Output {
-        self.machine("m2").kubectl(arguments)
-    }
-
-    #[track_caller]
-    fn wait_ready(&self, count: usize) {
-        wait_for("Ready nodes", Duration::from_secs(90), || {
-            let nodes = self.kubectl(&["get", "nodes", "--no-headers"]);
-            let ready = nodes.stdout.lines().filter(|line| line.contains(" Ready ")).count();
-            if ready == count { Ok(()) } else { Err(format!("{ready} of {count}: {nodes}")) }
-        });
-    }
-
-    /// Name and node of the Deployment's pods that are ready and not on their way out.
-    fn ready_pods(&self) -> Vec<(String, String)> {
-        let path = "{range .items[*]}{.metadata.name} {.spec.nodeName} {.status.conditions[?(@.type=='Ready')].status} \
-                    {.metadata.deletionTimestamp}{'\\n'}{end}";
-        let listed = self.kubectl(&["get", "pods", "-l", "app=web", "-o", &format!("jsonpath={path}")]).stdout;
-        let rows = listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let ready = rows.filter(|row| row.len() == 3 && row[2] == "True");
-        ready.map(|row| (row[0].to_owned(), row[1].to_owned())).collect()
-    }
-
-    #[track_caller]
-    fn wait_pods(&self, what: &str, good: impl Fn(&[(String, String)]) -> bool) -> Vec<(String, String)> {
-        wait_for(what, Duration::from_secs(120), || {
-            let pods = self.ready_pods();
-            if good(&pods) { Ok(pods) } else { Err(self.kubectl(&["get", "pods", "-A", "-o", "wide"]).to_string()) }
-        })
-    }
-}
-
-/// The line that `init` printed: with `--control-plane` for masters, without for workers.
-fn join_line(printed: &str, master: bool) -> Vec<String> {
-    let whole = printed.replace("\\\n", " ");
-    let lines = whole.lines().map(str::trim).filter(|line| line.starts_with("barque join"));
-    let line = lines.filter(|line| line.contains("--control-plane") == master).next_back();
-    line.expect("init prints both lines").split_whitespace().skip(1).map(str::to_owned).collect()
+#[track_caller]
+fn wait_pods(five: &Five, what: &str, good: impl Fn(&[(String, String)]) -> bool) -> Vec<(String, String)> {
+    wait_for(what, Duration::from_secs(120), || {
+        let pods = ready_pods(five);
+        if good(&pods) { Ok(pods) } else { Err(five.kubectl(&["get", "pods", "-A", "-o", "wide"]).to_string()) }
+    })
 }
 
 #[test]
@@ -118,24 +59,11 @@ fn five_nodes_by_his_file_and_the_printed_lines() {
     println!("from nothing to five Ready: {seconds:.1} s");
     assert!(seconds <= 60.0, "{seconds} s");
     what_he_looks_at(&five);
-    for name in ["m1", "m2", "m3", "w1", "w2"] {
-        let archive = WEB.recipe.archive();
-        five.expect(
-            name,
-            &["image", "import", archive.to_str().expect("UTF-8"), "--tag", "docker.io/library/busybox:1"],
-        );
-    }
+    five.import(&WEB.recipe.archive(), "docker.io/library/busybox:1");
     five.apply(MANIFEST);
-    let pods = five.wait_pods("four servers", |pods| pods.len() == 4);
+    let pods = wait_pods(&five, "four servers", |pods| pods.len() == 4);
     across_nodes(&five, &pods);
     a_worker_dies(&mut five);
-}
-
-impl Five {
-    fn apply(&self, manifest: &str) {
-        let mut command = self.machine("m2").kubectl_command(&["apply", "-f", "-"]);
-        testbed::run::run_with_input(&mut command, manifest).expect_ok();
-    }
 }
 
 /// etcd, API server and scheduler by their names; kubectl on any master goes through the machine's own door.
@@ -193,13 +121,13 @@ fn across_nodes(five: &Five, pods: &[(String, String)]) {
 
 /// Its pods run elsewhere within a minute by the defaults; when it is back, nothing runs twice.
 fn a_worker_dies(five: &mut Five) {
-    let before = five.ready_pods();
+    let before = ready_pods(five);
     let victim = ["w1", "w2"].into_iter().find(|name| before.iter().any(|(_, node)| node == name));
     let victim = victim.expect("a worker has a pod");
     let at = five.machines.iter().position(|machine| machine.name == victim).expect("it is one of them");
     five.machines[at].cut_power();
     let dead = Instant::now();
-    five.wait_pods("four servers elsewhere", |pods| pods.len() == 4 && pods.iter().all(|(_, node)| node != victim));
+    wait_pods(&five, "four servers elsewhere", |pods| pods.len() == 4 && pods.iter().all(|(_, node)| node != victim));
     let seconds = dead.elapsed().as_secs_f64();
     println!("{victim} dead, its pods elsewhere: {seconds:.1} s");
     assert!(seconds <= 60.0, "{seconds} s");
@@ -213,7 +141,7 @@ fn a_worker_dies(five: &mut Five) {
     // No process of a pod that is not there.
     wait_for("no leftover on it", Duration::from_secs(30), || {
         let processes = five.machines[at].run("pgrep", &["-c", "httpd"]).stdout;
-        let wanted = five.ready_pods().iter().filter(|(_, node)| node == victim).count();
+        let wanted = ready_pods(five).iter().filter(|(_, node)| node == victim).count();
         if processes.trim() == wanted.to_string() {
             Ok(())
         } else {

@@ -1,0 +1,81 @@
+//! Writes and reads through a door whose server may die: the longest time between two that succeeded.
+
+use super::figures;
+use crate::report::Figure;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use client::remote::{Credentials, Remote, RemoteOptions};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Between two of a kind.
+const PACE: Duration = Duration::from_millis(10);
+
+const PLACE: &str = "/api/v1/namespaces/default/configmaps";
+
+pub async fn run() -> Vec<Figure> {
+    let seconds = std::env::var("PAUSES_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let read = tokio::spawn(longest(end, |api, _| async move {
+        api.request("GET", "/api/v1/namespaces/default", None).await.is_ok()
+    }));
+    let written = tokio::spawn(longest(end, |api, number| async move {
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("pause-{number}")}});
+        api.request("POST", PLACE, Some(object)).await.is_ok()
+    }));
+    let read = read.await.expect("the reader does not panic");
+    let written = written.await.expect("the writer does not panic");
+    figures([
+        ("ha_write_pause_ms", written.0, "ms"),
+        ("ha_read_pause_ms", read.0, "ms"),
+        ("ha_writes", written.1, "writes"),
+        ("ha_reads", read.1, "reads"),
+    ])
+}
+
+/// Milliseconds of the longest gap, and how many succeeded.
+async fn longest<F>(end: Instant, act: impl Fn(Remote, u64) -> F) -> (f64, f64)
+where
+    F: Future<Output = bool>,
+{
+    let api = remote();
+    let (mut last, mut gap, mut done) = (Instant::now(), Duration::ZERO, 0_u64);
+    let mut number = 0;
+    while Instant::now() < end {
+        number += 1;
+        if act(api.clone(), number).await {
+            gap = gap.max(last.elapsed());
+            last = Instant::now();
+            done += 1;
+        }
+        tokio::time::sleep(PACE).await;
+    }
+    (gap.max(last.elapsed()).as_secs_f64() * 1e3, done as f64)
+}
+
+/// As the administrator of `$KUBECONFIG`. What is not answered in a second is asked again, as people do.
+fn remote() -> Remote {
+    let path = std::env::var("KUBECONFIG").expect("KUBECONFIG names the cluster");
+    let text = std::fs::read_to_string(path).expect("the kubeconfig can be read");
+    let config: Value = serde_saphyr::from_str(&text).expect("the kubeconfig is YAML");
+    let (cluster, user) = (&config["clusters"][0]["cluster"], &config["users"][0]["user"]);
+    let pem = |of: &Value, field: &str| {
+        let bytes = BASE64_STANDARD.decode(of[field].as_str().expect("a text")).expect("base64");
+        String::from_utf8(bytes).expect("PEM is text")
+    };
+    let credentials = Credentials::Certificate {
+        certificate: pem(user, "client-certificate-data"),
+        key: pem(user, "client-key-data"),
+    };
+    let server = cluster["server"].as_str().expect("a server");
+    let options = RemoteOptions::new(server, pem(cluster, "certificate-authority-data"), credentials);
+    let second = Duration::from_secs(1);
+    let options = RemoteOptions {
+        request_timeout: second,
+        connect_timeout: second,
+        keep_alive_timeout: second,
+        keep_alive: second,
+        ..options
+    };
+    Remote::new(options).expect("the kubeconfig is good")
+}
