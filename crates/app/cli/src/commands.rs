@@ -5,6 +5,7 @@ mod image;
 mod init;
 mod join;
 mod kubeconfig;
+mod leave;
 mod reset;
 mod server;
 mod status;
@@ -46,6 +47,8 @@ enum Command {
     Init(init::Arguments),
     /// Make this machine a member of a cluster
     Join(join::Arguments),
+    /// Take this machine out of its cluster and stop the server; its containers go on
+    Leave(leave::Arguments),
     /// Make, list and delete the tokens that machines join with
     #[command(subcommand)]
     Token(token::Command),
@@ -81,6 +84,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Server(arguments) => server::run(config, arguments),
         Command::Init(arguments) => init::run(&config, arguments, kubeadm, before),
         Command::Join(arguments) => join::run(&config, arguments, before),
+        Command::Leave(arguments) => leave::run(&config, &arguments),
         Command::Token(command) => token::run(&config, command),
         Command::Kubeconfig(arguments) => kubeconfig::run(&config, &arguments),
         Command::Balance(arguments) => arguments.run(),

@@ -27,11 +27,7 @@ pub struct Members {
 impl Members {
     /// Those known last, else those of when the machine joined.
     pub fn load(config: &Config, membership: &Membership) -> Self {
-        let file = config.data_dir.join("api-servers.json");
-        let known = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let known: Vec<SocketAddr> = known.unwrap_or_default();
-        let first = if known.is_empty() { membership.api_servers.clone() } else { known };
-        Self { sender: watch::Sender::new(first), file }
+        Self { sender: watch::Sender::new(known(config, membership)), file: file(config) }
     }
 
     /// Follows the cluster's list until `stop`.
@@ -65,6 +61,17 @@ impl Members {
             tracing::warn!(%error, file = %self.file.display(), "the API servers cannot be noted for the next start");
         }
     }
+}
+
+fn file(config: &Config) -> PathBuf {
+    config.data_dir.join("api-servers.json")
+}
+
+/// The cluster's API servers as this machine knew them last.
+pub fn known(config: &Config, membership: &Membership) -> Vec<SocketAddr> {
+    let known = std::fs::read(file(config)).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let known: Vec<SocketAddr> = known.unwrap_or_default();
+    if known.is_empty() { membership.api_servers.clone() } else { known }
 }
 
 /// The servers of a slice: its addresses at its `https` port.

@@ -8,6 +8,7 @@ mod identity;
 pub mod init;
 pub mod join;
 mod joining;
+mod leave;
 mod managers;
 pub mod parts;
 mod reset;
@@ -19,5 +20,6 @@ pub mod token;
 mod worker;
 
 pub use config::{Config, ConfigError};
+pub use leave::{LeaveError, leave};
 pub use reset::{ResetError, reset};
 pub use server::{StartError, run};

@@ -81,6 +81,19 @@ pub fn stop(config: &Config) -> Result<(), ServiceError> {
     Ok(())
 }
 
+/// Removes what [`start`] wrote for systemd. A unit of a package's own lies elsewhere and stays.
+///
+/// # Errors
+/// If it cannot be removed.
+pub fn remove() -> Result<(), ServiceError> {
+    let path = PathBuf::from(UNIT_FILE);
+    match std::fs::remove_file(&path) {
+        Ok(()) if has_systemd() => run(&["systemctl", "daemon-reload"]),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(ServiceError::File { path, source }),
+        _ => Ok(()),
+    }
+}
+
 /// The server's process, if one with this configuration runs.
 pub fn running(config: &Config) -> Option<i32> {
     let pid: i32 = std::fs::read_to_string(pid_file(config)).ok()?.trim().parse().ok()?;

@@ -66,6 +66,19 @@ impl Stores {
     }
 }
 
+/// This machine's etcd, of a master that has one; `config` is that of the member.
+pub(crate) fn etcd_of(config: &Config, membership: &Membership) -> Option<MemberConfig> {
+    match &membership.store {
+        Some(Place::Member { data_dir, .. }) => Some(etcd_member(config, data_dir)),
+        _ => None,
+    }
+}
+
+fn etcd_member(config: &Config, data_dir: &Path) -> MemberConfig {
+    let log = config.data_dir.join("etcd.log");
+    MemberConfig::new(&config.node_name, config.address(), data_dir, &config.pki_dir(), &log)
+}
+
 async fn member(
     config: &Config,
     data_dir: &Path,
@@ -74,8 +87,7 @@ async fn member(
     sealer: Arc<Sealer>,
 ) -> Result<Stores, StartError> {
     let pki = EtcdPki::load_or_create(&config.pki_dir(), names, SystemClock.now())?;
-    let log = config.data_dir.join("etcd.log");
-    let member = MemberConfig::new(&config.node_name, config.address(), data_dir, &config.pki_dir(), &log);
+    let member = etcd_member(config, data_dir);
     let binary = Binary::find()?;
     let supervisor = match others {
         [] => {

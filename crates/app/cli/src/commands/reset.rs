@@ -22,7 +22,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    match runtime.block_on(daemon::reset(config)) {
+    match runtime.block_on(daemon::reset(config, |warning| eprintln!("warning: {warning}"))) {
         Ok(()) => {
             println!("this machine is as it was before barque");
             ExitCode::SUCCESS

@@ -1,8 +1,10 @@
 //! Leaving the cluster for good: out of the list, then ended, then the data deleted.
 
+use super::process::Process;
 use super::state::Disk;
-use super::supervisor::Supervisor;
+use super::supervisor::{self, Supervisor};
 use super::{MemberConfig, MemberError};
+use std::path::PathBuf;
 use std::time::Duration;
 use store::{AdminError, EtcdAdmin, Member};
 use tokio::time::{Instant, sleep};
@@ -27,14 +29,71 @@ pub async fn leave(supervisor: Supervisor, force: bool) -> Result<(), MemberErro
     Disk(&config).delete()
 }
 
+/// Whether this member, which runs, may leave its cluster: asks only. Client URLs of those who stay.
+///
+/// # Errors
+/// If it is the last member, too few would be left, or nobody answers.
+pub async fn may_leave(config: &MemberConfig) -> Result<Vec<String>, MemberError> {
+    let admin = config.admin([config.local_url()])?;
+    let members = admin.members().await?;
+    let own = own_id(config, &admin).await?;
+    let Some((others, _)) = others(config, &members, own).await? else { return Ok(urls(&members)) };
+    Ok(others.into_iter().flat_map(|member| member.client_urls.clone()).collect())
+}
+
+/// Ends etcd, whoever supervised it before, for a machine that is emptied.
+///
+/// # Errors
+/// If somebody supervises it, or it does not end.
+pub async fn stop(config: &MemberConfig) -> Result<(), MemberError> {
+    let disk = Disk(config);
+    // Without its folder it has no lock either.
+    let _lock = match config.data_dir.parent() {
+        Some(folder) if folder.is_dir() => Some(supervisor::lock(&disk).await?),
+        _ => None,
+    };
+    match Process::find(config) {
+        Some(process) => process.stop(&config.data_dir).await,
+        None => Ok(()),
+    }
+}
+
+/// All that a member has on the disk, and what was put aside of it.
+pub fn traces(config: &MemberConfig) -> Vec<PathBuf> {
+    let mut older = config.log.clone().into_os_string();
+    older.push(".1");
+    let beside = ["member", "lock", "old", "restoring"].map(|what| Disk(config).beside(what));
+    [vec![config.data_dir.clone(), config.log.clone(), older.into()], beside.to_vec()].concat()
+}
+
 /// Out of the list, by the others.
 async fn out(supervisor: &Supervisor, config: &MemberConfig) -> Result<(), MemberError> {
     let members = supervisor.admin().members().await?;
-    let own = match Disk(config).id()? {
-        Some(id) => id,
-        None => supervisor.status().await.map_err(AdminError::Unreachable)?.member_id,
-    };
-    let Some(us) = members.iter().find(|member| member.id == own) else { return Ok(()) };
+    let own = own_id(config, supervisor.admin()).await?;
+    let Some((_, admin)) = others(config, &members, own).await? else { return Ok(()) };
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match admin.remove(own).await {
+            Err(error) if error.is_passing() && Instant::now() < deadline => sleep(ROUND).await,
+            other => return Ok(other?),
+        }
+    }
+}
+
+async fn own_id(config: &MemberConfig, admin: &EtcdAdmin) -> Result<u64, MemberError> {
+    match Disk(config).id()? {
+        Some(id) => Ok(id),
+        None => Ok(admin.statuses().await.remove(0).1.map_err(AdminError::Unreachable)?.member_id),
+    }
+}
+
+/// Those who stay, and the way to them; None where we are no member any more.
+async fn others<'a>(
+    config: &MemberConfig,
+    members: &'a [Member],
+    own: u64,
+) -> Result<Option<(Vec<&'a Member>, EtcdAdmin)>, MemberError> {
+    let Some(us) = members.iter().find(|member| member.id == own) else { return Ok(None) };
     let others: Vec<&Member> = members.iter().filter(|member| member.id != own).collect();
     if others.is_empty() {
         return Err(MemberError::Last);
@@ -43,13 +102,11 @@ async fn out(supervisor: &Supervisor, config: &MemberConfig) -> Result<(), Membe
     if !us.is_learner {
         enough(&admin, &others).await?;
     }
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match admin.remove(own).await {
-            Err(error) if error.is_passing() && Instant::now() < deadline => sleep(ROUND).await,
-            other => return Ok(other?),
-        }
-    }
+    Ok(Some((others, admin)))
+}
+
+fn urls(members: &[Member]) -> Vec<String> {
+    members.iter().flat_map(|member| member.client_urls.clone()).collect()
 }
 
 /// Whether the others can go on alone.

@@ -22,7 +22,7 @@ mod supervisor;
 pub use binary::{Binary, Version};
 pub use config::{Initial, MemberConfig};
 pub use join::join;
-pub use leave::leave;
+pub use leave::{leave, may_leave, stop, traces};
 pub use recover::{recover, snapshot_restore};
 pub use supervisor::{State, Supervisor};
 

@@ -83,7 +83,12 @@ impl Disk<'_> {
 
     /// Deletes the data.
     pub fn delete(&self) -> Result<(), MemberError> {
-        self.removed(&self.0.data_dir, std::fs::remove_dir_all(&self.0.data_dir))?;
+        let deleted = std::fs::remove_dir_all(&self.0.data_dir);
+        // A file system of its own is emptied and stays.
+        let stays = deleted.as_ref().is_err_and(|error| error.kind() == ErrorKind::ResourceBusy);
+        if !stays || self.has_data() {
+            self.removed(&self.0.data_dir, deleted)?;
+        }
         self.forget()
     }
 

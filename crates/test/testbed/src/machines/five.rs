@@ -1,6 +1,6 @@
 //! Three masters and two workers, formed as a person would: by his kubeadm file and the lines that `init` prints.
 
-use super::{Machine, Switch};
+use super::{Machine, Switch, join_line, ready_nodes};
 use crate::example;
 use crate::folder::Folder;
 use crate::run::{Output, run_with_input, wait_for};
@@ -56,11 +56,7 @@ impl Five {
 
     #[track_caller]
     pub fn wait_ready(&self, count: usize) {
-        wait_for("Ready nodes", Duration::from_secs(90), || {
-            let nodes = self.kubectl(&["get", "nodes", "--no-headers"]);
-            let ready = nodes.stdout.lines().filter(|line| line.contains(" Ready ")).count();
-            if ready == count { Ok(()) } else { Err(format!("{ready} of {count}: {nodes}")) }
-        });
+        wait_for("Ready nodes", Duration::from_secs(90), || ready_nodes(self.machine("m2"), count));
     }
 
     pub fn folder(&self) -> &Path {
@@ -85,12 +81,4 @@ impl Five {
         let mut command = self.machine("m2").kubectl_command(&["apply", "-f", "-"]);
         run_with_input(&mut command, manifest).expect_ok();
     }
-}
-
-/// The line that `init` printed: with `--control-plane` for masters, without for workers.
-pub fn join_line(printed: &str, master: bool) -> Vec<String> {
-    let whole = printed.replace("\\\n", " ");
-    let lines = whole.lines().map(str::trim).filter(|line| line.starts_with("barque join"));
-    let line = lines.filter(|line| line.contains("--control-plane") == master).next_back();
-    line.expect("init prints both lines").split_whitespace().skip(1).map(str::to_owned).collect()
 }

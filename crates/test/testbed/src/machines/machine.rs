@@ -31,7 +31,7 @@ echo ready > $D/ready
 pub struct Machine {
     pub name: String,
     pub address: String,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     namespace: String,
     port: String,
     init: Option<Child>,

@@ -2,9 +2,12 @@
 //! by a switch. What `barque` writes to /etc, /var/lib and /run stays inside.
 
 mod five;
+mod footprint;
 mod machine;
+mod member;
 mod switch;
 
-pub use five::{Five, join_line};
+pub use five::Five;
 pub use machine::Machine;
+pub use member::{join_line, ready_nodes};
 pub use switch::Switch;
