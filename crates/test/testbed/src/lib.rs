@@ -6,6 +6,7 @@ pub mod balance;
 pub mod cluster;
 mod flex;
 pub mod folder;
+pub mod history;
 pub mod host;
 pub mod images;
 pub mod machines;
