@@ -132,7 +132,7 @@ fn a_worker_dies(five: &mut Five) {
     println!("{victim} dead, its pods elsewhere: {seconds:.1} s");
     assert!(seconds <= 60.0, "{seconds} s");
     five.machines[at].turn_on();
-    five.machines[at].start_server();
+    five.machines[at].serve();
     five.wait_ready(5);
     wait_for("the dead node's pods gone", Duration::from_secs(60), || {
         let pods = five.kubectl(&["get", "pods", "-l", "app=web", "--no-headers"]);

@@ -13,7 +13,7 @@ pub struct Pause {
     pub length: Duration,
 }
 
-/// The longest pause of writes, then that of reads, that began within `time`. `group` says whose successes count
+/// The longest pause of writes, then that of reads, in `time`; of one that reaches out of it, the part within. `group` says whose successes count
 /// together (a machine's, all): None leaves the client out.
 pub fn longest(
     records: &[Record],
@@ -48,9 +48,10 @@ fn widest(successes: BTreeMap<String, Vec<Micros>>, time: &Range<Micros>) -> Opt
         times.sort_unstable();
         // To the end of the time, if there is no success after it: the pause may be longer still.
         times.push(times.last().copied().unwrap_or(0).max(time.end));
-        let gaps = times.windows(2).map(|pair| (pair[0], pair[1] - pair[0]));
-        let (from, length) = gaps.filter(|(from, _)| time.contains(from)).max_by_key(|(_, length)| *length)?;
-        Some(Pause { who, from, length: Duration::from_micros(length) })
+        let gaps = times.windows(2).filter(|pair| pair[0] < time.end && pair[1] > time.start);
+        let gaps = gaps.map(|pair| (pair[0].max(time.start), pair[1].min(time.end)));
+        let (from, to) = gaps.max_by_key(|(from, to)| to - from)?;
+        Some(Pause { who, from, length: Duration::from_micros(to - from) })
     });
     pauses.max_by_key(|pause| pause.length)
 }

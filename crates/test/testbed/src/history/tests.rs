@@ -205,11 +205,11 @@ fn what_others_write_is_seen_by_all_but_not_judged() {
 fn pauses_are_times_without_success() {
     let calls = |n: u64| format!("call w{n} + a/k{n}");
     let text: String = [1, 2, 3].map(calls).join("\n") + "\ndone w1 5\nrefused w2\n\n\nread a/k1 5\ndone w3 9";
-    let (writes, reads) = longest(&history(&text), &(0..9), |_| Some("all".to_owned()));
+    let all = |_: &str| Some("all".to_owned());
     let pause = |from, length| Some(Pause { who: "all".to_owned(), from, length: Duration::from_micros(length) });
-    assert_eq!(writes, pause(3, 5));
-    assert_eq!(reads, pause(7, 2));
-    assert_eq!(longest(&history(&text), &(0..3), |_| Some("all".to_owned())), (None, None), "both began later");
+    assert_eq!(longest(&history(&text), &(0..9), all), (pause(3, 5), pause(7, 2)));
+    assert_eq!(longest(&history(&text), &(4..7), all), (pause(4, 3), None), "the part within");
+    assert_eq!(longest(&history(&text), &(0..3), all), (None, None), "both began later");
     assert_eq!(longest(&history(&text), &(0..9), |_| None), (None, None));
 }
 

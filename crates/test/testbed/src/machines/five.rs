@@ -1,6 +1,6 @@
 //! Three masters and two workers, formed as a person would: by his kubeadm file and the lines that `init` prints.
 
-use super::{Machine, Switch, join_line, ready_nodes};
+use super::{Machine, Switch, form, ready_nodes};
 use crate::example;
 use crate::folder::Folder;
 use crate::run::{Output, run_with_input, wait_for};
@@ -26,12 +26,7 @@ impl Five {
         let machines: Vec<_> =
             names.iter().zip(1..).map(|(name, n)| Machine::new(&switch, folder.path(), name, n)).collect();
         let five = Self { machines, switch, folder, began: Instant::now() };
-        let file = example("seed/kubeadm-config.yaml");
-        let made = five.expect("m1", &["init", "--config", file.to_str().expect("a path in UTF-8")]);
-        for (name, master) in [("m2", true), ("m3", true), ("w1", false), ("w2", false)] {
-            let line = join_line(&made, master);
-            five.expect(name, &line.iter().map(String::as_str).collect::<Vec<_>>());
-        }
+        form(&five.machines, 3, &example("seed/kubeadm-config.yaml"));
         five.wait_ready(5);
         five
     }

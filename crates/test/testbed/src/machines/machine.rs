@@ -144,12 +144,6 @@ impl Machine {
         run(&mut self.kubectl_command(arguments))
     }
 
-    /// Starts its server as its init system would, after a boot.
-    pub fn start_server(&self) {
-        let line = format!("setsid {} server >>/var/lib/barque/server.log 2>&1 </dev/null &", barque().display());
-        self.run("sh", &["-c", &line]).expect_ok();
-    }
-
     /// The end of its server's log, for failures.
     pub fn log(&self) -> String {
         let log = std::fs::read_to_string(self.folder.join("barque/server.log")).unwrap_or_default();
@@ -157,17 +151,44 @@ impl Machine {
         format!("{}:\n{}", self.name, lines[lines.len().saturating_sub(40)..].join("\n"))
     }
 
-    /// Sends a signal to every process of it but init: `STOP` freezes it, `CONT` thaws it.
-    pub fn signal_all(&self, signal: &str) {
+    /// Starts its server, as `init` and `join` do and systemd would at boot.
+    pub fn serve(&self) {
+        let log = std::fs::File::options().append(true).create(true).open(self.folder.join("barque/server.log"));
+        let log = log.expect("a log file");
+        let mut command = self.command("setsid");
+        // Forked off: a child of the machine's init, not of ours.
+        command.args(["--fork"]).arg(barque()).arg("server").stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a file")).stderr(log);
+        assert!(command.status().expect("nsenter runs").success(), "the server of {} does not start", self.name);
+    }
+
+    /// Asks its server to end, and waits for that. What it runs (etcd, containers) goes on.
+    pub fn stop_serving(&self) {
+        let script = "pid=$(cat /run/barque/server.pid) && kill -TERM $pid && while kill -0 $pid; do sleep 0.05; done";
+        // Its end is an error of the last `kill`, and of the first if there is none.
+        self.run("timeout", &["30", "sh", "-c", script]);
+    }
+
+    /// Stops every process of it but init and those in containers: they do nothing until [`thaw`](Self::thaw).
+    pub fn freeze(&self) {
+        signal("STOP", &self.processes("pid"));
+    }
+
+    pub fn thaw(&self) {
+        let inner = self.processes("pid");
+        signal("CONT", &inner);
+        // The outer halves of `command` stopped themselves when their inner ones did.
+        let outer = self.processes("pid_for_children").into_iter().filter(|pid| !inner.contains(pid));
+        signal("CONT", &outer.collect::<Vec<_>>());
+    }
+
+    /// Those but init whose namespace of this type is the machine's.
+    fn processes(&self, of: &str) -> Vec<u32> {
         let own = std::fs::read_link(format!("/proc/{}/ns/pid", self.pid())).expect("it is on");
-        for entry in std::fs::read_dir("/proc").expect("proc is mounted").flatten() {
-            let name = entry.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-            let is_its = std::fs::read_link(entry.path().join("ns/pid")).is_ok_and(|of| of == own);
-            if is_its && pid != self.pid() {
-                run(Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]));
-            }
-        }
+        let all = std::fs::read_dir("/proc").expect("proc is mounted").flatten();
+        let is_its = |pid: &u32| std::fs::read_link(format!("/proc/{pid}/ns/{of}")).is_ok_and(|of| of == own);
+        let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid| *pid != self.pid()).filter(is_its).collect()
     }
 
     /// Pulls or plugs its cable.
@@ -182,6 +203,7 @@ impl Drop for Machine {
             eprintln!("{}", self.log());
         }
         if self.init.is_some() {
+            self.stop_serving();
             let reset = self.barque(&["reset", "--yes"]);
             if !reset.ok {
                 eprintln!("barque reset failed on {}: {reset}", self.name);
@@ -190,4 +212,9 @@ impl Drop for Machine {
         self.cut_power();
         run(Command::new("ip").args(["netns", "del", &self.namespace]));
     }
+}
+
+/// A process may have ended meanwhile.
+fn signal(name: &str, pids: &[u32]) {
+    run(Command::new("kill").arg(format!("-{name}")).args(pids.iter().map(u32::to_string)));
 }

@@ -3,11 +3,13 @@
 
 mod five;
 mod footprint;
+mod forming;
 mod machine;
 mod member;
 mod switch;
 
 pub use five::Five;
+pub use forming::form;
 pub use machine::Machine;
 pub use member::{join_line, ready_nodes};
 pub use switch::Switch;
