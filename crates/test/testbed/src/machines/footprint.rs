@@ -24,10 +24,10 @@ impl Machine {
             lines.sort();
             text += &format!("# {}\n{}\n", command.join(" "), lines.join("\n"));
         }
-        text + &format!("# processes\n{}\n# control groups\n{}\n", self.processes(), self.cgroups())
+        text + &format!("# processes\n{}\n# control groups\n{}\n", self.process_list(), self.cgroups())
     }
 
-    fn processes(&self) -> String {
+    fn process_list(&self) -> String {
         let shown = self.run("ps", &["-e", "-o", "args="]).stdout;
         let mut lines: Vec<&str> = shown.lines().filter(|line| !line.starts_with("ps ")).collect();
         lines.sort_unstable();
