@@ -57,7 +57,7 @@ impl Network {
         let policies = Policies::new(&config, api.clone(), pods.clone(), gate.clone(), health.clone());
         let mut tasks = vec![tokio::spawn(policies.run(stop.clone()))];
         if config.overlay {
-            let ways = Ways::new(&config, pods.host(), api, health.part("overlay"));
+            let ways = Ways::new(&config, pods.host(), api, health.part("overlay"))?;
             tasks.push(tokio::spawn(ways.run(stop.clone())));
         }
         let (tasks, _stop_when_dropped) = (Mutex::new(tasks), stop.clone().drop_guard());

@@ -13,6 +13,12 @@ pub enum NetworkError {
     Kernel { what: String, source: io::Error },
     #[error("failed to {what} {}", path.display())]
     File { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("{} holds no WireGuard key; remove it, and the node makes itself another at the next start", path.display())]
+    BadKey { path: PathBuf },
+    #[error("cannot listen on UDP port {port} for WireGuard; is something else using it? `ss -ulnp` tells")]
+    WireGuardBind { port: u16, source: io::Error },
+    #[error("cannot open the TUN device {name} by /dev/net/tun; does the kernel have it (`modprobe tun`)?")]
+    Tun { name: String, source: io::Error },
     #[error("pod {pod} has the uid {:?}, which cannot be a file name", pod.uid)]
     BadUid { pod: PodKey },
     #[error("nft refused the rules: {stderr}")]

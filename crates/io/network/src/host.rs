@@ -4,7 +4,7 @@
 //! pods of one node included. Answers therefore always pass the translation that the request passed, whatever
 //! `bridge-nf-call-iptables` says. Neighbour entries are permanent on both sides: nobody ever waits for ARP.
 //!
-//! Where the overlay is on, `overlay` adds the VXLAN device; its entries follow the Node objects.
+//! Where the overlay is on, `overlay` adds the device to other nodes; its entries follow the Node objects.
 //!
 //! Sysctls changed: `ipv4.ip_forward`=1, `conf.all.send_redirects`=0 (with a routed /32 every packet would cause one, and
 //! the kernel then holds back the refusals it owes the pod; interfaces of others keep their own value, which counts as
@@ -13,6 +13,7 @@
 
 use crate::netlink::route::{self, Link, Via};
 use crate::netlink::{Request, Socket};
+use crate::overlay::wireguard;
 use crate::{Config, NetworkError, sysctl};
 use netplan::{Cidr, Mac, overlay};
 use rustix::io::Errno;
@@ -43,9 +44,8 @@ pub fn prepare(config: &Config) -> Result<Host, NetworkError> {
         Some(bridge) if bridge.mtu > mtu => run(&mut socket, &[route::set_mtu(&config.bridge, mtu)])?,
         Some(_) => {}
     }
-    if !config.overlay {
-        run(&mut socket, &[route::delete_link(&config.overlay_device)])?;
-    }
+    let unused: Vec<Request> = unused(config).into_iter().map(route::delete_link).collect();
+    run(&mut socket, &unused)?;
     let bridge = index_of(&mut socket, &config.bridge)?;
     let sole = !links.iter().any(|link| link.is_bridge && link.name != config.bridge);
     settings(config, sole)?;
@@ -61,7 +61,16 @@ pub fn prepare(config: &Config) -> Result<Host, NetworkError> {
             route::add_route(config.service_cidr, bridge, Via::Link { source: Some(gateway) }),
         ],
     )?;
+    if config.is_encrypted() {
+        wireguard::prepare(config, &mut socket, &links, mtu)?;
+    }
     Ok(Host { bridge, gateway, mtu })
+}
+
+/// Devices that an earlier start with another configuration may have left.
+fn unused(config: &Config) -> Vec<&str> {
+    let devices = [(&config.overlay_device, !config.is_encrypted()), (&config.wireguard_device, config.is_encrypted())];
+    devices.into_iter().filter(|(_, used)| !(config.overlay && *used)).map(|(name, _)| name.as_str()).collect()
 }
 
 /// Bytes that fit from pod to pod: as much as the link to other nodes carries, less what the overlay adds.
@@ -70,18 +79,20 @@ fn mtu(config: &Config, socket: &mut Socket, links: &[Link]) -> Result<u32, Netw
     if !config.overlay {
         return Ok(mtu_of(links, of_default));
     }
+    let overhead = if config.is_encrypted() { overlay::WIREGUARD_OVERHEAD } else { overlay::OVERHEAD };
     let addresses = route::addresses(socket).map_err(NetworkError::kernel("list addresses"))?;
     let of_node = addresses.iter().find(|(_, address)| Some(*address) == config.node_ip).map(|(link, _)| *link);
-    Ok(mtu_of(links, of_node.or(of_default)).saturating_sub(overlay::OVERHEAD))
+    Ok(mtu_of(links, of_node.or(of_default)).saturating_sub(overhead))
 }
 
 fn mtu_of(links: &[Link], index: Option<u32>) -> u32 {
     links.iter().find(|link| Some(link.index) == index).map_or(DEFAULT_MTU, |link| link.mtu)
 }
 
-/// Deletes bridge and overlay device, and with them their addresses, routes and entries.
+/// Deletes bridge and devices to other nodes, and with them their addresses, routes and entries.
 pub fn remove(config: &Config) -> Result<(), NetworkError> {
-    run(&mut open()?, &[route::delete_link(&config.overlay_device), route::delete_link(&config.bridge)])
+    let ours = [&config.overlay_device, &config.wireguard_device, &config.bridge];
+    run(&mut open()?, &ours.map(|name| route::delete_link(name)))
 }
 
 /// None if there is no bridge.

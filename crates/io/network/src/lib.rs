@@ -3,7 +3,7 @@
 //! `netplan` decides; this crate talks to the kernel and to sockets.
 //!
 //! Invariants
-//! - Everything of ours on the host bears our names: the bridge, the VXLAN device, `veth` + the pod's address in hex, the nftables table,
+//! - Everything of ours on the host bears our names: the bridge, the device to other nodes, `veth` + the pod's address in hex, the nftables table,
 //!   the folders of [`Config`]. Nothing else is changed but sysctls named in [`host`], and [`Network::purge`] removes it all.
 //! - Pods keep their network while this process is dead; the state on disk is enough to go on.
 //! - No tokio thread ever changes its network namespace: short-lived threads of their own do.
@@ -24,7 +24,7 @@ mod policies;
 mod proxy;
 mod sysctl;
 
-pub use config::Config;
+pub use config::{Config, Encryption};
 pub use dns::node_resolv;
 pub use driver::Network;
 pub use error::NetworkError;

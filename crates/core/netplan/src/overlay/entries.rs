@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::Ipv4Addr;
 
-/// All of them on the one VXLAN device. Sets, since a kernel may hold what nobody would want.
+/// All of them on the one device. Sets, since a kernel may hold what nobody would want.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entries {
     /// Which node a hardware address is behind.
     pub forwarding: BTreeSet<(Mac, Ipv4Addr)>,
     /// The hardware address of another node's device.
     pub neighbours: BTreeSet<(Ipv4Addr, Mac)>,
-    /// A pod range and the device address it is routed to.
+    /// A pod range and the device address it is routed to; unspecified: to the device itself.
     pub routes: BTreeSet<(Cidr, Ipv4Addr)>,
 }
 
@@ -47,6 +47,9 @@ impl fmt::Display for Entries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.forwarding.iter().try_for_each(|(mac, to)| writeln!(f, "{mac} dst {to}"))?;
         self.neighbours.iter().try_for_each(|(ip, mac)| writeln!(f, "{ip} lladdr {mac}"))?;
-        self.routes.iter().try_for_each(|(to, via)| writeln!(f, "{to} via {via} onlink"))
+        self.routes.iter().try_for_each(|(to, via)| match via.is_unspecified() {
+            true => writeln!(f, "{to}"),
+            false => writeln!(f, "{to} via {via} onlink"),
+        })
     }
 }

@@ -29,13 +29,21 @@ fn node(text: &str, annotations: &[(&str, &str)]) -> Node {
 
 fn me() -> Me {
     let (pod_cidr, cluster_cidr) = ("10.42.0.0/24".parse().unwrap(), "10.42.0.0/16".parse().unwrap());
-    Me { name: "a".into(), pod_cidr, cluster_cidr, address: None }
+    Me { name: "a".into(), pod_cidr, cluster_cidr, address: None, backend: Backend::Vxlan }
 }
 
 #[track_caller]
 fn check(nodes: &[Node], expected: Expect) {
-    let overlay = plan(nodes, &me());
+    check_for(nodes, &me(), expected);
+}
+
+#[track_caller]
+fn check_for(nodes: &[Node], me: &Me, expected: Expect) {
+    let overlay = plan(nodes, me);
     let mut text = overlay.entries.to_string();
+    for peer in &overlay.peers {
+        text += &format!("{peer}\n");
+    }
     for (node, why) in &overlay.left_out {
         let mark = if why.is_wrong() { "wrong" } else { "waiting" };
         text += &format!("{mark}: {node}: {why}\n");
@@ -173,4 +181,74 @@ fn ranges_overlap_in_either_order() {
     let (wide, narrow): (Cidr, Cidr) = ("10.42.0.0/16".parse().unwrap(), "10.42.7.0/24".parse().unwrap());
     assert!(wide.overlaps(&narrow) && narrow.overlaps(&wide));
     assert!(!narrow.overlaps(&"10.42.8.0/24".parse().unwrap()));
+}
+
+fn key(of: u8) -> PublicKey {
+    PublicKey([of; 32])
+}
+
+fn encrypted() -> Me {
+    Me { backend: Backend::WireGuard(key(1)), ..me() }
+}
+
+#[test]
+fn with_wireguard_each_other_node_is_a_peer_with_its_key() {
+    let told = |of: u8| format!(r#"{{"PublicKey":"{}"}}"#, key(of));
+    let (second, third) = (told(2), told(3));
+    let nodes = [
+        node("a 10.42.0.0/24 192.0.2.1", &[]),
+        node("b 10.42.1.0/24 192.0.2.2", &[("backend-type", "wireguard"), ("backend-data", &second)]),
+        node("c 10.42.2.0/24 192.0.2.3", &[("backend-data", &third), ("public-ip", "198.51.100.3")]),
+    ];
+    check_for(
+        &nodes,
+        &encrypted(),
+        expect![[r#"
+            10.42.0.0/16
+            10.42.1.0/24
+            10.42.2.0/24
+            peer AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI= endpoint 192.0.2.2 allowed 10.42.1.0/24
+            peer AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM= endpoint 198.51.100.3 allowed 10.42.2.0/24
+        "#]],
+    );
+}
+
+#[test]
+fn nodes_without_a_key_of_their_own_are_no_peers() {
+    let told = |of: u8| format!(r#"{{"PublicKey":"{}"}}"#, key(of));
+    let (zero, own, second) = (told(0), told(1), told(2));
+    let nodes = [
+        node("b 10.42.1.0/24 192.0.2.2", &[]),
+        node("c 10.42.2.0/24 192.0.2.3", &[("backend-type", "vxlan")]),
+        node("d 10.42.3.0/24 192.0.2.4", &[("backend-data", r#"{"PublicKey":"short"}"#)]),
+        node("e 10.42.4.0/24 192.0.2.5", &[("backend-data", &zero)]),
+        node("f 10.42.5.0/24 192.0.2.6", &[("backend-data", &own)]),
+        node("g 10.42.6.0/24 192.0.2.7", &[("backend-data", &second)]),
+        node("h 10.42.7.0/24 192.0.2.8", &[("backend-data", &second)]),
+    ];
+    check_for(
+        &nodes,
+        &encrypted(),
+        expect![[r#"
+            10.42.0.0/16
+            10.42.6.0/24
+            peer AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI= endpoint 192.0.2.7 allowed 10.42.6.0/24
+            waiting: b: it tells no WireGuard key
+            wrong: c: it speaks vxlan, not wireguard
+            wrong: d: its flannel.alpha.coreos.com/backend-data "{\"PublicKey\":\"short\"}" has no WireGuard key
+            wrong: e: its flannel.alpha.coreos.com/backend-data "{\"PublicKey\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}" has no WireGuard key
+            wrong: f: its WireGuard key is another node's too
+            wrong: h: its WireGuard key is another node's too
+        "#]],
+    );
+}
+
+#[test]
+fn an_encrypted_node_tells_its_key() {
+    let own = node("a 10.42.0.0/24 192.0.2.1", &[("backend-type", "vxlan")]);
+    let patch = publish(&own, &encrypted()).unwrap();
+    let annotation = |name: &str| patch["metadata"]["annotations"][format!("flannel.alpha.coreos.com/{name}")].clone();
+    assert_eq!(annotation("backend-type"), "wireguard");
+    assert_eq!(annotation("backend-data"), r#"{"PublicKey":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="}"#);
+    assert_eq!(publish(&told(&own, &patch), &encrypted()), None);
 }

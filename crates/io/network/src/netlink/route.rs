@@ -45,7 +45,7 @@ pub(super) const NUD_PERMANENT: u16 = 0x80;
 pub(super) const TABLE_MAIN: u8 = 254;
 pub(super) const PROTOCOL_STATIC: u8 = 4;
 pub(super) const SCOPE_UNIVERSE: u8 = 0;
-const SCOPE_LINK: u8 = 253;
+pub(super) const SCOPE_LINK: u8 = 253;
 pub(super) const UNICAST: u8 = 1;
 
 /// A link as a dump shows it.

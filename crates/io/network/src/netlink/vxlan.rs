@@ -1,4 +1,4 @@
-//! A VXLAN device and its entries: as requests, and as the kernel shows them.
+//! A VXLAN device, and the entries of one that leads to other nodes: as requests, and as the kernel shows them.
 //!
 //! Sources: `linux/if_link.h` (`IFLA_VXLAN_*`), `linux/neighbour.h`, `linux/rtnetlink.h`.
 
@@ -6,7 +6,7 @@ use super::codec::{CREATE, EXCLUSIVE, Message, REPLACE};
 use super::route::{
     AF_INET, IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINKINFO, IFLA_MTU, INFO_DATA, INFO_KIND, NDA_DST, NDA_LLADDR,
     NUD_PERMANENT, PROTOCOL_STATIC, RTA_DST, RTA_GATEWAY, RTA_OIF, RTA_PREFSRC, RTM_GETLINK, RTM_GETROUTE, RTM_NEWLINK,
-    RTM_NEWNEIGH, RTM_NEWROUTE, SCOPE_UNIVERSE, TABLE_MAIN, UNICAST, link_head, request, text, word,
+    RTM_NEWNEIGH, RTM_NEWROUTE, SCOPE_LINK, SCOPE_UNIVERSE, TABLE_MAIN, UNICAST, link_head, request, text, word,
 };
 use super::{Reader, Request, Socket};
 use netplan::overlay::{Change, Entries};
@@ -153,7 +153,7 @@ pub fn change(link: u32, change: &Change, source: Ipv4Addr) -> Request {
         .or(Errno::NOENT),
         Change::AddRoute(to, via) => request(
             format!("add route to {to} via {via}"),
-            between(new_route(to.prefix()), to, via, link).bytes(RTA_PREFSRC, &source.octets()),
+            between(new_route(to.prefix(), via), to, via, link).bytes(RTA_PREFSRC, &source.octets()),
         ),
         Change::RemoveRoute(to, via) => {
             request(format!("remove route to {to} via {via}"), between(old_route(to.prefix()), to, via, link))
@@ -167,9 +167,15 @@ fn message(kind: u16, flags: u16, family: u8, link: u32) -> Message {
     Message::new(kind, flags, &neighbour_head(family, link, NUD_PERMANENT, own_table))
 }
 
+/// Routes a range to the device itself.
+pub fn to_device(link: u32, to: Cidr, source: Ipv4Addr) -> Request {
+    change(link, &Change::AddRoute(to, Ipv4Addr::UNSPECIFIED), source)
+}
+
 /// What adds a route.
-fn new_route(prefix: u8) -> Message {
-    let head = route_head(prefix, [PROTOCOL_STATIC, SCOPE_UNIVERSE, UNICAST], ONLINK);
+fn new_route(prefix: u8, via: Ipv4Addr) -> Message {
+    let (scope, flags) = if via.is_unspecified() { (SCOPE_LINK, 0) } else { (SCOPE_UNIVERSE, ONLINK) };
+    let head = route_head(prefix, [PROTOCOL_STATIC, scope, UNICAST], flags);
     Message::new(RTM_NEWROUTE, CREATE | REPLACE, &head)
 }
 

@@ -1,8 +1,9 @@
-//! The overlay in the kernel: one VXLAN device and its entries.
+//! The overlay in the kernel: one device and its entries.
 
+use super::wireguard::Tunnels;
 use crate::netlink::vxlan::{self, Device};
 use crate::netlink::{Request, Socket, route};
-use crate::{Config, NetworkError, host, sysctl};
+use crate::{Config, Encryption, NetworkError, host, sysctl};
 use netplan::overlay::{Overlay, PORT, VNI};
 use std::net::Ipv4Addr;
 
@@ -17,14 +18,26 @@ pub struct Settings {
 
 impl Settings {
     pub fn new(config: &Config, host: host::Host) -> Self {
-        Self { name: config.overlay_device.clone(), mtu: host.mtu, gateway: host.gateway }
+        let name = match config.encryption {
+            Encryption::None => &config.overlay_device,
+            Encryption::WireGuard => &config.wireguard_device,
+        };
+        Self { name: name.clone(), mtu: host.mtu, gateway: host.gateway }
     }
 }
 
-/// Makes the kernel hold what is planned; returns how many entries had to change. Blocks for some milliseconds.
-pub fn sync(settings: &Settings, wanted: &Overlay) -> Result<usize, NetworkError> {
+/// Makes the kernel hold what is planned, and `tunnels` where the cluster is encrypted; returns how many entries had to
+/// change. Blocks for some milliseconds.
+pub fn sync(settings: &Settings, tunnels: Option<&Tunnels>, wanted: &Overlay) -> Result<usize, NetworkError> {
     let mut socket = host::open()?;
-    let link = device(&mut socket, settings, wanted)?;
+    let link = match tunnels {
+        None => device(&mut socket, settings, wanted)?,
+        Some(tunnels) => {
+            let link = tunnels.open(&mut socket, &settings.name, settings.mtu, wanted.device.address)?;
+            tunnels.set_peers(&wanted.peers);
+            link
+        }
+    };
     let found = vxlan::entries(&mut socket, link).map_err(NetworkError::kernel("list the ways to other nodes"))?;
     let changes = wanted.entries.changes_from(&found);
     let requests: Vec<Request> = changes.iter().map(|change| vxlan::change(link, change, settings.gateway)).collect();
@@ -32,7 +45,7 @@ pub fn sync(settings: &Settings, wanted: &Overlay) -> Result<usize, NetworkError
     Ok(requests.len())
 }
 
-/// The index of the device, made anew if it is another than planned: most of it cannot be changed.
+/// The index of the VXLAN device, made anew if it is another than planned: most of it cannot be changed.
 fn device(socket: &mut Socket, settings: &Settings, wanted: &Overlay) -> Result<u32, NetworkError> {
     let name = &settings.name;
     let device = Device {

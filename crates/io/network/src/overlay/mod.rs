@@ -5,19 +5,23 @@
 
 mod device;
 pub mod range;
+mod silent;
+pub mod wireguard;
 
 use crate::host::Host;
-use crate::{Config, NetworkError};
+use crate::{Config, Encryption, NetworkError};
 use client::informer::{Delta, Informer, Subscription};
 use client::{Api, ApiError, ListOptions, PatchKind, Scope, WriteOptions, resources};
 use device::Settings;
-use netplan::overlay::{self, Me, Node, Overlay};
+use netplan::overlay::{self, Backend, Me, Node, Overlay};
+use silent::Silent;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use stdx::Backoff;
 use telemetry::Check;
 use tokio_util::sync::CancellationToken;
+use wireguard::{Key, Tunnels};
 
 /// Heartbeats of many nodes come in together; too short to be felt by a node that joins.
 const GATHER: Duration = Duration::from_millis(5);
@@ -27,11 +31,14 @@ const RETRY_LAST: Duration = Duration::from_secs(30);
 pub struct Ways {
     me: Me,
     settings: Settings,
+    /// Where the cluster is encrypted.
+    tunnels: Option<Arc<Tunnels>>,
     api: Arc<dyn Api>,
     nodes: BTreeMap<String, Node>,
     health: Check,
     /// What is wrong with which node, as last told.
     told: String,
+    silent: Silent,
 }
 
 /// Why the overlay is not as it should be.
@@ -44,10 +51,26 @@ enum SyncError {
 }
 
 impl Ways {
-    pub fn new(config: &Config, host: Host, api: Arc<dyn Api>, health: Check) -> Self {
+    /// # Errors
+    /// If the node's key cannot be used.
+    pub fn new(config: &Config, host: Host, api: Arc<dyn Api>, health: Check) -> Result<Self, NetworkError> {
+        let key = match config.encryption {
+            Encryption::None => None,
+            Encryption::WireGuard => Some(Key::load_or_create(&config.wireguard_key)?),
+        };
+        let backend = key.as_ref().map_or(Backend::Vxlan, |key| Backend::WireGuard(key.told()));
         let (name, pod_cidr) = (config.node_name.clone(), config.pod_cidr);
-        let me = Me { name, pod_cidr, cluster_cidr: config.cluster_cidr, address: config.node_ip };
-        Self { me, settings: Settings::new(config, host), api, nodes: BTreeMap::new(), health, told: String::new() }
+        let me = Me { name, pod_cidr, cluster_cidr: config.cluster_cidr, address: config.node_ip, backend };
+        Ok(Self {
+            me,
+            settings: Settings::new(config, host),
+            tunnels: key.map(|key| Arc::new(Tunnels::new(key))),
+            api,
+            nodes: BTreeMap::new(),
+            health,
+            told: String::new(),
+            silent: Silent::default(),
+        })
     }
 
     /// Runs until `stop`; when it has returned, it changes nothing any more.
@@ -64,7 +87,7 @@ impl Ways {
             let again = match self.sync(&stop).await {
                 Ok(()) => {
                     backoff.reset();
-                    None
+                    self.silent.due()
                 }
                 Err(error) => Some(self.failed(&error, backoff.fail())),
             };
@@ -116,8 +139,9 @@ impl Ways {
     /// The kernel first: once others know the way to us, packets come.
     async fn sync(&mut self, stop: &CancellationToken) -> Result<(), SyncError> {
         let wanted = Arc::new(overlay::plan(self.nodes.values(), &self.me));
-        let (settings, for_kernel) = (self.settings.clone(), wanted.clone());
-        let synced = tokio::task::spawn_blocking(move || device::sync(&settings, &for_kernel)).await;
+        let (settings, tunnels, for_kernel) = (self.settings.clone(), self.tunnels.clone(), wanted.clone());
+        let work = move || device::sync(&settings, tunnels.as_deref(), &for_kernel);
+        let synced = tokio::task::spawn_blocking(work).await;
         let synced =
             synced.map_err(|failed| NetworkError::kernel("finish network work")(std::io::Error::other(failed)));
         let changed = synced.flatten().map_err(SyncError::Kernel)?;
@@ -146,14 +170,20 @@ impl Ways {
     }
 
     fn tell(&mut self, wanted: &Overlay) {
-        let wrong = wanted.left_out.iter().filter(|(_, why)| why.is_wrong());
+        self.silent.look(&wanted.left_out);
+        let wrong = wanted.left_out.iter().filter(|(node, why)| why.is_wrong() || self.silent.is_too_long(node));
         let wrong: Vec<String> =
             wrong.map(|(node, why)| format!("pods of node {node} cannot be reached: {why}")).collect();
         let wrong = wrong.join("; ");
         if wrong.is_empty() {
             self.health.well();
         } else if wrong != self.told {
-            let cure = "every node needs flannel's VXLAN backend and a range of its own in spec.podCIDR";
+            let cure = match self.tunnels {
+                None => "every node needs flannel's VXLAN backend and a range of its own in spec.podCIDR",
+                Some(_) => {
+                    "every node needs WireGuard, a key and a range of its own: does it run, with this encryption?"
+                }
+            };
             tracing::warn!(cause = %wrong, %cure, "some nodes' pods cannot be reached");
             self.health.ill(&*wrong, cure);
         }

@@ -57,6 +57,8 @@ impl Host {
         config.service_cidr = "10.96.0.0/16".parse().unwrap();
         config.resolv_conf = "/run/resolv.conf".into();
         config.overlay = true;
+        // A folder of the host's own, that ends with it.
+        config.wireguard_key = "/run/wireguard.key".into();
         let host = Self {
             config,
             health: Health::default(),

@@ -9,3 +9,5 @@ mod pods;
 mod policies;
 mod proxy;
 mod sandbox;
+mod wire;
+mod wireguard;

@@ -20,13 +20,13 @@ const WAYS: &str = "{ ip route show dev barque.1; ip neigh show dev barque.1 nud
                     bridge fdb show dev barque.1 | grep dst | sort; } 2>/dev/null || true";
 
 #[track_caller]
-fn expect_tcp(host: &Host, from: Option<&PodNetwork>, to: (Ipv4Addr, u16), expected: &str) {
+pub fn expect_tcp(host: &Host, from: Option<&PodNetwork>, to: (Ipv4Addr, u16), expected: &str) {
     let netns = from.map(|pod| pod.netns.clone());
     host.expect(expected, move || ask_tcp(netns.as_deref(), to, SHORT));
 }
 
 #[track_caller]
-fn expect_udp(host: &Host, from: Option<&PodNetwork>, to: (Ipv4Addr, u16), expected: &str) {
+pub fn expect_udp(host: &Host, from: Option<&PodNetwork>, to: (Ipv4Addr, u16), expected: &str) {
     let netns = from.map(|pod| pod.netns.clone());
     host.expect(expected, move || ask_udp(netns.as_deref(), to, SHORT));
 }
@@ -79,20 +79,14 @@ fn the_largest_packets_pass_and_larger_ones_are_refused() {
         assert_eq!(one.run(async move { whole(from, to, size) }), format!("b {}", a.ip));
         let from = a.netns.clone();
         assert_eq!(one.run(async move { whole(from, to, size + 1) }), "EMSGSIZE");
-        let netns = b.netns.clone();
-        let echo = two.run(async move { within(&netns, || TcpListener::bind(("0.0.0.0", 81)).unwrap()) });
-        std::thread::spawn(move || {
-            let (mut stream, _) = echo.accept().unwrap();
-            let mut back = stream.try_clone().unwrap();
-            std::io::copy(&mut stream, &mut back).unwrap();
-        });
+        echo(two, &b);
         let netns = a.netns.clone();
         assert_eq!(one.run(async move { within(&netns, move || bulk(to, 4 << 20)) }), 4 << 20);
     });
 }
 
 /// Sends one datagram that must not be cut into pieces.
-fn whole(from: PathBuf, to: Ipv4Addr, size: usize) -> String {
+pub fn whole(from: PathBuf, to: Ipv4Addr, size: usize) -> String {
     within(&from, move || {
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
@@ -108,7 +102,18 @@ fn whole(from: PathBuf, to: Ipv4Addr, size: usize) -> String {
     })
 }
 
-fn bulk(to: Ipv4Addr, size: usize) -> usize {
+/// Sends one caller on port 81 of the pod back what it sends.
+pub fn echo(host: &Host, pod: &PodNetwork) {
+    let netns = pod.netns.clone();
+    let echo = host.run(async move { within(&netns, || TcpListener::bind(("0.0.0.0", 81)).unwrap()) });
+    std::thread::spawn(move || {
+        let (mut stream, _) = echo.accept().unwrap();
+        let mut back = stream.try_clone().unwrap();
+        std::io::copy(&mut stream, &mut back).unwrap();
+    });
+}
+
+pub fn bulk(to: Ipv4Addr, size: usize) -> usize {
     let mut stream = TcpStream::connect_timeout(&(to, 81).into(), LONG).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
     let mut writer = stream.try_clone().unwrap();
