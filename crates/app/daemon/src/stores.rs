@@ -21,7 +21,7 @@ pub enum Stores {
     /// The supervisor starts etcd again when it ends.
     Etcd {
         store: Arc<Etcd>,
-        _supervisor: Option<Supervisor>,
+        _supervisor: Option<Box<Supervisor>>,
     },
 }
 
@@ -99,7 +99,7 @@ async fn member(
     };
     let endpoints = [vec![member.local_url()], others.to_vec()].concat();
     let store = connect(endpoints, pki.client_tls(), sealer).await?;
-    Ok(Stores::Etcd { store, _supervisor: Some(supervisor) })
+    Ok(Stores::Etcd { store, _supervisor: Some(Box::new(supervisor)) })
 }
 
 async fn connect(endpoints: Vec<String>, tls: EtcdTls, sealer: Arc<Sealer>) -> Result<Arc<Etcd>, StartError> {

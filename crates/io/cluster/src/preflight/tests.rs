@@ -42,7 +42,8 @@ fn a_good_machine_has_no_problem() {
 
 #[test]
 fn each_lack_has_its_name() {
-    let lacks: [(&str, fn(&mut Facts)); 10] = [
+    type Spoil = fn(&mut Facts);
+    let lacks: [(&str, Spoil); 10] = [
         ("IsPrivilegedUser", |facts| facts.uid = 1000),
         ("NumCPU", |facts| facts.cpus = 1),
         ("Mem", |facts| facts.memory = 512 << 20),
