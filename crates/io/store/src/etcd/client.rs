@@ -4,12 +4,11 @@
 
 use super::connection::{Endpoint, connector};
 use super::grpc::{CallError, Incoming, Outgoing, framed};
-use super::{EtcdError, EtcdOptions, EtcdTls};
+use super::{EtcdError, EtcdOptions, EtcdTls, proto, range, says};
 use bytes::Bytes;
 use prost::Message;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Rest after every endpoint has failed once.
@@ -20,6 +19,9 @@ const PASSING: [u32; 3] = [4, 14, 2];
 /// What etcd says before it does anything; the call may go to another member.
 const REFUSED_BEFORE: [&str; 3] =
     ["etcdserver: no leader", "etcdserver: too many requests", "etcdserver: rpc not supported for learner"];
+
+/// Said by a member that works: it knows the new leader, another one may be the old leader that is gone.
+const LEADER_CHANGED: &str = "etcdserver: leader changed";
 
 /// What a call does, and so whether it may be done twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +36,15 @@ pub enum Nature {
 pub struct Stream {
     _request: mpsc::Sender<Bytes>,
     pub answers: Incoming,
+    /// Place of the endpoint that it is on.
+    pub place: usize,
 }
 
 pub struct Client {
     pub options: EtcdOptions,
     endpoints: Vec<Endpoint>,
-    /// Place of the endpoint that is used.
-    current: AtomicUsize,
+    /// Place of the endpoint that is used. The first one is home: usually it is on this machine.
+    current: watch::Sender<usize>,
 }
 
 impl Client {
@@ -51,7 +55,7 @@ impl Client {
         if endpoints.is_empty() {
             return Err(EtcdError::Endpoint("none is named".into()));
         }
-        Ok(Self { options, endpoints, current: AtomicUsize::new(0) })
+        Ok(Self { options, endpoints, current: watch::Sender::new(0) })
     }
 
     /// New certificates, for connections made from now on.
@@ -72,20 +76,21 @@ impl Client {
         let deadline = Instant::now() + self.options.timeout;
         let mut tries = 0;
         loop {
-            let place = self.current.load(Ordering::Relaxed);
+            let place = *self.current.borrow();
             let error =
                 match self.ask(place, path, request.clone(), self.options.attempt_timeout, || self.uses(place)).await {
                     Ok(answer) => return Ok(answer),
                     Err(error) => error,
                 };
-            if passing(&error) {
+            let moves = passing(&error) && !says(&error, LEADER_CHANGED);
+            if moves {
                 self.leave(place, &error);
             }
             if !may_repeat(&error, nature) || Instant::now() >= deadline {
                 return Err(error);
             }
             tries += 1;
-            self.rest(tries).await;
+            if moves { self.rest(tries).await } else { sleep(PAUSE).await }
         }
     }
 
@@ -96,7 +101,7 @@ impl Client {
         path: &str,
         question: &impl Message,
     ) -> Result<Incoming, CallError> {
-        let Stream { _request, answers } = match place {
+        let Stream { _request, answers, .. } = match place {
             Some(place) => self.open(place, path, framed(question), || true).await?,
             None => self.stream(path, question).await?,
         };
@@ -109,7 +114,7 @@ impl Client {
         let deadline = Instant::now() + self.options.timeout;
         let mut tries = 0;
         loop {
-            let place = self.current.load(Ordering::Relaxed);
+            let place = *self.current.borrow();
             let error = match self.open(place, path, first.clone(), || self.uses(place)).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => error,
@@ -167,7 +172,7 @@ impl Client {
         let opened = timeout(self.options.attempt_timeout, opened).await;
         let limit = self.options.attempt_timeout;
         let (_request, answers) = opened.unwrap_or_else(|_| Err(self.unanswered(place, limit)))?;
-        Ok(Stream { _request, answers })
+        Ok(Stream { _request, answers, place })
     }
 
     async fn connection(
@@ -191,14 +196,44 @@ impl Client {
 
     /// Whether calls go to this endpoint now.
     fn uses(&self, place: usize) -> bool {
-        self.current.load(Ordering::Relaxed) == place
+        *self.current.borrow() == place
+    }
+
+    /// Waits until calls go to another endpoint than this: what still runs on it may be on a dead connection.
+    pub async fn left(&self, place: usize) {
+        // Fails only without a sender, which we hold.
+        _ = self.current.subscribe().wait_for(|current| *current != place).await;
+    }
+
+    /// Goes home if calls go elsewhere and the member there works: reading from another one adds its failures to ours.
+    pub async fn go_home(&self) {
+        let place = *self.current.borrow();
+        if place == 0 {
+            return;
+        }
+        let question = framed(&range::newest_request());
+        let limit = self.options.attempt_timeout;
+        if self.ask::<proto::RangeResponse>(0, range::RANGE, question, limit, || true).await.is_ok() {
+            tracing::info!(
+                from = self.endpoints[place].uri,
+                to = self.endpoints[0].uri,
+                "back to the first etcd member"
+            );
+            self.current.send_replace(0);
+        }
     }
 
     /// Moves on, unless somebody else has.
     fn leave(&self, place: usize, error: &CallError) {
         let next = (place + 1) % self.endpoints.len();
-        let moved = self.current.compare_exchange(place, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if moved && next != place {
+        let moved = self.current.send_if_modified(|current| {
+            let moves = *current == place && next != place;
+            if moves {
+                *current = next;
+            }
+            moves
+        });
+        if moved {
             tracing::info!(from = self.endpoints[place].uri, to = self.endpoints[next].uri, %error, "changes etcd member");
         }
     }

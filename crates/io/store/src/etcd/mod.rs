@@ -27,15 +27,18 @@ use crate::{
 use async_trait::async_trait;
 use client::{Client, Nature};
 use grpc::CallError;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+/// After this time away from the first endpoint it is asked whether it works again.
+const HOME: Duration = Duration::from_secs(2);
 const COMPACT: &str = "/etcdserverpb.KV/Compact";
 
 /// Where the cluster is, and how patient we are with it.
 #[derive(Clone, Debug)]
 pub struct EtcdOptions {
-    /// `http://` or `https://`, host, port (2379 if it has none); one for each member. One is used at a time.
+    /// `http://` or `https://`, host, port (2379 if it has none); one for each member. One is used at a time: the first
+    /// (best that of this machine) whenever it works.
     pub endpoints: Vec<String>,
     /// Needed by `https://`. Default: none.
     pub tls: Option<EtcdTls>,
@@ -112,6 +115,7 @@ impl Etcd {
     pub async fn connect(options: EtcdOptions) -> Result<Arc<Self>, EtcdError> {
         let client = Arc::new(Client::new(options)?);
         range::newest(&client).await.map_err(|error| EtcdError::Unreachable(error.to_string()))?;
+        tokio::spawn(keep_home(Arc::downgrade(&client)));
         Ok(Arc::new(Self { client, leases: lease::Leases::default() }))
     }
 
@@ -165,6 +169,17 @@ impl Store for Etcd {
 
     async fn revision(&self) -> Result<Revision, ReadError> {
         range::newest(&self.client).await.map_err(|error| ReadError::Io(error.to_string()))
+    }
+}
+
+/// Ends when nobody uses the client any more.
+async fn keep_home(client: Weak<Client>) {
+    loop {
+        tokio::time::sleep(HOME).await;
+        match client.upgrade() {
+            Some(client) => client.go_home().await,
+            None => return,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{is_compacted, is_future, proto, range_end, watch};
 use crate::{KeyValue, Range, RangeResult, ReadError, Revision, sealer};
 use bytes::Bytes;
 
-const RANGE: &str = "/etcdserverpb.KV/Range";
+pub const RANGE: &str = "/etcdserverpb.KV/Range";
 /// Keys of one answer, at most (a few MB of usual objects). Upstream: the default of kubectl's `--chunk-size`.
 const PAGE: usize = 500;
 
@@ -16,8 +16,12 @@ async fn ask(client: &Client, request: &proto::RangeRequest) -> Result<proto::Ra
 
 /// The newest revision: every answer names it.
 pub async fn newest(client: &Client) -> Result<Revision, CallError> {
-    let request = proto::RangeRequest { key: vec![0], count_only: true, ..Default::default() };
-    Ok(proto::revision(&ask(client, &request).await?.header))
+    Ok(proto::revision(&ask(client, &newest_request()).await?.header))
+}
+
+/// A linearizable read of nothing.
+pub fn newest_request() -> proto::RangeRequest {
+    proto::RangeRequest { key: vec![0], count_only: true, ..Default::default() }
 }
 
 /// Fails as a read at `revision` would.

@@ -72,7 +72,13 @@ impl EtcdWatch {
                     self.state = State::Open(stream);
                 }
                 State::Open(stream) => {
-                    let response = stream.answers.message().await?;
+                    let response = tokio::select! {
+                        response = stream.answers.message() => response?,
+                        // Found dead by a call; the stream would learn of it only by its own keepalive.
+                        () = self.client.left(stream.place) => {
+                            return Err(CallError::Lost("calls go to another member".into()));
+                        }
+                    };
                     return response.ok_or_else(|| CallError::Lost("etcd ended the watch".into()));
                 }
             }
