@@ -1,7 +1,7 @@
 //! The loads of all machines: started, killed with their machines, ended, and judged by what they saw.
 
 use super::faults::Fault;
-use super::load::{MARK, PLAN, Plan};
+use super::load::{CACHED, MARK, PLAN, Plan};
 use super::stand::{MASTERS, NAMESPACES, Stand};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,9 +18,12 @@ const PACE: Duration = Duration::from_millis(500);
 const CONNECTIONS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The most that writes may pause when etcd elects a leader, and reads ever.
+/// The most that writes, and reads that must be up to date, may pause: etcd elects a leader.
 const WRITE_PAUSE: Duration = Duration::from_secs(5);
+/// The most that other reads may pause when a server is gone.
 const READ_PAUSE: Duration = Duration::from_secs(1);
+/// And when it is there but silent: the door asks it twice, 750 ms each, up to a second after it fell silent.
+const NOTICED: Duration = Duration::from_secs(4);
 
 pub struct Running {
     loads: Vec<Option<Child>>,
@@ -160,9 +163,18 @@ impl Running {
 /// What the machines that nothing was done to noticed of a fault: printed, and given back where it is too long.
 fn pauses(records: &[Record], fault: &Fault) -> Vec<String> {
     let machine = |client: &str| client.split('-').next().map(str::to_owned).filter(|name| *name != fault.victim);
-    let (writes, reads) = history::longest(records, &fault.time, machine);
+    let cached = |client: &str| machine(client).filter(|_| client.ends_with(CACHED));
+    let fresh = |client: &str| machine(client).filter(|_| !client.ends_with(CACHED));
+    let (writes, fresh_reads) = history::longest(records, &fault.time, fresh);
+    let (_, cached_reads) = history::longest(records, &fault.time, cached);
+    let limit = if fault.silent { NOTICED } else { READ_PAUSE };
+    let kinds = [
+        ("writes", writes, WRITE_PAUSE),
+        ("fresh reads", fresh_reads, WRITE_PAUSE),
+        ("cached reads", cached_reads, limit),
+    ];
     let mut too_long = Vec::new();
-    for (what, pause, limit) in [("writes", writes, WRITE_PAUSE), ("reads", reads, READ_PAUSE)] {
+    for (what, pause, limit) in kinds {
         let Some(pause) = pause else { continue };
         let after = pause.from.saturating_sub(fault.time.start) as f64 / 1e6;
         let text =

@@ -1,4 +1,4 @@
-//! The load of one machine: writers, a reader, watchers and connections to a Service, each noting what it sees.
+//! The load of one machine: writers, readers, watchers and connections to a Service, each noting what it sees.
 //!
 //! Run by the test inside the machine, as an ignored test of the same program. It goes on until the file `stop` is there
 //! and then until its watchers have seen the mark that the test writes into each namespace.
@@ -12,6 +12,7 @@ mod writer;
 
 use log::Log;
 pub use log::now;
+pub use reader::CACHED;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,6 +87,7 @@ async fn run(plan: Plan) {
         tasks.push(tokio::spawn(writer::run(Arc::clone(&shared), number)));
     }
     tasks.push(tokio::spawn(reader::run(Arc::clone(&shared))));
+    tasks.push(tokio::spawn(reader::run_cached(Arc::clone(&shared))));
     if let Some((service, count)) = shared.plan.service.clone() {
         let connections = (0..count).map(|number| connection::run(Arc::clone(&shared), service.clone(), number));
         tasks.extend(connections.map(tokio::spawn));

@@ -1,20 +1,25 @@
-//! A reader: objects that writers of its machine have had acknowledged, and now and then a page of a namespace.
+//! Readers: one of objects that writers of its machine have had acknowledged and now and then of a page of a namespace, and
+//! one of pages that may be a little old.
 
 use super::log::now;
 use super::{Shared, remote};
 use apimachinery::Reason;
-use client::Api;
 use client::resources::CONFIG_MAPS;
+use client::{Api, Remote};
 use std::sync::Arc;
 use std::time::Duration;
 use testbed::history::{Answer, Record};
 
 const PACE: Duration = Duration::from_millis(200);
+/// What the names of clients end in that read what may be a little old.
+pub const CACHED: &str = "-cached";
 /// Each so many reads, one is a list.
 const LISTS: usize = 5;
 
+/// Reads what the store holds: it must answer, so these wait for an election.
 pub async fn run(shared: Arc<Shared>) {
     let remote = remote::connect(&shared.plan);
+    let client = format!("{}-reader", shared.plan.name);
     let mut count = 0;
     while !shared.is_stopped() {
         count += 1;
@@ -26,16 +31,31 @@ pub async fn run(shared: Arc<Shared>) {
                 Err(error) if error.reason() == Reason::NotFound => Answer::Absent,
                 Err(error) => Answer::Failed(error.message().to_owned()),
             },
-            None => {
-                let path = format!("/api/v1/namespaces/{}/configmaps?limit=20", shared.namespace(count));
-                let page = remote.request("GET", &path, None).await;
-                page.map_or_else(|error| Answer::Failed(error.message().to_owned()), |_| Answer::Many)
-            }
+            None => page(&remote, &shared, count, "limit=20").await,
         };
-        let client = format!("{}-reader", shared.plan.name);
-        shared.log.note(&Record::Read { client, call, at: now(), key, answer });
+        shared.log.note(&Record::Read { client: client.clone(), call, at: now(), key, answer });
         tokio::time::sleep(PACE).await;
     }
+}
+
+/// Reads what the server knows, as controllers do that read often: no election stops these.
+pub async fn run_cached(shared: Arc<Shared>) {
+    let remote = remote::connect(&shared.plan);
+    let client = format!("{}{CACHED}", shared.plan.name);
+    let mut count = 0;
+    while !shared.is_stopped() {
+        count += 1;
+        let call = now();
+        let answer = page(&remote, &shared, count, "resourceVersion=0").await;
+        shared.log.note(&Record::Read { client: client.clone(), call, at: now(), key: String::new(), answer });
+        tokio::time::sleep(PACE).await;
+    }
+}
+
+async fn page(remote: &Remote, shared: &Shared, number: usize, query: &str) -> Answer {
+    let path = format!("/api/v1/namespaces/{}/configmaps?{query}", shared.namespace(number));
+    let page = remote.request("GET", &path, None).await;
+    page.map_or_else(|error| Answer::Failed(error.message().to_owned()), |_| Answer::Many)
 }
 
 /// The newest key, an older one; empty for a list.
