@@ -1,4 +1,4 @@
-//! Keeps the cache equal to the store: one load, then one watch, for ever.
+//! Keeps the cache equal to the store: one load of a state not long ago, then one watch, for ever.
 //!
 //! Invariants
 //! - After a cut watch the feed goes on from the last revision it has put; if that has been compacted, it lists
@@ -16,16 +16,55 @@ use tokio_util::sync::CancellationToken;
 const ROOT: &str = "/registry/";
 /// Objects read from the store at once, so that a start holds no second copy of everything.
 const PAGE: usize = 1000;
+/// Changes that are read at the start, at most: those of a minute of a busy cluster, in which clients come back.
+const HISTORY: Revision = 1000;
+/// Longest wait for them; a list does as well.
+const CATCHING_UP: Duration = Duration::from_secs(5);
 /// Pause before the store is asked again after it failed.
 const PAUSE: Duration = Duration::from_millis(200);
 
 impl Cache {
-    /// Loads what the store holds.
+    /// Loads what the store holds, and its newest changes: watches that another server began, or this one before a
+    /// restart, go on here without listing again.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub async fn load(&self) -> Result<(), ReadError> {
-        let (objects, revision) = self.read_all().await?;
+        let newest = self.store.revision().await?;
+        let past = newest.saturating_sub(HISTORY).max(1).min(newest);
+        match self.load_at(past).await {
+            Err(ReadError::Compacted { oldest, .. }) => match self.load_at(oldest.min(newest)).await {
+                // Compacted again meanwhile.
+                Err(ReadError::Compacted { .. }) => self.load_at(self.store.revision().await?).await?,
+                loaded => loaded?,
+            },
+            loaded => loaded?,
+        }
+        let caught_up = tokio::time::timeout(CATCHING_UP, self.catch_up(newest)).await;
+        let why = match caught_up {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it took longer than {CATCHING_UP:?}"),
+        };
+        tracing::warn!(why, "cannot follow the store's newest changes, lists it instead");
+        self.resync().await
+    }
+
+    /// Puts what has changed since the state that was loaded.
+    async fn catch_up(&self, newest: Revision) -> Result<(), WatchError> {
+        if self.revision() >= newest {
+            return Ok(());
+        }
+        let mut watch = self.store.watch(ROOT, self.revision()).await?;
+        while self.revision() < newest {
+            self.apply(watch.next().await?);
+        }
+        Ok(())
+    }
+
+    async fn load_at(&self, at: Revision) -> Result<(), ReadError> {
+        let objects = self.read_all(at).await?;
+        let revision = at;
         let mut by_shelf: HashMap<&str, Vec<(Key, Object)>> = HashMap::new();
         for (key, object) in &objects {
             if let Some(prefix) = prefix_of(key) {
@@ -87,7 +126,8 @@ impl Cache {
 
     /// Lists the store and puts what differs from the cache.
     async fn resync(&self) -> Result<(), ReadError> {
-        let (objects, revision) = self.read_all().await?;
+        let revision = self.store.revision().await?;
+        let objects = self.read_all(revision).await?;
         let there: HashSet<&Key> = objects.iter().map(|(key, _)| key).collect();
         let mut known: HashMap<Key, Revision> = HashMap::new();
         for (_, shelf) in self.all_shelves() {
@@ -110,8 +150,7 @@ impl Cache {
     }
 
     /// Everything, as of one revision.
-    async fn read_all(&self) -> Result<(Vec<(Key, Object)>, Revision), ReadError> {
-        let at = self.store.revision().await?;
+    async fn read_all(&self, at: Revision) -> Result<Vec<(Key, Object)>, ReadError> {
         let mut objects = Vec::new();
         let mut after = None;
         loop {
@@ -127,7 +166,7 @@ impl Cache {
                 }
             }
             if page.remaining == 0 || after.is_none() {
-                return Ok((objects, at));
+                return Ok(objects);
             }
         }
     }
