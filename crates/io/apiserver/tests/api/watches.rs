@@ -1,9 +1,11 @@
 //! Watches: nothing lost, nothing twice, old starts refused, the initial state and its end.
 
-use crate::world::{config_map, next, world};
-use apimachinery::{EventType, Reason};
+use crate::world::{config, config_map, next, world};
+use apimachinery::{ApiResult, EventType, Reason};
+use apiserver::auth::UserInfo;
+use apiserver::{ApiServer, Config};
 use client::resources::CONFIG_MAPS;
-use client::{Api, ListOptions, Scope};
+use client::{Api, DeleteOptions, ListOptions, Scope};
 use futures_util::StreamExt;
 use serde_json::json;
 
@@ -59,4 +61,34 @@ async fn a_forgotten_start_is_refused() {
     let refused = world.api.watch(&CONFIG_MAPS, Scope::All, &options, start).await.err().unwrap();
     assert_eq!(refused.reason(), Reason::Expired);
     assert!(refused.message().starts_with(&format!("too old resource version: {start} (")), "{refused}");
+}
+
+#[tokio::test]
+async fn a_watch_goes_on_at_a_server_that_was_started_since() {
+    let world = world().await;
+    let made = world.create(&CONFIG_MAPS, "default", config_map("a", json!({"n": "1"}))).await.unwrap();
+    let changed = world.update(&CONFIG_MAPS, "default", config_map("a", json!({"n": "2"}))).await.unwrap();
+    world.api.delete(&CONFIG_MAPS, "default", "a", &DeleteOptions::default()).await.unwrap();
+    world.create(&CONFIG_MAPS, "default", config_map("b", json!({}))).await.unwrap();
+    let seen = async |after: u64| {
+        let unused = tempfile::tempdir().unwrap();
+        let config = Config { store: world.store.clone(), ..config(unused.path()) };
+        let api = ApiServer::start(config).await.unwrap().local(UserInfo::system("test"));
+        let found = api.list(&CONFIG_MAPS, Scope::Namespace("default"), &ListOptions::default()).await.unwrap();
+        assert_eq!(found.items.iter().map(|item| item.head.name.as_str()).collect::<Vec<_>>(), ["b"]);
+        let mut watch = api.watch(&CONFIG_MAPS, Scope::Namespace("default"), &ListOptions::default(), after).await?;
+        let mut seen = Vec::new();
+        loop {
+            let (kind, object) = next(&mut watch).await;
+            seen.push(format!("{} {}", kind.as_str(), object.head.name));
+            if object.head.name == "b" {
+                return ApiResult::Ok(seen);
+            }
+        }
+    };
+    assert_eq!(seen(made.head.revision).await.unwrap(), ["MODIFIED a", "DELETED a", "ADDED b"]);
+    // What the store has forgotten cannot be told.
+    world.store.compact(changed.head.revision).await.unwrap();
+    assert_eq!(seen(made.head.revision).await.unwrap_err().reason(), Reason::Expired);
+    assert_eq!(seen(changed.head.revision).await.unwrap(), ["DELETED a", "ADDED b"]);
 }
