@@ -96,6 +96,7 @@ pub fn open(
     let profile = Profile {
         listen: membership.local_api,
         members: members.sender.borrow().clone(),
+        own: membership.is_control_plane().then(|| SocketAddr::new(membership.address, membership.port)),
         ca_pem: ca.as_bytes().to_vec(),
         server_name: "kubernetes".to_owned(),
         threads: 1,

@@ -41,6 +41,9 @@ pub struct LocalApi {
     pub listen: SocketAddr,
     /// API servers.
     pub members: Vec<SocketAddr>,
+    /// This machine's own server, of a master: used without a check while no other is ready, so that people are told what
+    /// is wrong by one that knows, instead of a closed connection.
+    pub own: Option<SocketAddr>,
     /// The authority of the API servers' certificates, PEM.
     pub ca_pem: Vec<u8>,
     /// The name in their certificates, usually `kubernetes`.
@@ -107,6 +110,9 @@ backend {BACKEND}
         for member in &self.members {
             text += &format!("    server {} {member}\n", server_name(*member));
         }
+        if let Some(own) = self.own {
+            text += &format!("    server own {own} backup no-check\n");
+        }
         if let Some(metrics) = self.metrics {
             text += &format!(
                 "
@@ -169,6 +175,7 @@ mod tests {
 
     fn api() -> LocalApi {
         LocalApi {
+            own: None,
             listen: "127.0.0.1:5443".parse().unwrap(),
             members: vec!["10.0.42.1:6443".parse().unwrap(), "[fd00::2]:6443".parse().unwrap()],
             ca_pem: b"-".to_vec(),

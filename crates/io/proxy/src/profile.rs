@@ -121,11 +121,16 @@ async fn turn(every: Option<Duration>) {
     }
 }
 
+/// One of those that share the sessions.
+fn is_member(server: &Arc<crate::server::Server>) -> bool {
+    server.is_usable() && !server.config.load().backup
+}
+
 /// Ends the oldest session of a server that has too many: it has had most of its use.
 fn move_one(engine: &Arc<Engine>) {
     let running = engine.running();
     let Some(backend) = running.backend(BACKEND) else { return };
-    let usable: Vec<_> = backend.servers.load().iter().filter(|server| server.is_usable()).cloned().collect();
+    let usable: Vec<_> = backend.servers.load().iter().filter(|server| is_member(server)).cloned().collect();
     let sessions: Vec<u64> = usable.iter().map(|server| server.counters.sessions.get()).collect();
     let Some(server) = profile::overloaded(&sessions).map(|place| usable[place].clone()) else { return };
     // Sessions are with their workers; the first that has one of this server does it.

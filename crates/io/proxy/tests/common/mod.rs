@@ -132,6 +132,7 @@ impl Cluster {
         let addresses = members.iter().map(|member| SocketAddr::from(([127, 0, 0, 1], member.port))).collect();
         let (list, followed) = watch::channel(addresses);
         let profile = balance::profile::LocalApi {
+            own: None,
             listen: entry,
             members: vec![],
             ca_pem: ca.clone().into_bytes(),

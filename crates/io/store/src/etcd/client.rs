@@ -7,12 +7,16 @@ use super::grpc::{CallError, Incoming, Outgoing, framed};
 use super::{EtcdError, EtcdOptions, EtcdTls, proto, range, says};
 use bytes::Bytes;
 use prost::Message;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Rest after every endpoint has failed once.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Between logged changes of the member that is used.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// gRPC's codes that a read is tried again after: deadline exceeded, unavailable, unknown ("leader changed").
 const PASSING: [u32; 3] = [4, 14, 2];
@@ -45,6 +49,8 @@ pub struct Client {
     endpoints: Vec<Endpoint>,
     /// Place of the endpoint that is used. The first one is home: usually it is on this machine.
     current: watch::Sender<usize>,
+    /// When a change of it was last logged.
+    told: Mutex<Option<Instant>>,
 }
 
 impl Client {
@@ -55,7 +61,7 @@ impl Client {
         if endpoints.is_empty() {
             return Err(EtcdError::Endpoint("none is named".into()));
         }
-        Ok(Self { options, endpoints, current: watch::Sender::new(0) })
+        Ok(Self { options, endpoints, current: watch::Sender::new(0), told: Mutex::new(None) })
     }
 
     /// New certificates, for connections made from now on.
@@ -233,9 +239,19 @@ impl Client {
             }
             moves
         });
-        if moved {
+        if moved && self.may_tell() {
             tracing::info!(from = self.endpoints[place].uri, to = self.endpoints[next].uri, %error, "changes etcd member");
         }
+    }
+
+    /// Without a leader all are tried in turn, many times a second.
+    fn may_tell(&self) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = told.is_none_or(|at| at.elapsed() > TELL_EVERY);
+        if may {
+            *told = Some(Instant::now());
+        }
+        may
     }
 
     async fn rest(&self, tries: usize) {

@@ -18,6 +18,9 @@ const STREAM_WINDOW: u32 = 1 << 20;
 /// The same for all of a connection; not a bound of its own, so that readers who stopped do not stop the others.
 const CONNECTION_WINDOW: u32 = 1 << 30;
 
+/// What a member says without a leader, too: who the members are, and how it is.
+const LEADERLESS: [&str; 2] = [super::admin::LIST, super::admin::STATUS];
+
 /// `http://10.0.0.1:2379` taken apart.
 pub struct Endpoint {
     pub uri: String,
@@ -60,9 +63,11 @@ impl Endpoint {
         let (sender, body) = Outgoing::new(first);
         let mut request = Request::post(format!("{}://{}{path}", self.scheme(), self.authority))
             .header("content-type", "application/grpc")
-            .header("te", "trailers")
+            .header("te", "trailers");
+        if !LEADERLESS.contains(&path) {
             // Members without a leader refuse at once, before anything is done.
-            .header("hasleader", "true");
+            request = request.header("hasleader", "true");
+        }
         if let Some(timeout) = timeout {
             request = request.header("grpc-timeout", format!("{}m", timeout.as_millis()));
         }

@@ -11,6 +11,7 @@
 mod admin;
 mod client;
 mod connection;
+mod diagnosis;
 mod grpc;
 mod lease;
 mod proto;
@@ -108,20 +109,42 @@ pub enum EtcdError {
 pub struct Etcd {
     client: Arc<Client>,
     leases: lease::Leases,
+    diagnosis: diagnosis::Diagnosis,
 }
 
 impl Etcd {
     /// Checks the options and waits until the cluster answers (a linearizable read), [`EtcdOptions::timeout`] at most.
     pub async fn connect(options: EtcdOptions) -> Result<Arc<Self>, EtcdError> {
+        let diagnosis = diagnosis::Diagnosis::new(options.tls.clone());
         let client = Arc::new(Client::new(options)?);
-        range::newest(&client).await.map_err(|error| EtcdError::Unreachable(error.to_string()))?;
+        if let Err(error) = range::newest(&client).await {
+            return Err(EtcdError::Unreachable(diagnosis.of(&client, error.to_string()).await));
+        }
         tokio::spawn(keep_home(Arc::downgrade(&client)));
-        Ok(Arc::new(Self { client, leases: lease::Leases::default() }))
+        Ok(Arc::new(Self { client, leases: lease::Leases::default(), diagnosis }))
     }
 
     /// Takes renewed certificates for the connections that are made from now on; those there are go on.
     pub fn set_tls(&self, tls: &EtcdTls) -> Result<(), EtcdError> {
+        self.diagnosis.set_tls(tls);
         self.client.set_tls(tls)
+    }
+
+    /// What is wrong with the cluster, where that is why a write failed.
+    async fn write_error(&self, error: WriteError) -> WriteError {
+        match error {
+            WriteError::Io(text) => WriteError::Io(self.diagnosis.of(&self.client, text).await),
+            WriteError::Unknown(text) => WriteError::Unknown(self.diagnosis.of(&self.client, text).await),
+            other => other,
+        }
+    }
+
+    /// The same for a read.
+    async fn read_error(&self, error: ReadError) -> ReadError {
+        match error {
+            ReadError::Io(text) => ReadError::Io(self.diagnosis.of(&self.client, text).await),
+            other => other,
+        }
     }
 
     /// Asks each endpoint how its member is; an error's text where it does not answer.
@@ -133,15 +156,24 @@ impl Etcd {
 #[async_trait]
 impl Store for Etcd {
     async fn txn(&self, compares: Vec<Compare>, ops: Vec<Op>) -> Result<Outcome, WriteError> {
-        txn::run(&self.client, &self.leases, compares, ops).await
+        match txn::run(&self.client, &self.leases, compares, ops).await {
+            Err(error) => Err(self.write_error(error).await),
+            done => done,
+        }
     }
 
     async fn range(&self, range: Range) -> Result<RangeResult, ReadError> {
-        range::read(&self.client, &range).await
+        match range::read(&self.client, &range).await {
+            Err(error) => Err(self.read_error(error).await),
+            done => done,
+        }
     }
 
     async fn get(&self, key: &str) -> Result<Option<KeyValue>, ReadError> {
-        range::get(&self.client, key).await
+        match range::get(&self.client, key).await {
+            Err(error) => Err(self.read_error(error).await),
+            done => done,
+        }
     }
 
     async fn watch(&self, prefix: &str, after: Revision) -> Result<Box<dyn Watch>, WatchError> {
@@ -168,7 +200,10 @@ impl Store for Etcd {
     }
 
     async fn revision(&self) -> Result<Revision, ReadError> {
-        range::newest(&self.client).await.map_err(|error| ReadError::Io(error.to_string()))
+        match range::newest(&self.client).await {
+            Err(error) => Err(self.read_error(ReadError::Io(error.to_string())).await),
+            Ok(newest) => Ok(newest),
+        }
     }
 }
 

@@ -22,10 +22,10 @@ use std::time::Duration;
 const ADD: &str = "/etcdserverpb.Cluster/MemberAdd";
 const REMOVE: &str = "/etcdserverpb.Cluster/MemberRemove";
 const UPDATE: &str = "/etcdserverpb.Cluster/MemberUpdate";
-const LIST: &str = "/etcdserverpb.Cluster/MemberList";
+pub(super) const LIST: &str = "/etcdserverpb.Cluster/MemberList";
 const PROMOTE: &str = "/etcdserverpb.Cluster/MemberPromote";
 const ALARM: &str = "/etcdserverpb.Maintenance/Alarm";
-const STATUS: &str = "/etcdserverpb.Maintenance/Status";
+pub(super) const STATUS: &str = "/etcdserverpb.Maintenance/Status";
 const DEFRAGMENT: &str = "/etcdserverpb.Maintenance/Defragment";
 const REVOKE: &str = "/etcdserverpb.Lease/LeaseRevoke";
 
@@ -248,6 +248,13 @@ pub(super) async fn statuses(client: &Client, limit: Duration) -> Vec<(String, R
     let answers =
         answers.into_iter().map(|(endpoint, answer)| (endpoint, answer.map(status).map_err(|error| error.to_string())));
     answers.collect()
+}
+
+/// The members as the first endpoint that answers knows them, leader or not.
+pub(super) async fn anybodys_members(client: &Client, limit: Duration) -> Option<Vec<Member>> {
+    let answers = client.ask_all::<proto::MembersResponse>(LIST, &proto::Empty {}, limit);
+    let answers = tokio::time::timeout(limit * 2, answers).await.ok()?;
+    answers.into_iter().find_map(|(_, answer)| Some(members(answer.ok()?.members)))
 }
 
 fn status(answer: proto::StatusResponse) -> MemberStatus {
