@@ -1,13 +1,16 @@
 //! One file for each command; this one parses the command line.
 
 mod balance;
+mod certs;
 mod image;
 mod init;
 mod join;
 mod kubeconfig;
 mod leave;
+mod recover;
 mod reset;
 mod server;
+mod snapshot;
 mod status;
 mod token;
 
@@ -49,6 +52,13 @@ enum Command {
     Join(join::Arguments),
     /// Take this machine out of its cluster and stop the server; its containers go on
     Leave(leave::Arguments),
+    /// Go on with this master alone, when most of the others are lost for good
+    Recover(recover::Arguments),
+    /// Save the cluster in a file, and make a cluster from one
+    #[command(subcommand)]
+    Snapshot(snapshot::Command),
+    /// Say when the certificates of this machine expire
+    Certs,
     /// Make, list and delete the tokens that machines join with
     #[command(subcommand)]
     Token(token::Command),
@@ -85,6 +95,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Init(arguments) => init::run(&config, arguments, kubeadm, before),
         Command::Join(arguments) => join::run(&config, arguments, before),
         Command::Leave(arguments) => leave::run(&config, &arguments),
+        Command::Recover(arguments) => recover::run(&config, &arguments, &before),
+        Command::Snapshot(command) => snapshot::run(&config, command),
+        Command::Certs => certs::run(&config),
         Command::Token(command) => token::run(&config, command),
         Command::Kubeconfig(arguments) => kubeconfig::run(&config, &arguments),
         Command::Balance(arguments) => arguments.run(),

@@ -3,12 +3,14 @@
 //! `barque status` and `barque image` ask here; the API is for everything else.
 
 use crate::Config;
+use crate::snapshot::Saver;
 use crate::status::{Status, report::Report};
 use runtime::{Image, Runtime};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -20,8 +22,17 @@ const MAX_QUESTION: u64 = 64 * 1024;
 pub enum Question {
     Status,
     Images,
-    Import { archive: PathBuf, tag: Option<String> },
-    Remove { image: String },
+    Import {
+        archive: PathBuf,
+        tag: Option<String>,
+    },
+    Remove {
+        image: String,
+    },
+    /// To this absolute path, or to one of the server's choice.
+    Snapshot {
+        file: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,12 +41,16 @@ pub enum Answer {
     Status(Report),
     Images(Vec<Image>),
     Done,
+    /// Where a snapshot is.
+    Saved(PathBuf),
     Refused(String),
 }
 
 pub(crate) struct Admin {
     pub runtime: Runtime,
     pub status: Status,
+    /// On a master.
+    pub saver: Option<Arc<Saver>>,
 }
 
 pub fn socket(config: &Config) -> PathBuf {
@@ -66,11 +81,11 @@ impl Admin {
     }
 
     pub async fn serve(self, listener: UnixListener) {
-        let admin = std::sync::Arc::new(self);
+        let admin = Arc::new(self);
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let admin = std::sync::Arc::clone(&admin);
+                    let admin = Arc::clone(&admin);
                     tokio::spawn(async move { admin.converse(stream).await });
                 }
                 Err(error) => {
@@ -100,10 +115,23 @@ impl Admin {
         }
     }
 
+    async fn save(&self, file: Option<PathBuf>) -> Answer {
+        let Some(saver) = &self.saver else {
+            return Answer::Refused(
+                "this is a worker: the masters have the cluster's state, save it on one".to_owned(),
+            );
+        };
+        match saver.save(file).await {
+            Ok(path) => Answer::Saved(path),
+            Err(error) => Answer::Refused(stdx::chain(&error)),
+        }
+    }
+
     async fn answer(&self, question: Question) -> Answer {
         let images = self.runtime.images();
         let done = match question {
             Question::Status => return Answer::Status(self.status.report().await),
+            Question::Snapshot { file } => return self.save(file).await,
             Question::Images => return Answer::Images(images.list()),
             Question::Import { archive, tag } => images.import(&archive, tag.as_deref()).await.map(Answer::Images),
             Question::Remove { image } => images.remove(&image).await.map(|()| Answer::Done),

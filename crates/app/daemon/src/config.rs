@@ -7,6 +7,7 @@ use runtime::Registries;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where the file is looked for if no other is named.
 pub const DEFAULT_FILE: &str = "/etc/barque/config.yaml";
@@ -48,6 +49,10 @@ pub struct Config {
     pub flex_volume_dirs: Vec<PathBuf>,
     /// Pods this node takes: default 110.
     pub max_pods: u32,
+    /// Between snapshots of the cluster on a master: `12h` (the default), `1h30m`; `0s`: none but those asked for.
+    pub snapshot_interval: String,
+    /// How many of those are kept, at least 1. Default 5.
+    pub snapshot_retention: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +89,8 @@ impl Default for Config {
                 "/usr/libexec/barque/volume/exec".into(),
             ],
             max_pods: 110,
+            snapshot_interval: "12h".to_owned(),
+            snapshot_retention: 5,
         }
     }
 }
@@ -127,6 +134,7 @@ impl Config {
         if self.port == 0 {
             return wrong("port", &self.port, "it must be in 1..=65535");
         }
+        self.snapshot_every()?;
         let (pods, services) = (self.pod_range()?, self.service_range()?);
         if pods.1 > 24 {
             return wrong("podCIDR", &self.pod_cidr, "each node takes a /24, so it must be /24 or larger");
@@ -135,6 +143,16 @@ impl Config {
             return wrong("serviceCIDR", &self.service_cidr, "it overlaps podCIDR");
         }
         Ok(())
+    }
+
+    /// Zero: never.
+    pub fn snapshot_every(&self) -> Result<Duration, ConfigError> {
+        let parsed = self.snapshot_interval.parse::<jiff::SignedDuration>().ok();
+        parsed.and_then(|every| every.try_into().ok()).ok_or_else(|| ConfigError::Value {
+            field: "snapshotInterval",
+            value: self.snapshot_interval.clone(),
+            why: "a time such as 12h or 30m is needed",
+        })
     }
 
     pub fn service_range(&self) -> Result<Range, ConfigError> {
@@ -246,5 +264,13 @@ mod tests {
         assert_eq!(error, r#"serviceCIDR "10.96.0.0/12" is not valid: it overlaps podCIDR"#);
         assert!(parse("podCIDR: 10.0.0.0/25").is_err());
         assert!(parse("serviceCIDR: x").is_err());
+    }
+
+    #[test]
+    fn intervals_are_times() {
+        assert_eq!(parse("").unwrap().snapshot_every().unwrap(), Duration::from_secs(12 * 3600));
+        assert_eq!(parse("snapshotInterval: 90m").unwrap().snapshot_every().unwrap(), Duration::from_secs(5400));
+        assert!(parse("snapshotInterval: 0s").unwrap().snapshot_every().unwrap().is_zero());
+        assert!(parse("snapshotInterval: often").is_err());
     }
 }

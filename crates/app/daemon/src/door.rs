@@ -74,6 +74,12 @@ pub fn known(config: &Config, membership: &Membership) -> Vec<SocketAddr> {
     if known.is_empty() { membership.api_servers.clone() } else { known }
 }
 
+/// Forgets them: those of the membership are the right ones now.
+pub fn forget(config: &Config) {
+    // What is not there need not be forgotten; a list that is old is mended by the first look at the API.
+    _ = std::fs::remove_file(file(config));
+}
+
 /// The servers of a slice: its addresses at its `https` port.
 fn addresses(slice: &Value) -> Vec<SocketAddr> {
     let port = slice["ports"][0]["port"].as_u64().and_then(|port| u16::try_from(port).ok());

@@ -2,11 +2,12 @@
 
 use crate::Config;
 use crate::server::StartError;
+use crate::stores::EtcdKeys;
 use cluster::{Kubeconfig, Leaf, Membership, Names, Pki};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use stdx::{Clock, SystemClock, chain, write_atomically};
+use stdx::{Clock, SystemClock, Timestamp, chain, write_atomically};
 use tokio_util::sync::CancellationToken;
 
 /// Between attempts to sign anew that failed; a certificate then still has months.
@@ -49,20 +50,50 @@ impl Shown {
 }
 
 /// Signs certificates anew when they are due, long before they expire, and the kubeconfig with them.
-pub async fn keep(mut pki: Pki, shown: Shown, config: Config, membership: Option<Membership>, stop: CancellationToken) {
-    loop {
-        let wait = pki.renewal_due_at().since(SystemClock.now()).max(RETRY);
-        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-            return;
-        }
-        let renewed = pki.renew(SystemClock.now()).map_err(StartError::from);
-        match renewed.and_then(|renewed| write_kubeconfig(&pki, &config, membership.as_ref()).map(|()| renewed)) {
-            Ok(renewed) => {
-                shown.replace(&pki);
-                tracing::info!(certificates = ?renewed, "signed certificates anew");
+pub struct Keeper {
+    pub pki: Pki,
+    pub shown: Shown,
+    /// Of a master with an etcd of its own, which reads its files anew for every connection.
+    pub etcd: Option<EtcdKeys>,
+    pub config: Config,
+    pub membership: Option<Membership>,
+}
+
+impl Keeper {
+    /// Until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let due = self.etcd.iter().map(|(keys, _)| keys.renewal_due_at()).chain([self.pki.renewal_due_at()]).min();
+            let wait = due.unwrap_or_default().since(SystemClock.now()).max(RETRY);
+            if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                return;
             }
-            Err(error) => tracing::warn!(error = %chain(&error), "cannot sign certificates anew; will try again"),
+            for renewed in [self.renew(SystemClock.now()), self.renew_etcd(SystemClock.now())] {
+                match renewed {
+                    Ok(names) if names == "[]" => {}
+                    Ok(names) => tracing::info!(certificates = names, "signed certificates anew"),
+                    Err(error) => {
+                        tracing::warn!(error = %chain(&error), "cannot sign certificates anew; will try again");
+                    }
+                }
+            }
         }
+    }
+
+    fn renew(&mut self, now: Timestamp) -> Result<String, StartError> {
+        let renewed = self.pki.renew(now)?;
+        write_kubeconfig(&self.pki, &self.config, self.membership.as_ref())?;
+        self.shown.replace(&self.pki);
+        Ok(format!("{renewed:?}"))
+    }
+
+    fn renew_etcd(&mut self, now: Timestamp) -> Result<String, StartError> {
+        let Some((keys, store)) = &mut self.etcd else { return Ok("[]".to_owned()) };
+        let renewed = keys.renew(now)?;
+        if !renewed.is_empty() {
+            store.set_tls(&keys.client_tls())?;
+        }
+        Ok(format!("{renewed:?}"))
     }
 }
 

@@ -76,7 +76,8 @@ fn with_others(membership: &Membership, others: Vec<String>) -> Result<Membershi
     }
 }
 
-fn others_known(config: &Config, membership: &Membership) -> Vec<String> {
+/// Client URLs of the members on other masters, as far as this machine knows those.
+pub(crate) fn others_known(config: &Config, membership: &Membership) -> Vec<String> {
     let others = other_servers(config, membership).into_iter();
     others.map(|server| format!("https://{}", SocketAddr::new(server.ip(), ETCD_PORT))).collect()
 }

@@ -11,9 +11,11 @@ mod joining;
 mod leave;
 mod managers;
 pub mod parts;
+mod recover;
 mod reset;
 mod server;
 pub mod service;
+pub mod snapshot;
 pub mod status;
 mod stores;
 pub mod token;
@@ -21,5 +23,6 @@ mod worker;
 
 pub use config::{Config, ConfigError};
 pub use leave::{LeaveError, leave};
+pub use recover::{RecoverError, recover};
 pub use reset::{ResetError, reset};
 pub use server::{StartError, run};

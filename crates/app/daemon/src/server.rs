@@ -7,6 +7,7 @@ use crate::admin::{self, Admin};
 use crate::door::{self, Members};
 use crate::doors::NodeDoors;
 use crate::managers::{Managers, as_system};
+use crate::snapshot::Saver;
 use crate::status::Status;
 use crate::stores::Stores;
 use crate::{Config, ConfigError, identity, parts, service};
@@ -102,7 +103,7 @@ async fn control_plane(config: Config, membership: Option<Membership>) -> Result
     let (health, metrics) = (Health::default(), Metrics::default());
     let pki = identity::load(&config, membership.as_ref())?;
     let shown = identity::Shown::new(&pki)?;
-    let stores = Stores::open(&config, membership.as_ref(), identity::names(&config)?).await?;
+    let mut stores = Stores::open(&config, membership.as_ref(), identity::names(&config)?).await?;
     let doors = Arc::new(NodeDoors::default());
     let api = start_api(&config, &pki, stores.store(), Arc::clone(&doors), &health, &metrics).await?;
     let listener = listen(SocketAddr::new(config.bind_address, config.port)).await?;
@@ -122,7 +123,14 @@ async fn control_plane(config: Config, membership: Option<Membership>) -> Result
     controllers.extend(managers.start_volumes(&stop));
     let agent: Arc<dyn Api> = Arc::new(as_system(&api, &format!("system:node:{}", config.node_name)));
     let agents_tls = node::serve::tls(pki.ca(), Arc::clone(&shown.kubelet));
-    tokio::spawn(identity::keep(pki, shown, config.clone(), membership.clone(), stop.clone()));
+    let keeper = identity::Keeper {
+        pki,
+        shown,
+        etcd: stores.take_keys(),
+        config: config.clone(),
+        membership: membership.clone(),
+    };
+    tokio::spawn(keeper.run(stop.clone()));
     let network_config = match &membership {
         None => parts::network_config(&config),
         Some(membership) => of_member(&config, membership, &agent).await?,
@@ -141,7 +149,9 @@ async fn control_plane(config: Config, membership: Option<Membership>) -> Result
         scheduler,
         started,
     };
-    tokio::spawn(Admin { runtime: runtime.clone(), status }.serve(admin));
+    let saver = Saver::new(config.clone(), stores.source(&config, membership.as_ref()));
+    tokio::spawn(Arc::clone(&saver).run(stop.clone()));
+    tokio::spawn(Admin { runtime: runtime.clone(), status, saver: Some(saver) }.serve(admin));
     let node_config = node_config(&config, membership.as_ref());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let node = Node::start(node_config, agent, runtime.clone(), network, clock, &health, stop.clone()).await?;

@@ -1,5 +1,6 @@
 //! Where the cluster's state is: in a file of this machine, or in etcd, whose member this machine runs or not.
 
+use crate::snapshot::Source;
 use crate::{Config, StartError};
 use cluster::etcd::{self, Binary, MemberConfig, Supervisor};
 use cluster::{EtcdPki, Membership, Names, Store as Place};
@@ -21,9 +22,21 @@ pub enum Stores {
     /// The supervisor starts etcd again when it ends.
     Etcd {
         store: Arc<Etcd>,
-        _supervisor: Option<Box<Supervisor>>,
+        /// Of a member on this machine.
+        member: Option<Box<Member>>,
     },
 }
+
+/// This machine's etcd.
+pub struct Member {
+    /// Taken by who renews them.
+    keys: Option<EtcdPki>,
+    /// Kept until the end: etcd runs on without it.
+    _supervisor: Supervisor,
+}
+
+/// What has to be renewed of etcd's, and who has to be told.
+pub type EtcdKeys = (EtcdPki, Arc<Etcd>);
 
 impl Stores {
     /// Opens what the machine's part in the cluster says; with an etcd of its own, finds or starts it first.
@@ -32,7 +45,7 @@ impl Stores {
     /// If it cannot be opened, or etcd does not become ready.
     pub async fn open(config: &Config, membership: Option<&Membership>, names: Names) -> Result<Self, StartError> {
         let key = config.config_dir.join("store.key");
-        let sealer = Arc::new(Sealer::load_or_create(key, vec![SECRETS.to_owned()])?);
+        let sealer = Arc::new(Sealer::load_or_create(key, sealed())?);
         match membership.and_then(|membership| membership.store.as_ref()) {
             None => {
                 let mut options = Options::new(config.store_file());
@@ -46,7 +59,7 @@ impl Stores {
                 };
                 let tls = EtcdTls { ca: read(ca)?, client: Some((read(cert)?, read(key)?)) };
                 let store = connect(endpoints.clone(), tls, sealer).await?;
-                Ok(Self::Etcd { store, _supervisor: None })
+                Ok(Self::Etcd { store, member: None })
             }
         }
     }
@@ -58,12 +71,35 @@ impl Stores {
         }
     }
 
+    /// Where snapshots are taken from.
+    pub fn source(&self, config: &Config, membership: Option<&Membership>) -> Source {
+        match self {
+            Self::Embedded(store) => Source::Embedded(Arc::clone(store)),
+            Self::Etcd { .. } => membership
+                .and_then(|membership| etcd_of(config, membership))
+                .map_or(Source::External, |member| Source::Etcd(Box::new(member))),
+        }
+    }
+
+    /// To be renewed from now on by whoever calls this first.
+    pub fn take_keys(&mut self) -> Option<EtcdKeys> {
+        match self {
+            Self::Etcd { store, member: Some(member) } => Some((member.keys.take()?, Arc::clone(store))),
+            _ => None,
+        }
+    }
+
     /// etcd goes on running: a restart of ours is nothing to its other members.
     pub fn close(self) {
         if let Self::Embedded(store) = self {
             store.close();
         }
     }
+}
+
+/// Prefixes of keys whose values are sealed.
+pub(crate) fn sealed() -> Vec<String> {
+    vec![SECRETS.to_owned()]
 }
 
 /// This machine's etcd, of a master that has one; `config` is that of the member.
@@ -99,7 +135,8 @@ async fn member(
     };
     let endpoints = [vec![member.local_url()], others.to_vec()].concat();
     let store = connect(endpoints, pki.client_tls(), sealer).await?;
-    Ok(Stores::Etcd { store, _supervisor: Some(Box::new(supervisor)) })
+    let member = Member { keys: Some(pki), _supervisor: supervisor };
+    Ok(Stores::Etcd { store, member: Some(Box::new(member)) })
 }
 
 async fn connect(endpoints: Vec<String>, tls: EtcdTls, sealer: Arc<Sealer>) -> Result<Arc<Etcd>, StartError> {

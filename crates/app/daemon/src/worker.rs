@@ -56,7 +56,7 @@ pub async fn run(config: Config, membership: Membership) -> Result<(), StartErro
         scheduler: Vec::new(),
         started,
     };
-    tokio::spawn(Admin { runtime: runtime.clone(), status }.serve(listener));
+    tokio::spawn(Admin { runtime: runtime.clone(), status, saver: None }.serve(listener));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let node_config = parts::node_of_member(&config, &membership);
     let node = Node::start(node_config, agent, runtime.clone(), network, clock, &health, stop.clone()).await?;

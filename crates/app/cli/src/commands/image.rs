@@ -88,7 +88,7 @@ async fn here(config: &Config, question: Question) -> Result<Answer, ImageError>
             images.remove(&image).await?;
             Answer::Done
         }
-        Question::Images | Question::Status => Answer::Images(images.list()),
+        Question::Images | Question::Status | Question::Snapshot { .. } => Answer::Images(images.list()),
     })
 }
 

@@ -65,15 +65,47 @@ pub fn der(pem: &str) -> Result<Vec<u8>, String> {
     Facts::read(pem).map(|facts| facts.der)
 }
 
-/// Every certificate in the folder: its file's name, and when it expires. What cannot be read is left out.
+/// A certificate as people look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its file's, below the folder: `etcd/server.crt`.
+    pub name: String,
+    pub expires: jiff::Timestamp,
+    /// The name of who signed it.
+    pub authority: String,
+    /// It signs others.
+    pub is_authority: bool,
+}
+
+/// Every certificate in the folder and the one of etcd below it, by name. What cannot be read is left out.
+pub fn listed(folder: &Path) -> Vec<Listed> {
+    let mut listed = of_folder(folder, "");
+    listed.extend(of_folder(&folder.join("etcd"), "etcd/"));
+    listed.sort_by(|a, b| (a.is_authority, &a.name).cmp(&(b.is_authority, &b.name)));
+    listed
+}
+
+/// File name and end of life of every certificate that [`listed`] gives.
 pub fn expiries(folder: &Path) -> Vec<(String, jiff::Timestamp)> {
+    listed(folder).into_iter().map(|listed| (listed.name, listed.expires)).collect()
+}
+
+fn of_folder(folder: &Path, prefix: &str) -> Vec<Listed> {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let certificates = files.filter_map(|file| {
         let name = file.file_name().into_string().ok().filter(|name| name.ends_with(".crt"))?;
         let facts = Facts::read(&std::fs::read_to_string(file.path()).ok()?).ok()?;
-        Some((name, jiff::Timestamp::from_second(facts.not_after.secs()).ok()?))
+        let (authority, is_authority) = issuer(&facts.der)?;
+        let expires = jiff::Timestamp::from_second(facts.not_after.secs()).ok()?;
+        Some(Listed { name: format!("{prefix}{name}"), expires, authority, is_authority })
     });
     certificates.collect()
+}
+
+fn issuer(der: &[u8]) -> Option<(String, bool)> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let name = certificate.issuer().iter_common_name().find_map(|name| name.as_str().ok()).unwrap_or_default();
+    Some((name.to_owned(), certificate.is_ca()))
 }
 
 /// When a certificate should be signed anew: after two thirds of its life, so that a cluster that is off for months, or

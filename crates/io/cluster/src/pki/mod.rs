@@ -18,7 +18,7 @@ mod tls;
 
 pub use applicant::Application;
 pub use etcd::{EtcdLeaf, EtcdPki};
-pub use inspect::{der, expiries, renewal_due};
+pub use inspect::{Listed, der, expiries, listed, renewal_due};
 pub use leaf::{Leaf, Names};
 pub use request::RequestSigner;
 

@@ -78,6 +78,11 @@ impl Machine {
         std::fs::write(path, old + text).expect("a configuration file");
     }
 
+    /// A file of its folder, seen from outside: `log/...` is its `/var/log`.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// After a power cut: the same folders and network, no process.
     pub fn turn_on(&mut self) {
         let ready = self.folder.join("ready");
