@@ -3,6 +3,7 @@
 //! YAML, every field optional; command-line flags come after it. Unknown fields are errors, so that a typing error is
 //! seen at start and not a year later.
 
+use cluster::Encryption;
 use runtime::Registries;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
@@ -38,6 +39,9 @@ pub struct Config {
     /// Addresses of all pods. Default 10.244.0.0/16 (flannel's); this node takes the first /24.
     #[serde(rename = "podCIDR")]
     pub pod_cidr: String,
+    /// Of packets between pods of different machines: `none` or `wireguard`. Read by `init` alone; machines that join do
+    /// as their cluster does. Default none.
+    pub encryption: Encryption,
     /// Default `cluster.local`.
     pub cluster_domain: String,
     /// How registries are reached: mirrors, plain HTTP, certificates.
@@ -81,6 +85,7 @@ impl Default for Config {
             cert_extra_sans: Vec::new(),
             service_cidr: "10.96.0.0/12".to_owned(),
             pod_cidr: "10.244.0.0/16".to_owned(),
+            encryption: Encryption::None,
             cluster_domain: "cluster.local".to_owned(),
             registries: Registries::default(),
             instance: "barque".to_owned(),
@@ -182,6 +187,7 @@ impl Config {
             cert_extra_sans: [self.cert_extra_sans, member.cert_sans.clone()].concat(),
             service_cidr: member.service_cidr.clone(),
             pod_cidr: member.pod_cidr.clone(),
+            encryption: member.encryption,
             cluster_domain: member.cluster_domain.clone(),
             ..self
         }

@@ -10,6 +10,7 @@ pub mod join;
 mod joining;
 mod leave;
 mod managers;
+mod ours;
 pub mod parts;
 mod recover;
 mod reset;

@@ -1,6 +1,7 @@
 //! What each part is told, taken from the one configuration.
 
 use crate::Config;
+use cluster::Encryption;
 use netplan::Cidr;
 use node::StaticView;
 use std::net::IpAddr;
@@ -58,6 +59,12 @@ pub fn network_config(config: &Config) -> network::Config {
         cluster_domain: config.cluster_domain.clone(),
         bridge: format!("{}0", config.instance),
         overlay_device: format!("{}.1", config.instance),
+        encryption: match config.encryption {
+            Encryption::None => network::Encryption::None,
+            Encryption::WireGuard => network::Encryption::WireGuard,
+        },
+        wireguard_device: format!("{}.wg", config.instance),
+        wireguard_key: config.data_dir.join("wireguard.key"),
         node_ip: match config.address() {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,

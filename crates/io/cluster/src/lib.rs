@@ -10,5 +10,5 @@ pub mod pki;
 pub mod preflight;
 
 pub use kubeconfig::Kubeconfig;
-pub use membership::{Membership, MembershipError, Role, Store};
+pub use membership::{Encryption, Membership, MembershipError, Role, Store};
 pub use pki::{EtcdLeaf, EtcdPki, Leaf, Names, Pair, Pki, PkiError, RequestSigner};

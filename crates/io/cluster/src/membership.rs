@@ -21,6 +21,35 @@ pub enum Role {
     Worker,
 }
 
+/// What protects packets between the machines' pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// Nothing: for networks that are trusted.
+    #[default]
+    None,
+    WireGuard,
+}
+
+impl Encryption {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::WireGuard => "wireguard",
+        }
+    }
+}
+
+impl std::str::FromStr for Encryption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [Self::None, Self::WireGuard];
+        let found = known.into_iter().find(|encryption| encryption.name() == text);
+        found.ok_or_else(|| format!("{text:?} is no encryption; there are none and wireguard"))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Membership {
@@ -44,6 +73,9 @@ pub struct Membership {
     #[serde(rename = "podCIDR")]
     pub pod_cidr: String,
     pub cluster_domain: String,
+    /// Between machines' pods; the same on all.
+    #[serde(default)]
+    pub encryption: Encryption,
     /// Further names of the API servers.
     #[serde(default)]
     pub cert_sans: Vec<String>,
@@ -143,6 +175,7 @@ mod tests {
             service_cidr: "10.96.0.0/12".to_owned(),
             pod_cidr: "10.244.0.0/16".to_owned(),
             cluster_domain: "cluster.local".to_owned(),
+            encryption: Encryption::WireGuard,
             cert_sans: vec!["127.0.0.1".to_owned()],
             taints: vec![serde_json::json!({"key": "a", "effect": "NoSchedule"})],
             store: Some(Store::Member {

@@ -2,6 +2,7 @@
 
 use crate::output::fail;
 use clap::Args;
+use cluster::Encryption;
 use cluster::kubeadm::{self, Endpoint, Etcd, Kubeadm, KubeadmError};
 use daemon::Config;
 use daemon::init::{Options, init, success};
@@ -33,6 +34,9 @@ pub struct Arguments {
     /// Domain of Services [default: cluster.local]
     #[arg(long, value_name = "DOMAIN")]
     service_dns_domain: Option<String>,
+    /// Of packets between pods of different machines: none or wireguard [default: none]
+    #[arg(long, value_name = "KIND")]
+    encryption: Option<Encryption>,
     /// Name of this node [default: the host name]
     #[arg(long, value_name = "NAME")]
     node_name: Option<String>,
@@ -72,13 +76,15 @@ enum Wrong {
 /// `file`: kubeadm's configuration, ClusterConfiguration and InitConfiguration, v1beta1 to v1beta4.
 pub fn run(config: &Config, arguments: Arguments, file: Option<PathBuf>, before: Vec<String>) -> ExitCode {
     let token_ttl = arguments.token_ttl;
+    let encryption = arguments.encryption.unwrap_or(config.encryption);
+    let config = Config { encryption, ..config.clone() };
     let kubeadm = match arguments.wanted(file) {
         Ok(kubeadm) => kubeadm,
         Err(error) => return fail(&error),
     };
     let options = Options { kubeadm, token_ttl, before };
     println!("[init] Barque {}", env!("CARGO_PKG_VERSION"));
-    match super::block_on(init(config, &options, |phase| println!("{phase}"))) {
+    match super::block_on(init(&config, &options, |phase| println!("{phase}"))) {
         Ok(Ok(made)) => {
             print!("{}", success(&made));
             ExitCode::SUCCESS

@@ -28,6 +28,7 @@ pub fn membership(config: &Config, wanted: &Kubeadm) -> Membership {
         service_cidr: or(&wanted.service_subnet, &config.service_cidr),
         pod_cidr: or(&wanted.pod_subnet, &config.pod_cidr),
         cluster_domain: or(&wanted.dns_domain, &config.cluster_domain),
+        encryption: config.encryption,
         cert_sans: sans(config, wanted),
         taints: wanted.taints.clone().unwrap_or_default(),
         store: Some(store(config, &wanted.etcd)),

@@ -1,7 +1,7 @@
 //! What a new cluster says of itself in the API, for machines that join: its configuration, keys and tokens.
 
 use super::{InitError, Options, api_error};
-use crate::Config;
+use crate::{Config, ours};
 use apimachinery::{ApiResult, GroupVersionResource, Value};
 use client::{Api, WriteOptions, resources};
 use cluster::bootstrap::{MASTER_GROUP, NODE_GROUP, Token};
@@ -58,6 +58,7 @@ pub async fn all(
     key: &str,
 ) -> Result<Tokens, InitError> {
     configuration(api, membership).await.map_err(api_error("the cluster's configuration"))?;
+    ours::publish(api, membership).await.map_err(api_error("what kubeadm's configuration has no word for"))?;
     keys(api, config, key).await?;
     let ttl = options.token_ttl.unwrap_or(WORKER_TTL);
     for wanted in &options.kubeadm.bootstrap_tokens {

@@ -7,7 +7,7 @@ pub mod certificate;
 mod discovery;
 
 use crate::init::plan;
-use crate::{Config, StartError, identity, service, worker};
+use crate::{Config, StartError, identity, ours, service, worker};
 use apimachinery::{ApiError, Value};
 use certificate::{CertificateError, Purpose};
 use client::remote::{Credentials, Remote, RemoteOptions};
@@ -90,6 +90,9 @@ pub async fn join(config: &Config, options: &Options, say: impl Fn(&str)) -> Res
     say("[discovery] Its signature is the token's and its authority the pinned one");
     let bearer = remote(&server, &ca, Credentials::Token(options.token.to_string()))?;
     let wanted = configuration(&bearer).await?;
+    let encryption = ours::encryption(&bearer).await;
+    let encryption = encryption.map_err(|error| JoinError::Api { what: "the cluster's encryption", error })?;
+    let own = Config { encryption, ..own };
     let membership = follow(first, &own, &wanted);
     let config = own.clone().of_member(&membership);
     let credentials = match &options.certificate_key {

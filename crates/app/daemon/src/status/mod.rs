@@ -9,7 +9,7 @@ use crate::Config;
 use client::resources::{ENDPOINT_SLICES, NODES, PODS, SERVICES};
 use client::{Api, ListOptions, Scope};
 use judge::{StoreFacts, count};
-use network::{DnsPolicy, Network};
+use network::{DnsPolicy, Encryption, Network};
 use report::{Part, Report, State};
 use serde_json::Value;
 use std::future::Future;
@@ -61,6 +61,7 @@ impl Status {
             self.of_health("service-proxy", proxied),
             judge::certificates(&certificates, now),
         ]);
+        parts.extend(self.overlay());
         Report {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kubernetes: apiserver::git_version(),
@@ -120,6 +121,16 @@ impl Status {
         let cause =
             format!("{} names no server: names outside of the cluster are not found", config.resolv_conf.display());
         part.with(State::Attention, cause, "add a line: nameserver <address>")
+    }
+
+    /// How pods of other machines are reached; None where there are none.
+    fn overlay(&self) -> Option<Part> {
+        let config = self.network.config();
+        let by = match config.encryption {
+            Encryption::None => "VXLAN, not encrypted",
+            Encryption::WireGuard => "WireGuard, encrypted",
+        };
+        config.overlay.then(|| self.of_health("overlay", by.to_owned()))
     }
 
     /// What a part says of itself.

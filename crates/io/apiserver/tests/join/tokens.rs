@@ -69,6 +69,7 @@ async fn a_token_is_a_user_of_its_groups() {
         "create certificatesigningrequests.certificates.k8s.io",
         "create certificatesigningrequests.certificates.k8s.io --subresource=nodeclient",
         "get cm/kubeadm-config -n kube-system",
+        "get cm/barque-config -n kube-system",
         "get nodes",
     ] {
         assert_eq!(may(&worker, what).await, "yes", "{what}");

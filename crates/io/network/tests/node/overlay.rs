@@ -113,6 +113,36 @@ pub fn echo(host: &Host, pod: &PodNetwork) {
     });
 }
 
+/// Takes what one caller on port 82 of the pod sends, and answers how many bytes that was.
+pub fn sink(host: &Host, pod: &PodNetwork) {
+    let netns = pod.netns.clone();
+    let sink = host.run(async move { within(&netns, || TcpListener::bind(("0.0.0.0", 82)).unwrap()) });
+    std::thread::spawn(move || {
+        let (mut stream, _) = sink.accept().unwrap();
+        let (mut taken, mut buffer) = (0, vec![0; 1 << 20]);
+        loop {
+            match stream.read(&mut buffer).unwrap() {
+                0 => break,
+                length => taken += length as u64,
+            }
+        }
+        stream.write_all(&taken.to_be_bytes()).unwrap();
+    });
+}
+
+/// What the [`sink`] says after so many bytes.
+pub fn pour(to: Ipv4Addr, size: usize) -> u64 {
+    let mut stream = TcpStream::connect_timeout(&(to, 82).into(), LONG).unwrap();
+    let piece = vec![1; 1 << 20];
+    for _ in 0..size / piece.len() {
+        stream.write_all(&piece).unwrap();
+    }
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = [0; 8];
+    stream.read_exact(&mut answer).unwrap();
+    u64::from_be_bytes(answer)
+}
+
 pub fn bulk(to: Ipv4Addr, size: usize) -> usize {
     let mut stream = TcpStream::connect_timeout(&(to, 81).into(), LONG).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::hosts::{Host, on_hosts};
-use crate::overlay::{bulk, echo, expect_tcp, expect_udp, whole};
+use crate::overlay::{bulk, echo, expect_tcp, expect_udp, pour, sink, whole};
 use crate::sandbox::*;
 use crate::wire::Wire;
 use client::resources;
@@ -11,6 +11,7 @@ use serde_json::json;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::time::Instant;
 use telemetry::Verdict;
 
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 96, 1, 1);
@@ -216,4 +217,30 @@ fn a_node_without_a_key_is_told_in_the_health_and_others_are_reached() {
         cluster.delete(&resources::NODES, "n8");
         one.expect("Well", verdict(one));
     });
+}
+
+/// Prints figures, asserts that there are any. `cargo nextest run --cargo-profile ci -p network --run-ignored only
+/// --no-capture how_fast`
+#[test]
+#[ignore = "a measurement"]
+fn how_fast() {
+    const BYTES: usize = 256 << 20;
+    for encryption in [Encryption::None, Encryption::WireGuard] {
+        on_hosts(2, move |_, mut hosts| {
+            for host in &mut hosts {
+                host.config.encryption = encryption;
+                host.join();
+            }
+            let [one, two] = &hosts[..] else { unreachable!() };
+            let (a, b) = (one.server("a"), two.server("b"));
+            expect_tcp(one, Some(&a), (b.ip, 8080), &format!("b {}", a.ip));
+            sink(two, &b);
+            let (netns, to) = (a.netns.clone(), b.ip);
+            let start = Instant::now();
+            assert_eq!(one.run(async move { within(&netns, move || pour(to, BYTES)) }), BYTES as u64);
+            let seconds = start.elapsed().as_secs_f64();
+            println!("{encryption:?}: {:.0} Mbit/s", BYTES as f64 * 8e-6 / seconds);
+            assert!(seconds > 0.0);
+        });
+    }
 }

@@ -33,6 +33,7 @@ pub const ROLES: &[Role] = &[
         "kubeadm:kubelet-config",
         &[named("get", "core", "configmaps", "kubelet-config")],
     ),
+    Role::in_namespace("kube-system", "barque:nodes-config", &[named("get", "core", "configmaps", "barque-config")]),
     Role::in_namespace("kube-system", "barque:master-join", &[named("get", "core", "secrets", "kubeadm-certs")]),
 ];
 
@@ -44,6 +45,7 @@ pub const BINDINGS: &[Binding] = &[
     within("kube-public", "kubeadm:bootstrap-signer-clusterinfo", &["User:system:anonymous"]),
     within("kube-system", "kubeadm:nodes-kubeadm-config", &[JOINING, NODES]),
     within("kube-system", "kubeadm:kubelet-config", &[JOINING, NODES]),
+    within("kube-system", "barque:nodes-config", &[JOINING, NODES]),
     within("kube-system", "barque:master-join", &[MASTERS]),
 ];
 
