@@ -92,3 +92,20 @@ pub fn node_config(config: &Config) -> node::Config {
         ..defaults
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encrypted_members_key_is_with_the_data_and_its_device_bears_the_longest_name() {
+        let instance = "ten-bytes-".to_owned();
+        let config = Config { encryption: Encryption::WireGuard, instance, data_dir: "/d".into(), ..Config::default() };
+        assert!(config.check().is_ok());
+        let network = network_of_member(&config, Cidr::new([10, 244, 3, 0].into(), 24));
+        assert_eq!((network.overlay, network.encryption), (true, network::Encryption::WireGuard));
+        assert_eq!(network.wireguard_key, std::path::Path::new("/d/wireguard.key"));
+        assert!(network.wireguard_device.len() <= 15 && network.wireguard_device != network.overlay_device);
+        assert_eq!(network_config(&Config::default()).encryption, network::Encryption::None);
+    }
+}
