@@ -11,6 +11,7 @@
 
 mod conditions;
 mod life;
+mod patch;
 mod phase;
 mod probe;
 mod resize;
@@ -25,6 +26,7 @@ mod wanted;
 mod tests;
 
 pub use life::{Action, Life, Note, Step};
+pub use patch::status_patch;
 pub use probe::{Outcome, ProbeKind};
 pub use resize::{allocated, is_resized, taken};
 pub use seen::{ContainerSeen, ContainerState, Exit, SandboxSeen, Seen, Trouble};

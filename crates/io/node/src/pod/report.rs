@@ -84,26 +84,8 @@ impl Reporter {
 
     /// The fields of a patch that makes the API's status the wanted one.
     fn change(&self) -> Option<Map<String, Value>> {
-        let wanted = self.wanted.as_ref()?.as_object()?;
         let written: Map<String, Value> = serde_json::from_slice(&self.written).unwrap_or_default();
-        let mut change = Map::new();
-        for (field, value) in wanted {
-            if written.get(field) == Some(value) {
-                continue;
-            }
-            let value = match field.as_str() {
-                "conditions" => changed_conditions(value, written.get(field)),
-                _ => value.clone(),
-            };
-            // Conditions in another order are the same.
-            if field != "conditions" || value.as_array().is_some_and(|changed| !changed.is_empty()) {
-                change.insert(field.clone(), value);
-            }
-        }
-        for field in written.keys().filter(|field| !wanted.contains_key(*field)) {
-            change.insert(field.clone(), Value::Null);
-        }
-        (!change.is_empty()).then_some(change)
+        pods::status_patch(self.wanted.as_ref()?, &written)
     }
 }
 
@@ -115,35 +97,6 @@ fn downward(pod: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
     bytes(&json!([pod["metadata"]["labels"], pod["metadata"]["annotations"]])).hash(&mut hasher);
     hasher.finish()
-}
-
-/// Conditions of ours that are taken away, not made false.
-const GONE_WHEN_FALSE: [&str; 2] = ["PodResizePending", "PodResizeInProgress"];
-
-/// Conditions merge by type and field by field: only those that differ, so that nobody else's is written, and with
-/// null for what they no longer say.
-fn changed_conditions(wanted: &Value, written: Option<&Value>) -> Value {
-    let written = written.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let all = wanted.as_array().map(Vec::as_slice).unwrap_or_default();
-    let is_over = |old: &&Value| {
-        GONE_WHEN_FALSE.contains(&old["type"].as_str().unwrap_or_default())
-            && !all.iter().any(|condition| condition["type"] == old["type"])
-    };
-    let over = written.iter().filter(is_over).map(|old| json!({"type": old["type"], "$patch": "delete"}));
-    let changed = all.iter().filter(|condition| !written.contains(condition));
-    changed
-        .map(|condition| {
-            let mut condition = condition.clone();
-            let before = written.iter().find(|old| old["type"] == condition["type"]).and_then(Value::as_object);
-            for field in before.into_iter().flat_map(Map::keys) {
-                if condition.get(field).is_none() {
-                    condition[field] = Value::Null;
-                }
-            }
-            condition
-        })
-        .chain(over)
-        .collect()
 }
 
 impl Task {
