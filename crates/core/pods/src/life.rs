@@ -92,7 +92,12 @@ pub(crate) const POD: &str = "";
 impl Life {
     /// Decides. Call after every event, and at [`Step::wake`].
     pub fn step(&mut self, pod: &Pod, seen: &Seen, now: Timestamp) -> Step {
-        let before = self.last.take().or_else(|| pod.status.clone()).unwrap_or_default();
+        // Others may end a pod too, when its node was thought to be gone: an end is for good.
+        let ended = pod.status.as_ref().filter(|status| status::is_terminal(status));
+        let before = match self.last.take() {
+            Some(last) if ended.is_none() || status::is_terminal(&last) => last,
+            _ => pod.status.clone().unwrap_or_default(),
+        };
         let is_over = status::is_terminal(&before);
         let mut round = Round::new(self, pod, seen, &before, now);
         round.check_deadline();

@@ -665,3 +665,17 @@ fn a_container_that_was_ended_before_it_began_is_not_shown() {
           delete
     "#]]);
 }
+
+/// Its node was silent for so long that the cluster gave the pod up: what still runs is stopped, and the end stays.
+#[test]
+fn an_end_that_others_wrote_is_for_good() {
+    let mut world = world(json!({"containers": [container("a")]}));
+    world.settle();
+    let mut failed = world.pod.status.clone().unwrap();
+    assert_eq!(failed.phase.as_deref(), Some("Running"));
+    failed.phase = Some("Failed".to_owned());
+    world.pod.status = Some(failed);
+    let step = world.life.step(&world.pod, &world.seen, world.now);
+    assert!(step.status.is_none(), "{step:?}");
+    assert!(matches!(&step.actions[..], [Action::Stop { container, .. }] if container == "a"), "{step:?}");
+}
