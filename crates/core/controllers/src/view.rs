@@ -13,6 +13,12 @@ pub trait View {
 
     /// Objects whose controlling owner has this uid; with an empty uid those that nobody controls.
     fn owned_by(&self, of: &GroupVersionResource, uid: &str) -> Vec<Arc<Object>>;
+
+    /// All changes of the resource up to this revision are shown. Each resource is followed for itself: one may show
+    /// what another, older one is the reason for.
+    fn revision(&self, _of: &GroupVersionResource) -> u64 {
+        u64::MAX
+    }
 }
 
 /// One object's change, as informers report it. `old` None: created; `new` None: deleted.

@@ -13,6 +13,8 @@ use stdx::Timestamp;
 pub struct World {
     objects: RefCell<BTreeMap<(GroupVersionResource, String), Arc<Object>>>,
     revision: RefCell<u64>,
+    /// What the view says it shows, by resource; without an entry: everything.
+    pub shown: RefCell<BTreeMap<GroupVersionResource, u64>>,
 }
 
 impl World {
@@ -93,6 +95,10 @@ impl View for World {
     fn owned_by(&self, of: &GroupVersionResource, uid: &str) -> Vec<Arc<Object>> {
         let all = self.list(of, "");
         all.into_iter().filter(|object| object.head.controller().map_or("", |owner| &owner.uid) == uid).collect()
+    }
+
+    fn revision(&self, of: &GroupVersionResource) -> u64 {
+        self.shown.borrow().get(of).copied().unwrap_or(u64::MAX)
     }
 }
 

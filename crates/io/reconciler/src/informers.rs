@@ -52,4 +52,8 @@ impl View for Informers {
     fn owned_by(&self, of: &GroupVersionResource, uid: &str) -> Vec<Arc<Object>> {
         self.of(of).owned_by(uid)
     }
+
+    fn revision(&self, of: &GroupVersionResource) -> u64 {
+        self.of(of).revision()
+    }
 }

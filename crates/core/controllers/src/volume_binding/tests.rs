@@ -165,3 +165,24 @@ fn a_bound_volume_that_is_deleted_goes_after_its_claim() {
     );
     check(&world, &VolumeProtection, "v", expect!["patch persistentvolumes v {}"]);
 }
+
+/// The volume may reach us before its claim does: letting go of it then would delete what the claim holds.
+#[test]
+fn a_volume_is_not_released_by_a_view_that_cannot_show_its_claim_yet() {
+    let world = World::default();
+    let mut made = volume("made", "2Gi");
+    made["spec"]["claimRef"] = json!({"namespace": "d", "name": "c", "uid": "uc", "resourceVersion": "7"});
+    world.put(&PERSISTENT_VOLUMES, made);
+    world.shown.borrow_mut().insert(PERSISTENT_VOLUME_CLAIMS.clone(), 6);
+    check(&world, &Volumes, "made", expect![""]);
+    assert!(Volumes.reconcile("made", &world, Timestamp::default()).again.is_some());
+    world.shown.borrow_mut().insert(PERSISTENT_VOLUME_CLAIMS.clone(), 7);
+    check(
+        &world,
+        &Volumes,
+        "made",
+        expect![[
+            r#"patch persistentvolumes/status made {"lastPhaseTransitionTime":"1970-01-01T00:00:00Z","phase":"Released"}"#
+        ]],
+    );
+}

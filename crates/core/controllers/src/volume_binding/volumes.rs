@@ -9,7 +9,11 @@ use crate::{Action, Change, Controller, Plan, View, Wanted};
 use apimachinery::{Object, Value};
 use kinds::resources::{PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES};
 use serde_json::json;
+use std::time::Duration;
 use stdx::Timestamp;
+
+/// When a view that lags behind is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub struct Volumes;
 
@@ -44,6 +48,11 @@ impl Controller for Volumes {
         let claim = view
             .get(&PERSISTENT_VOLUME_CLAIMS, &format!("{}/{}", text(&reference["namespace"]), text(&reference["name"])));
         let Some(claim) = claim.filter(|claim| reference["uid"] == *claim.head.uid) else {
+            let named = text(&reference["resourceVersion"]).parse().unwrap_or(0);
+            if view.revision(&PERSISTENT_VOLUME_CLAIMS) < named {
+                // Whoever made the volume has seen the claim, we have not yet: it may well be there.
+                return Plan { actions: Vec::new(), again: Some(LOOK_AGAIN) };
+            }
             return Plan::of(release(&volume, &value, now));
         };
         let claim = claim.to_value();
