@@ -122,7 +122,10 @@ impl Scene<'_> {
                 found.push((Arc::clone(object), format!("is on node {node:?}, which is not there")));
             }
             if phase(pod) != "Running" || !is_true(pod, "Ready") {
-                found.push((Arc::clone(object), format!("is {:?}, not Running and ready", phase(pod))));
+                found.push((
+                    Arc::clone(object),
+                    format!("is {:?}, not Running and ready: {}", phase(pod), pod["status"]),
+                ));
             }
         }
         for (object, what) in found {

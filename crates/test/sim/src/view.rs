@@ -189,6 +189,10 @@ impl controllers::View for Feeds {
         let keys = feed.owned.get(uid).into_iter().flatten();
         keys.filter_map(|key| feed.objects.get(key).cloned()).collect()
     }
+
+    fn revision(&self, of: &GroupVersionResource) -> u64 {
+        self.of(of).revision
+    }
 }
 
 /// Who is told of changes of a resource first is chance; that it is told is not.

@@ -31,7 +31,6 @@ pub struct Task {
     knows_sandbox: bool,
     starting: BTreeSet<String>,
     stopping: BTreeSet<String>,
-    probing: BTreeSet<String>,
     /// What the API has, as far as we know.
     written: Value,
     revision: u64,
@@ -58,7 +57,6 @@ impl Task {
             sandbox_busy: false,
             starting: BTreeSet::new(),
             stopping: BTreeSet::new(),
-            probing: BTreeSet::new(),
             wanted: None,
             is_writing: false,
             is_deleting: false,
@@ -150,7 +148,7 @@ impl Task {
                 let wait = ctx.rng.millis(20, if calm { 200 } else { most });
                 self.after(wait, Local::Stopped { container, attempt }, ctx, me, station);
             }
-            Action::Probe { container, attempt, kind } if self.probing.insert(format!("{container}/{kind:?}")) => {
+            Action::Probe { container, attempt, kind } => {
                 let wait = ctx.rng.millis(1, 300);
                 self.after(wait, Local::Probed { container, attempt, kind }, ctx, me, station);
             }
@@ -212,7 +210,6 @@ impl Task {
                 station.machine.end(&ended, now);
             }
             Local::Probed { container, attempt, kind } => {
-                self.probing.remove(&format!("{container}/{kind:?}"));
                 let runs = station.machine.sandboxes.get(&self.uid).is_some_and(|sandbox| {
                     sandbox
                         .containers
@@ -236,24 +233,8 @@ impl Task {
 
     /// The fields of a patch that makes the API's status the wanted one.
     fn change(&self) -> Option<Map<String, Value>> {
-        let wanted = self.wanted.as_ref()?.as_object()?;
         let none = Map::new();
-        let written = self.written.as_object().unwrap_or(&none);
-        let mut change = Map::new();
-        for (field, value) in wanted {
-            if field == "conditions" {
-                let changed = changed_conditions(value, written.get(field));
-                if !changed.is_empty() {
-                    change.insert(field.clone(), changed.into());
-                }
-            } else if written.get(field) != Some(value) {
-                change.insert(field.clone(), value.clone());
-            }
-        }
-        for field in written.keys().filter(|field| !wanted.contains_key(*field)) {
-            change.insert(field.clone(), Value::Null);
-        }
-        (!change.is_empty()).then_some(change)
+        pods::status_patch(self.wanted.as_ref()?, self.written.as_object().unwrap_or(&none))
     }
 
     fn write_status(&mut self, ctx: &mut Ctx, me: Me) {
@@ -306,22 +287,6 @@ impl Task {
             }
         }
     }
-}
-
-/// Conditions merge by type and field by field: those that differ, with null for what they no longer say.
-fn changed_conditions(wanted: &Value, written: Option<&Value>) -> Vec<Value> {
-    let written = written.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let mut changed: Vec<Value> = wanted.as_array().cloned().unwrap_or_default();
-    changed.retain(|condition| !written.contains(condition));
-    for condition in &mut changed {
-        let before = written.iter().find(|old| old["type"] == condition["type"]).and_then(Value::as_object);
-        for field in before.into_iter().flat_map(Map::keys) {
-            if condition.get(field).is_none() {
-                condition[field.as_str()] = Value::Null;
-            }
-        }
-    }
-    changed
 }
 
 fn trouble(reason: &str) -> Trouble {
