@@ -10,12 +10,14 @@ const GONE_WHEN_FALSE: [&str; 2] = ["PodResizePending", "PodResizeInProgress"];
 const MERGED: [&str; 2] = ["podIPs", "hostIPs"];
 
 /// The fields of a strategic merge patch of a pod's `status`; None if nothing differs. What `wanted` lacks is taken
-/// away.
+/// away, but for the end of the pod, whoever wrote it: that is for good.
 pub fn status_patch(wanted: &Value, written: &Map<String, Value>) -> Option<Map<String, Value>> {
     let wanted = wanted.as_object()?;
     let mut change = Map::new();
     for (field, value) in wanted {
-        if written.get(field) == Some(value) {
+        let is_end =
+            field == "phase" && matches!(written.get(field).and_then(Value::as_str), Some("Succeeded" | "Failed"));
+        if is_end || written.get(field) == Some(value) {
             continue;
         }
         let value = match field.as_str() {
@@ -68,6 +70,14 @@ fn changed_conditions(wanted: &Value, written: Option<&Value>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The answer to a write may be the first to say so.
+    #[test]
+    fn an_end_is_not_taken_back() {
+        let (written, wanted) = (json!({"phase": "Failed"}), json!({"phase": "Running", "podIP": "10.0.0.1"}));
+        let patch = status_patch(&wanted, written.as_object().unwrap());
+        assert_eq!(Value::from(patch.unwrap()), json!({"podIP": "10.0.0.1"}));
+    }
 
     /// Merged into the old address, the new one would leave a difference that is written again and again.
     #[test]
