@@ -68,6 +68,14 @@ impl std::error::Error for Failure {}
 /// # Errors
 /// If a rule was broken at any moment, or the cluster did not settle as its objects say.
 pub fn run(seed: u64, shown: bool) -> Result<Report, Box<Failure>> {
+    let ran = std::panic::catch_unwind(|| run_to_rest(seed, shown));
+    ran.unwrap_or_else(|_| {
+        let problems = vec!["something panicked; the message stands above".to_owned()];
+        Err(Box::new(Failure { seed, at: Duration::ZERO, problems }))
+    })
+}
+
+fn run_to_rest(seed: u64, shown: bool) -> Result<Report, Box<Failure>> {
     let mut world = World::new(seed, shown);
     world.begin();
     let storm = world.plot.storm;

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Without optimisation each takes ten times as long.
-const SEEDS: u64 = if cfg!(debug_assertions) { 40 } else { 400 };
+const SEEDS: u64 = if cfg!(debug_assertions) { 32 } else { 300 };
 
 #[test]
 fn every_seed_comes_to_rest_as_its_objects_say() {
