@@ -9,5 +9,6 @@ mod pods;
 mod policies;
 mod proxy;
 mod sandbox;
+mod traffic;
 mod wire;
 mod wireguard;

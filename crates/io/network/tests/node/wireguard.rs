@@ -2,8 +2,9 @@
 
 use crate::cluster::Cluster;
 use crate::hosts::{Host, on_hosts};
-use crate::overlay::{bulk, echo, expect_tcp, expect_udp, pour, sink, whole};
+use crate::overlay::{expect_tcp, expect_udp};
 use crate::sandbox::*;
+use crate::traffic::{bulk, echo, pour, sink, whole};
 use crate::wire::Wire;
 use client::resources;
 use network::{Encryption, Network};
