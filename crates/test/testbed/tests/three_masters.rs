@@ -127,7 +127,7 @@ fn a_worker_dies(five: &mut Five) {
     let at = five.machines.iter().position(|machine| machine.name == victim).expect("it is one of them");
     five.machines[at].cut_power();
     let dead = Instant::now();
-    wait_pods(&five, "four servers elsewhere", |pods| pods.len() == 4 && pods.iter().all(|(_, node)| node != victim));
+    wait_pods(five, "four servers elsewhere", |pods| pods.len() == 4 && pods.iter().all(|(_, node)| node != victim));
     let seconds = dead.elapsed().as_secs_f64();
     println!("{victim} dead, its pods elsewhere: {seconds:.1} s");
     assert!(seconds <= 60.0, "{seconds} s");
