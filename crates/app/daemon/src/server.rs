@@ -111,7 +111,10 @@ async fn control_plane(config: Config, membership: Option<Membership>) -> Result
     let managers = Managers::new(&config, &api, &pki, &metrics);
     let mut door = None;
     let (mut controllers, scheduler) = match &membership {
-        None => (managers.start_controllers(&stop), managers.start_scheduler(&stop)),
+        None => {
+            api.stands_alone();
+            (managers.start_controllers(&stop), managers.start_scheduler(&stop))
+        }
         Some(membership) => {
             door = Some(open_door(&config, membership, &api, &pki, &stop)?);
             let others =

@@ -34,7 +34,10 @@ pub async fn run(server: &Server, api: &Local) -> ApiResult<()> {
         ensure(api, &PRIORITY_CLASSES, "", class).await?;
     }
     crate::auth::bootstrap::reconcile(api).await?;
-    masters::renew(server).await?;
+    // On a full disk what is stored is served all the same; it is said again soon.
+    if let Err(error) = masters::renew(server).await {
+        tracing::warn!(%error, "cannot tell the other API servers of the cluster that this one lives; will try again");
+    }
     kubernetes_service(server, api).await
 }
 

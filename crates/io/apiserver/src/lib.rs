@@ -44,6 +44,8 @@ pub struct ApiServer {
     stop: CancellationToken,
     /// Ends the word that this server lives, and before `stop` does.
     present: CancellationToken,
+    /// Ends that word alone.
+    heartbeats: CancellationToken,
 }
 
 impl ApiServer {
@@ -62,7 +64,8 @@ impl ApiServer {
         crd::controller::load(&server);
         tokio::spawn(server.cache.clone().follow(stop.clone()));
         let present = stop.child_token();
-        let this = Self { server, tls: config.tls.clone(), stop, present };
+        let heartbeats = present.child_token();
+        let this = Self { server, tls: config.tls.clone(), stop, present, heartbeats };
         let system = || Arc::new(this.local(UserInfo::system("system:apiserver")));
         let authenticator = Authenticator::new(this.server.tokens.clone(), system())
             .with_bootstrap_tokens(this.server.cache.shelf_at(auth::SECRETS_PLACE));
@@ -73,7 +76,7 @@ impl ApiServer {
         this.server.authorizer.synced().await;
         let keeping = this.local(UserInfo::system("system:apiserver"));
         tokio::spawn(bootstrap::keep_kubernetes_service(this.server.clone(), keeping.clone(), this.present.clone()));
-        tokio::spawn(masters::keep(this.server.clone(), keeping, this.present.clone()));
+        tokio::spawn(masters::keep(this.server.clone(), keeping, this.heartbeats.clone()));
         tokio::spawn(crd::controller::run(this.server.clone(), this.stop.clone()));
         tokio::spawn(compaction::run(this.server.store.clone(), this.stop.clone()));
         Ok(this)
@@ -92,6 +95,12 @@ impl ApiServer {
     /// What requests share; for those who serve the API in another way.
     pub fn shared(&self) -> &Arc<Server> {
         &self.server
+    }
+
+    /// Says no more that this server lives: where no other one can be on its store, nobody asks, and an idle machine writes
+    /// nothing for it.
+    pub fn stands_alone(&self) {
+        self.heartbeats.cancel();
     }
 
     /// Takes this server off the endpoints of the Service `kubernetes`, so that nobody new is sent here. Call it before
