@@ -50,11 +50,15 @@ impl Managers {
         }
     }
 
+    /// What all that run together look at, until `stop`.
+    pub fn informers(&self, stop: &CancellationToken) -> Informers {
+        Informers::new(Arc::clone(&self.manager), stop.clone())
+    }
+
     /// The tasks of the controllers.
-    pub fn start_controllers(&self, stop: &CancellationToken) -> Tasks {
+    pub fn start_controllers(&self, informers: &Informers, stop: &CancellationToken) -> Tasks {
         let Self { manager, clock, metrics, .. } = self;
-        let informers = Informers::new(Arc::clone(manager), stop.clone());
-        let mut tasks = reconciler::run_controllers(&self.settings, manager, &informers, clock, metrics, stop);
+        let mut tasks = reconciler::run_controllers(&self.settings, manager, informers, clock, metrics, stop);
         let garbage =
             reconciler::run_garbage_collector(Arc::clone(manager), informers.clone(), metrics.clone(), stop.clone());
         tasks.push(("garbage-collector", tokio::spawn(garbage).abort_handle()));
@@ -79,19 +83,18 @@ impl Managers {
     }
 
     /// Volumes on this machine's disk: each machine sees to its own.
-    pub fn start_volumes(&self, stop: &CancellationToken) -> Tasks {
-        let informers = Informers::new(Arc::clone(&self.manager), stop.clone());
+    pub fn start_volumes(&self, informers: &Informers, stop: &CancellationToken) -> Tasks {
         let (manager, metrics) = (Arc::clone(&self.manager), self.metrics.clone());
-        let local_path = reconciler::run_local_path(self.volumes.clone(), manager, informers, metrics, stop.clone());
+        let local_path =
+            reconciler::run_local_path(self.volumes.clone(), manager, informers.clone(), metrics, stop.clone());
         vec![("local-path", tokio::spawn(local_path).abort_handle())]
     }
 
     /// The scheduler's task.
-    pub fn start_scheduler(&self, stop: &CancellationToken) -> Tasks {
-        let informers = Informers::new(Arc::clone(&self.scheduler), stop.clone());
+    pub fn start_scheduler(&self, informers: &Informers, stop: &CancellationToken) -> Tasks {
         let scheduling = reconciler::run_scheduler(
             Arc::clone(&self.scheduler),
-            informers,
+            informers.clone(),
             Arc::clone(&self.clock),
             self.metrics.clone(),
             stop.clone(),
@@ -110,7 +113,7 @@ impl Managers {
         &self,
         name: &'static str,
         stop: &CancellationToken,
-        start: fn(&Self, &CancellationToken) -> Tasks,
+        start: fn(&Self, &Informers, &CancellationToken) -> Tasks,
     ) -> Tasks {
         // Another one at each start: what an earlier run of this machine held is not taken for ours.
         let identity = format!("{}_{:016x}", self.node, rand::random::<u64>());
@@ -120,7 +123,7 @@ impl Managers {
         let lead = move |leading: CancellationToken| {
             let managers = managers.clone();
             async move {
-                let tasks = start(&managers, &leading);
+                let tasks = start(&managers, &managers.informers(&leading), &leading);
                 leading.cancelled().await;
                 // What does not end by its token must not write any more.
                 tasks.iter().for_each(|(_, task)| task.abort());

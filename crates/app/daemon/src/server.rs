@@ -109,11 +109,11 @@ async fn control_plane(config: Config, membership: Option<Membership>) -> Result
     let listener = listen(SocketAddr::new(config.bind_address, config.port)).await?;
     let serving = api.serve(listener);
     let managers = Managers::new(&config, &api, &pki, &metrics);
-    let mut door = None;
+    let (mut door, informers) = (None, managers.informers(&stop));
     let (mut controllers, scheduler) = match &membership {
         None => {
             api.stands_alone();
-            (managers.start_controllers(&stop), managers.start_scheduler(&stop))
+            (managers.start_controllers(&informers, &stop), managers.start_scheduler(&informers, &stop))
         }
         Some(membership) => {
             door = Some(open_door(&config, membership, &api, &pki, &stop)?);
@@ -123,7 +123,7 @@ async fn control_plane(config: Config, membership: Option<Membership>) -> Result
             managers.stand_for_election(&stop)
         }
     };
-    controllers.extend(managers.start_volumes(&stop));
+    controllers.extend(managers.start_volumes(&informers, &stop));
     let agent: Arc<dyn Api> = Arc::new(as_system(&api, &format!("system:node:{}", config.node_name)));
     let agents_tls = node::serve::tls(pki.ca(), Arc::clone(&shown.kubelet));
     let keeper = identity::Keeper {
