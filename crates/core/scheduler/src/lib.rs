@@ -5,11 +5,13 @@
 //! Upstream: `pkg/scheduler/framework/plugins`; the default profile's filters and scores, one file each under `rules/`.
 
 pub mod cluster;
+mod news;
 pub mod pod;
 mod preemption;
 pub mod rules;
 
 pub use cluster::{Cluster, Node};
+pub use news::{NAME, READ, makes_room};
 pub use pod::PodFacts;
 pub use rules::{Refusal, Rule};
 

@@ -3,11 +3,11 @@
 //! Upstream: `component-base/metrics/prometheus/workqueue`, `pkg/scheduler/metrics`. A queue is named after its
 //! controller.
 
-use crate::scheduling::NAME;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use scheduler::NAME;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfQueue {

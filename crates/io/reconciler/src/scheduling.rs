@@ -11,13 +11,13 @@ use crate::metrics::Attempt;
 use crate::queue::{Outcome, Queue};
 use crate::{Informers, Metrics};
 use apimachinery::{GroupVersionResource, Object};
-use client::resources::{NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES};
+use client::resources::PODS;
 use client::{Api, Delta, EventRecorder, Scope};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, SelectAll};
 use futures_util::{StreamExt, stream};
 use nominations::Nominations;
-use scheduler::{Cluster, Decision, PodFacts, schedule};
+use scheduler::{Cluster, Decision, NAME, PodFacts, READ, makes_room, schedule};
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,14 +26,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use writes::{Done, Writer};
 
-/// The name pods ask for, and the source of the events.
-pub(crate) const NAME: &str = "default-scheduler";
-
 /// Bindings on their way at the same time: they share commits.
 const BINDINGS: usize = 32;
-
-static READ: [&GroupVersionResource; 6] =
-    [&NAMESPACES, &NODES, &STORAGE_CLASSES, &PERSISTENT_VOLUMES, &PERSISTENT_VOLUME_CLAIMS, &PODS];
 
 /// Runs the scheduler until `stop`.
 pub async fn run_scheduler(
@@ -146,20 +140,16 @@ impl Driver {
     }
 
     fn put(&mut self, of: &GroupVersionResource, object: &Object) {
-        match &*of.resource {
-            "nodes" => self.cluster.put_node(object),
-            "namespaces" => self.cluster.put_namespace(object),
-            "persistentvolumes" => self.cluster.put_volume(object),
-            "persistentvolumeclaims" => self.cluster.put_claim(object),
-            "storageclasses" => self.cluster.put_class(object),
-            _ => self.put_pod(object),
+        if *of == PODS {
+            return self.put_pod(object);
         }
+        self.cluster.put(of, object);
     }
 
     fn put_pod(&mut self, object: &Object) {
         let pod = self.nominations.facts(object);
         if pod.node.is_empty() && !pod.is_finished {
-            if is_ours(&pod) && !self.refused.contains(&pod.key()) {
+            if pod.is_ours() && !self.refused.contains(&pod.key()) {
                 self.queue.add(pod.key());
             }
             return self.cluster.put_pod(pod);
@@ -169,25 +159,18 @@ impl Driver {
     }
 
     fn remove(&mut self, of: &GroupVersionResource, object: &Object) {
-        match &*of.resource {
-            "nodes" => self.cluster.remove_node(&object.head.name),
-            "namespaces" => self.cluster.remove_namespace(&object.head.name),
-            "persistentvolumes" => self.cluster.remove_volume(&object.head.name),
-            "persistentvolumeclaims" => self.cluster.remove_claim(&object.key()),
-            "storageclasses" => self.cluster.remove_class(&object.head.name),
-            _ => {
-                self.refused.remove(&object.key());
-                self.nominations.forget(&object.head.uid);
-                self.cluster.remove_pod(&object.head.uid);
-            }
+        if *of == PODS {
+            self.refused.remove(&object.key());
+            self.nominations.forget(&object.head.uid);
         }
+        self.cluster.remove(of, object);
     }
 
     /// Decides on one pod. None: there is nothing to write.
     fn decide(&mut self, key: &str) -> Option<BoxFuture<'static, Done>> {
         let object = self.informers.of(&PODS).get(key)?;
         let mut pod = self.nominations.facts(&object);
-        if !is_ours(&pod) || !pod.node.is_empty() || pod.is_finished {
+        if !pod.is_ours() || !pod.node.is_empty() || pod.is_finished {
             return None;
         }
         match schedule(&pod, &self.cluster) {
@@ -260,59 +243,5 @@ impl Driver {
             _ => Outcome::Settled { again: None },
         };
         self.queue.done(&done.key, Instant::now(), outcome);
-    }
-}
-
-fn is_ours(pod: &PodFacts) -> bool {
-    pod.scheduler == NAME && !pod.is_deleting && !pod.is_gated
-}
-
-/// Whether a change could let a refused pod fit: pods that come, go, end or shrink, anything of nodes and volumes but
-/// heartbeats.
-fn makes_room(of: &GroupVersionResource, old: Option<&Object>, new: Option<&Object>) -> bool {
-    if *of == NODES {
-        let fit = |node: Option<&Object>| {
-            let value = node.map(Object::to_value).unwrap_or_default();
-            (value["spec"].clone(), value["metadata"]["labels"].clone(), value["status"]["allocatable"].clone())
-        };
-        return fit(old) != fit(new);
-    }
-    if *of != PODS {
-        return true;
-    }
-    // Where it is, what it takes, and what a pod without a place may have been given since.
-    let fit = |pod: Option<&Object>| {
-        let pod = pod.map(PodFacts::of)?;
-        let is_placed = !pod.node.is_empty() && !pod.is_finished;
-        Some((is_placed, pod.labels, pod.requests, pod.tolerations))
-    };
-    // Room is no longer kept for it.
-    let waits = |pod: Option<&Object>| pod.is_some_and(|pod| !PodFacts::of(pod).nominated.is_empty());
-    if waits(old) && !waits(new) {
-        return true;
-    }
-    let (old, new) = (fit(old), fit(new));
-    // A pod that comes takes room.
-    old != new && !(old.is_none() && new.is_some_and(|(is_placed, ..)| !is_placed))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_pod_that_waits_for_room_no_more_leaves_it_to_others() {
-        let pod = |nominated: &str| {
-            let value = json!({
-                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default", "uid": "u"},
-                "status": {"nominatedNodeName": nominated},
-            });
-            Object::from_value(&value).unwrap()
-        };
-        let (waits, gave_up) = (pod("n"), pod(""));
-        assert!(makes_room(&PODS, Some(&waits), Some(&gave_up)));
-        assert!(!makes_room(&PODS, Some(&gave_up), Some(&waits)));
-        assert!(!makes_room(&PODS, Some(&waits), Some(&waits)));
     }
 }

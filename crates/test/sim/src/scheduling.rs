@@ -7,15 +7,12 @@ use crate::queue::{Outcome, Queue};
 use crate::view::{Delta, Feed, Feeds};
 use apimachinery::patch::PatchType;
 use apimachinery::{GroupVersionResource as Gvr, Object, Value};
-use kinds::resources::{NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES};
-use scheduler::{Cluster, Decision, PodFacts, schedule};
+use kinds::resources::{PERSISTENT_VOLUME_CLAIMS, PODS};
+use scheduler::{Cluster, Decision, NAME, PodFacts, READ, makes_room, schedule};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use stdx::Timestamp;
-
-const NAME: &str = "default-scheduler";
-static READ: [&Gvr; 6] = [&NAMESPACES, &NODES, &STORAGE_CLASSES, &PERSISTENT_VOLUMES, &PERSISTENT_VOLUME_CLAIMS, &PODS];
 
 pub struct Scheduler {
     cluster: Cluster,
@@ -62,20 +59,16 @@ impl Scheduler {
     }
 
     fn put(&mut self, of: &Gvr, object: &Object) {
-        match &*of.resource {
-            "nodes" => self.cluster.put_node(object),
-            "namespaces" => self.cluster.put_namespace(object),
-            "persistentvolumes" => self.cluster.put_volume(object),
-            "persistentvolumeclaims" => self.cluster.put_claim(object),
-            "storageclasses" => self.cluster.put_class(object),
-            _ => self.put_pod(object),
+        if *of == PODS {
+            return self.put_pod(object);
         }
+        self.cluster.put(of, object);
     }
 
     fn put_pod(&mut self, object: &Object) {
         let pod = PodFacts::of(object);
         if pod.node.is_empty() && !pod.is_finished {
-            if is_ours(&pod) && !self.refused.contains(&pod.key()) {
+            if pod.is_ours() && !self.refused.contains(&pod.key()) {
                 self.queue.add(pod.key());
             }
             return self.cluster.put_pod(pod);
@@ -85,24 +78,17 @@ impl Scheduler {
     }
 
     fn remove(&mut self, of: &Gvr, object: &Object) {
-        match &*of.resource {
-            "nodes" => self.cluster.remove_node(&object.head.name),
-            "namespaces" => self.cluster.remove_namespace(&object.head.name),
-            "persistentvolumes" => self.cluster.remove_volume(&object.head.name),
-            "persistentvolumeclaims" => self.cluster.remove_claim(&object.key()),
-            "storageclasses" => self.cluster.remove_class(&object.head.name),
-            _ => {
-                self.refused.remove(&object.key());
-                self.cluster.remove_pod(&object.head.uid);
-            }
+        if *of == PODS {
+            self.refused.remove(&object.key());
         }
+        self.cluster.remove(of, object);
     }
 
     /// The calls for one pod; none if there is nothing to write.
     fn decide(&mut self, key: &str, now: Timestamp) -> Vec<Call> {
         let Some(object) = self.feeds.of(&PODS).get(key).cloned() else { return Vec::new() };
         let mut pod = PodFacts::of(&object);
-        if !is_ours(&pod) || !pod.node.is_empty() || pod.is_finished {
+        if !pod.is_ours() || !pod.node.is_empty() || pod.is_finished {
             return Vec::new();
         }
         match schedule(&pod, &self.cluster) {
@@ -131,10 +117,6 @@ impl Scheduler {
     }
 }
 
-fn is_ours(pod: &PodFacts) -> bool {
-    pod.scheduler == NAME && !pod.is_deleting && !pod.is_gated
-}
-
 /// Writes the node on the claim; the pod is bound when its volume is.
 fn choose(pod: &Object, claim: &str, node: &str) -> Call {
     let body = json!({"metadata": {"annotations": {"volume.kubernetes.io/selected-node": node}}});
@@ -159,26 +141,6 @@ fn refuse(pod: &Object, message: &str, now: Timestamp) -> Option<Call> {
     }]}});
     let call = Call::patch(&PODS, pod, "status", PatchType::Strategic, body);
     Some(call.tolerating(Tolerance::Gone))
-}
-
-/// Whether a change could let a refused pod fit.
-fn makes_room(of: &Gvr, old: Option<&Object>, new: Option<&Object>) -> bool {
-    if *of == NODES {
-        let fit = |node: Option<&Object>| {
-            let value = node.map(Object::to_value).unwrap_or_default();
-            (value["spec"].clone(), value["metadata"]["labels"].clone(), value["status"]["allocatable"].clone())
-        };
-        return fit(old) != fit(new);
-    }
-    if *of != PODS {
-        return true;
-    }
-    let fit = |pod: Option<&Object>| {
-        let pod = pod.map(PodFacts::of)?;
-        Some((!pod.node.is_empty() && !pod.is_finished, pod.labels, pod.requests, pod.tolerations))
-    };
-    let (old, new) = (fit(old), fit(new));
-    old != new && !(old.is_none() && new.is_some_and(|(is_placed, ..)| !is_placed))
 }
 
 impl Actor for Scheduler {

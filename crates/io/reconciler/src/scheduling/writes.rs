@@ -1,6 +1,5 @@
 //! What the scheduler writes: bindings, refusals, and room for pods that are more important than others.
 
-use super::NAME;
 use crate::metrics::Attempt;
 use apimachinery::{ApiError, ApiResult, Object, Value};
 use client::resources::{PERSISTENT_VOLUME_CLAIMS, PODS};
@@ -8,8 +7,8 @@ use client::{Api, DeleteOptions, EventRecorder, ObjectRef, PatchKind, WriteOptio
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use kinds::corev1::pod::facts::disruption_target;
-use scheduler::PodFacts;
 use scheduler::pod::PREEMPTION;
+use scheduler::{NAME, PodFacts};
 use serde_json::json;
 use std::sync::Arc;
 use stdx::{Clock, Timestamp};
