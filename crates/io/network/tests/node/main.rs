@@ -8,6 +8,7 @@ mod overlay;
 mod pods;
 mod policies;
 mod proxy;
+mod running;
 mod sandbox;
 mod traffic;
 mod wire;

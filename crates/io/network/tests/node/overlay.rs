@@ -1,5 +1,6 @@
 //! Pods of several nodes, over VXLAN.
 
+use crate::cluster::Cluster;
 use crate::hosts::{Host, on_hosts};
 use crate::sandbox::*;
 use crate::traffic::{bulk, echo, whole};
@@ -28,58 +29,65 @@ pub fn expect_udp(host: &Host, from: Option<&PodNetwork>, to: (Ipv4Addr, u16), e
     host.expect(expected, move || ask_udp(netns.as_deref(), to, SHORT));
 }
 
+/// What the overlay says of itself.
+pub fn verdict(host: &Host) -> impl Fn() -> String + Send + Clone + 'static {
+    let health = host.health.clone();
+    move || {
+        health.verdicts().into_iter().find(|it| it.0 == "overlay").map_or(String::new(), |it| match it.1 {
+            Verdict::Ill { cause, .. } => cause,
+            other => format!("{other:?}"),
+        })
+    }
+}
+
+/// Three hosts: every pod and node reaches the pods of the others, by address, Service and node port.
+pub fn all_reach_all(cluster: &Cluster, mut hosts: Vec<Host>) {
+    hosts.iter_mut().for_each(Host::join);
+    let [one, two, three] = &hosts[..] else { unreachable!() };
+    let (a, b, c) = (one.server("a"), two.server("b"), three.server("c"));
+    for (host, from, to, name) in [(one, &a, &b, "b"), (two, &b, &a, "a"), (three, &c, &a, "a"), (one, &a, &c, "c")] {
+        expect_tcp(host, Some(from), (to.ip, 8080), &format!("{name} {}", from.ip));
+        expect_udp(host, Some(from), (to.ip, 8080), &format!("{name} {}", from.ip));
+    }
+    expect_tcp(one, None, (b.ip, 8080), "b 10.42.1.1");
+    cluster.service("web", "10.96.1.1", json!({"type": "NodePort", "ports": [
+        {"name": "tcp", "port": 80, "nodePort": 30080}, {"name": "udp", "port": 80, "protocol": "UDP", "nodePort": 30080}]}));
+    cluster.endpoints("web", &[b.ip], 8080);
+    expect_tcp(one, Some(&a), (VIP, 80), &format!("b {}", a.ip));
+    expect_udp(one, Some(&a), (VIP, 80), &format!("b {}", a.ip));
+    expect_tcp(one, None, (VIP, 80), "b 10.42.1.1");
+    // From outside by a node that has no endpoint: answers must come back through it.
+    expect_tcp(two, None, (one.address, 30080), "b 10.42.1.0");
+    for host in &hosts {
+        host.expect("Well", verdict(host));
+    }
+}
+
+/// Two hosts: packets of this size pass between their pods, larger ones are refused, and much passes at once.
+pub fn largest_packets(mtu: u32, mut hosts: Vec<Host>) {
+    hosts.iter_mut().for_each(Host::join);
+    let [one, two] = &hosts[..] else { unreachable!() };
+    let (a, b) = (one.server("a"), two.server("b"));
+    assert_eq!((a.mtu, b.mtu), (mtu, mtu));
+    expect_udp(one, Some(&a), (b.ip, 8080), &format!("b {}", a.ip));
+    // 28 bytes of IPv4 and UDP header.
+    let (from, to, size) = (a.netns.clone(), b.ip, mtu as usize - 28);
+    assert_eq!(one.run(async move { whole(from, to, size) }), format!("b {}", a.ip));
+    let from = a.netns.clone();
+    assert_eq!(one.run(async move { whole(from, to, size + 1) }), "EMSGSIZE");
+    echo(two, &b);
+    let netns = a.netns.clone();
+    assert_eq!(one.run(async move { within(&netns, move || bulk(to, 4 << 20)) }), 4 << 20);
+}
+
 #[test]
 fn pods_and_nodes_reach_pods_of_every_other_node_under_their_own_address() {
-    on_hosts(3, |cluster, mut hosts| {
-        hosts.iter_mut().for_each(Host::join);
-        let [one, two, three] = &hosts[..] else { unreachable!() };
-        let (a, b, c) = (one.server("a"), two.server("b"), three.server("c"));
-        for (host, from, to, name) in [(one, &a, &b, "b"), (two, &b, &a, "a"), (three, &c, &a, "a"), (one, &a, &c, "c")]
-        {
-            expect_tcp(host, Some(from), (to.ip, 8080), &format!("{name} {}", from.ip));
-            expect_udp(host, Some(from), (to.ip, 8080), &format!("{name} {}", from.ip));
-        }
-        expect_tcp(one, None, (b.ip, 8080), "b 10.42.1.1");
-        cluster.service("web", "10.96.1.1", json!({"type": "NodePort", "ports": [
-            {"name": "tcp", "port": 80, "nodePort": 30080}, {"name": "udp", "port": 80, "protocol": "UDP", "nodePort": 30080}]}));
-        cluster.endpoints("web", &[b.ip], 8080);
-        expect_tcp(one, Some(&a), (VIP, 80), &format!("b {}", a.ip));
-        expect_udp(one, Some(&a), (VIP, 80), &format!("b {}", a.ip));
-        expect_tcp(one, None, (VIP, 80), "b 10.42.1.1");
-        // From outside by a node that has no endpoint: answers must come back through it.
-        expect_tcp(two, None, (one.address, 30080), "b 10.42.1.0");
-        for host in &hosts {
-            host.expect("[Well]", {
-                let health = host.health.clone();
-                move || {
-                    format!(
-                        "{:?}",
-                        health.verdicts().iter().filter(|it| it.0 == "overlay").map(|it| &it.1).collect::<Vec<_>>()
-                    )
-                }
-            });
-        }
-    });
+    on_hosts(3, |cluster, hosts| all_reach_all(&cluster, hosts));
 }
 
 #[test]
 fn the_largest_packets_pass_and_larger_ones_are_refused() {
-    on_hosts(2, |_, mut hosts| {
-        hosts.iter_mut().for_each(Host::join);
-        let [one, two] = &hosts[..] else { unreachable!() };
-        let (a, b) = (one.server("a"), two.server("b"));
-        assert_eq!((a.mtu, b.mtu), (1450, 1450));
-        expect_udp(one, Some(&a), (b.ip, 8080), &format!("b {}", a.ip));
-        let (from, to) = (a.netns.clone(), b.ip);
-        // 28 bytes of IPv4 and UDP header.
-        let size = 1450 - 28;
-        assert_eq!(one.run(async move { whole(from, to, size) }), format!("b {}", a.ip));
-        let from = a.netns.clone();
-        assert_eq!(one.run(async move { whole(from, to, size + 1) }), "EMSGSIZE");
-        echo(two, &b);
-        let netns = a.netns.clone();
-        assert_eq!(one.run(async move { within(&netns, move || bulk(to, 4 << 20)) }), 4 << 20);
-    });
+    on_hosts(2, |_, hosts| largest_packets(1450, hosts));
 }
 
 #[test]
@@ -211,13 +219,7 @@ fn a_node_of_another_kind_is_told_in_the_health_and_others_are_reached() {
         let [one, two] = &hosts[..] else { unreachable!() };
         let (a, b) = (one.server("a"), two.server("b"));
         expect_tcp(one, Some(&a), (b.ip, 8080), &format!("b {}", a.ip));
-        let health = one.health.clone();
-        one.expect("pods of node n9 cannot be reached: it speaks host-gw, not vxlan", move || {
-            health.verdicts().into_iter().find(|it| it.0 == "overlay").map_or(String::new(), |it| match it.1 {
-                Verdict::Ill { cause, .. } => cause,
-                other => format!("{other:?}"),
-            })
-        });
+        one.expect("pods of node n9 cannot be reached: it speaks host-gw, not vxlan", verdict(one));
     });
 }
 

@@ -1,35 +1,21 @@
 //! Network policies, with real servers and clients.
 
-use crate::cluster::Cluster;
 use crate::hosts::{Host, on_hosts};
+use crate::running::{Running, start};
 use crate::sandbox::*;
 use client::resources;
 use network::{Network, PodNetwork};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use telemetry::Health;
 
 const DROPPED: &str = "TimedOut";
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 96, 1, 1);
 
-struct Running {
-    cluster: Arc<Cluster>,
-    network: Arc<Network>,
-    health: Health,
-}
-
-async fn start(node: &Node) -> Running {
-    let (cluster, health) = (Cluster::start(), Health::default());
-    let network = Network::start(node.config.clone(), cluster.clone(), &health).await.unwrap();
-    Running { cluster, network, health }
-}
-
 impl Running {
     /// A plugged pod that serves port 8080 (named `http`) and 81 under its name, which is also its label `app`.
-    async fn server(&self, name: &str) -> PodNetwork {
+    async fn app(&self, name: &str) -> PodNetwork {
         self.cluster.pod(name, json!({"app": name}), 8080);
         let plugged = self.network.plug(&pod(name), &[]).await.unwrap();
         serve(&plugged.netns, 8080, name);
@@ -65,7 +51,7 @@ fn from_app(app: &str) -> Value {
 fn a_restricted_pod_gets_only_what_is_allowed_and_probes_of_its_node() {
     on_a_node(async |node| {
         let run = start(&node).await;
-        let (web, friend, other) = (run.server("web").await, run.server("friend").await, run.server("other").await);
+        let (web, friend, other) = (run.app("web").await, run.app("friend").await, run.app("other").await);
         expect_tcp(Some(&other.netns), (web.ip, 8080), &format!("web {}", other.ip));
         run.cluster.policy("deny", "web", json!({"policyTypes": ["Ingress"]}));
         expect_tcp(Some(&other.netns), (web.ip, 8080), DROPPED);
@@ -102,7 +88,7 @@ fn a_restricted_pod_gets_only_what_is_allowed_and_probes_of_its_node() {
 fn a_pod_that_may_send_little_still_reaches_dns() {
     on_a_node(async |node| {
         let run = start(&node).await;
-        let (web, db, client) = (run.server("web").await, run.server("db").await, run.server("client").await);
+        let (web, db, client) = (run.app("web").await, run.app("db").await, run.app("client").await);
         let rule = json!([{"to": [from_app("db")], "ports": [{"port": "http", "protocol": "TCP"}]}]);
         run.cluster.policy("out", "client", json!({"policyTypes": ["Egress"], "egress": rule}));
         expect_tcp(Some(&client.netns), (web.ip, 8080), DROPPED);
@@ -120,9 +106,9 @@ fn a_new_pod_meets_its_policies_with_its_first_packet() {
     on_a_node(async |node| {
         let run = start(&node).await;
         run.cluster.policy("deny", "late", json!({"policyTypes": ["Ingress", "Egress"]}));
-        let other = run.server("other").await;
+        let other = run.app("other").await;
         for round in 0..5 {
-            let late = run.server("late").await;
+            let late = run.app("late").await;
             let (to, from) = (other.clone(), late.clone());
             assert_eq!(ask_tcp(Some(&from.netns), (to.ip, 8080), SHORT), DROPPED, "round {round}");
             assert_eq!(ask_tcp(Some(&to.netns), (from.ip, 8080), SHORT), DROPPED, "round {round}");
@@ -138,7 +124,7 @@ fn a_new_pod_meets_its_policies_with_its_first_packet() {
 fn a_new_process_takes_over_and_removes_what_is_no_longer_wanted() {
     on_a_node(async |node| {
         let run = start(&node).await;
-        let (web, other) = (run.server("web").await, run.server("other").await);
+        let (web, other) = (run.app("web").await, run.app("other").await);
         run.cluster.policy("deny", "web", json!({"policyTypes": ["Ingress"]}));
         expect_tcp(Some(&other.netns), (web.ip, 8080), DROPPED);
         let Running { cluster, network, health } = run;

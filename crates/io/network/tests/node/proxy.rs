@@ -1,6 +1,6 @@
 //! The Service proxy, with real servers and clients.
 
-use crate::cluster::Cluster;
+use crate::running::{Running, start};
 use crate::sandbox::*;
 use client::resources;
 use network::{HostPort, Network, PodNetwork, Protocol};
@@ -8,24 +8,11 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use telemetry::{Health, Verdict};
+use telemetry::Verdict;
 
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 96, 1, 1);
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
-
-struct Running {
-    cluster: Arc<Cluster>,
-    network: Arc<Network>,
-    health: Health,
-}
-
-async fn start(node: &Node) -> Running {
-    let (cluster, health) = (Cluster::start(), Health::default());
-    let network = Network::start(node.config.clone(), cluster.clone(), &health).await.unwrap();
-    Running { cluster, network, health }
-}
 
 impl Running {
     /// A plugged pod that serves port 8080 under its name.

@@ -2,20 +2,16 @@
 
 use crate::cluster::Cluster;
 use crate::hosts::{Host, on_hosts};
-use crate::overlay::{expect_tcp, expect_udp};
+use crate::overlay::{all_reach_all, expect_tcp, expect_udp, largest_packets, verdict};
 use crate::sandbox::*;
-use crate::traffic::{bulk, echo, pour, sink, whole};
+use crate::traffic::{pour, sink};
 use crate::wire::Wire;
 use client::resources;
 use network::{Encryption, Network};
-use serde_json::json;
-use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Instant;
-use telemetry::Verdict;
 
-const VIP: Ipv4Addr = Ipv4Addr::new(10, 96, 1, 1);
 const INDEX: &str = "ip -o link show dev barque.wg | cut -d: -f1";
 const WAYS: &str = "ip route show dev barque.wg 2>/dev/null || true";
 
@@ -28,40 +24,9 @@ fn on_encrypted_hosts(count: u8, test: impl FnOnce(Arc<Cluster>, Vec<Host>) + Se
     });
 }
 
-/// What the overlay says of itself.
-fn verdict(host: &Host) -> impl Fn() -> String + Send + Clone + 'static {
-    let health = host.health.clone();
-    move || {
-        health.verdicts().into_iter().find(|it| it.0 == "overlay").map_or(String::new(), |it| match it.1 {
-            Verdict::Ill { cause, .. } => cause,
-            other => format!("{other:?}"),
-        })
-    }
-}
-
 #[test]
 fn pods_and_nodes_reach_pods_of_every_other_node_under_their_own_address() {
-    on_encrypted_hosts(3, |cluster, mut hosts| {
-        hosts.iter_mut().for_each(Host::join);
-        let [one, two, three] = &hosts[..] else { unreachable!() };
-        let (a, b, c) = (one.server("a"), two.server("b"), three.server("c"));
-        for (host, from, to, name) in [(one, &a, &b, "b"), (two, &b, &a, "a"), (three, &c, &a, "a"), (one, &a, &c, "c")]
-        {
-            expect_tcp(host, Some(from), (to.ip, 8080), &format!("{name} {}", from.ip));
-            expect_udp(host, Some(from), (to.ip, 8080), &format!("{name} {}", from.ip));
-        }
-        expect_tcp(one, None, (b.ip, 8080), "b 10.42.1.1");
-        cluster.service("web", "10.96.1.1", json!({"type": "NodePort", "ports": [
-            {"name": "tcp", "port": 80, "nodePort": 30080}, {"name": "udp", "port": 80, "protocol": "UDP", "nodePort": 30080}]}));
-        cluster.endpoints("web", &[b.ip], 8080);
-        expect_tcp(one, Some(&a), (VIP, 80), &format!("b {}", a.ip));
-        expect_udp(one, Some(&a), (VIP, 80), &format!("b {}", a.ip));
-        // From outside by a node that has no endpoint: answers must come back through it.
-        expect_tcp(two, None, (one.address, 30080), "b 10.42.1.0");
-        for host in &hosts {
-            host.expect("Well", verdict(host));
-        }
-    });
+    on_encrypted_hosts(3, |cluster, hosts| all_reach_all(&cluster, hosts));
 }
 
 /// Asks until a pod whose name is the text has answered, and tells whether the text was readable on the wire.
@@ -93,21 +58,7 @@ fn nothing_is_readable_on_the_wire() {
 
 #[test]
 fn the_largest_packets_pass_and_larger_ones_are_refused() {
-    on_encrypted_hosts(2, |_, mut hosts| {
-        hosts.iter_mut().for_each(Host::join);
-        let [one, two] = &hosts[..] else { unreachable!() };
-        let (a, b) = (one.server("a"), two.server("b"));
-        assert_eq!((a.mtu, b.mtu), (1440, 1440));
-        expect_udp(one, Some(&a), (b.ip, 8080), &format!("b {}", a.ip));
-        // 28 bytes of IPv4 and UDP header.
-        let (from, to, size) = (a.netns.clone(), b.ip, 1440 - 28);
-        assert_eq!(one.run(async move { whole(from, to, size) }), format!("b {}", a.ip));
-        let from = a.netns.clone();
-        assert_eq!(one.run(async move { whole(from, to, size + 1) }), "EMSGSIZE");
-        echo(two, &b);
-        let netns = a.netns.clone();
-        assert_eq!(one.run(async move { within(&netns, move || bulk(to, 4 << 20)) }), 4 << 20);
-    });
+    on_encrypted_hosts(2, |_, hosts| largest_packets(1440, hosts));
 }
 
 #[test]
