@@ -37,13 +37,17 @@ pub fn written(pid: u32) -> u64 {
     line.and_then(|rest| rest.trim().parse().ok()).unwrap_or_default()
 }
 
+/// The command line, its parts ended by zero bytes; empty of one that has ended.
+pub fn command(pid: u32) -> String {
+    String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into_owned()
+}
+
 /// Processes whose second argument is `shim` and whose command line names this folder.
 pub fn shims(folder: &str) -> Vec<u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).into_owned();
+        let line = command(*pid);
         line.split('\0').nth(1) == Some("shim") && line.contains(folder)
     })
     .collect()

@@ -17,7 +17,7 @@ pub mod tools;
 pub use cluster::Cluster;
 pub use folder::Folder;
 pub use host::Host;
-pub use machines::{Five, Machine, Switch, join_line, ready_nodes};
+pub use machines::{Five, Machine, Switch, administrator, join_line, ready_nodes};
 pub use registry::Registry;
 pub use run::{Output, wait_for};
 

@@ -2,7 +2,6 @@
 
 use crate::process;
 use std::collections::BTreeMap;
-use std::fs;
 use testbed::Five;
 
 /// What a process has used since it started.
@@ -24,15 +23,11 @@ impl Members {
     pub fn find(five: &Five) -> Self {
         let mut found = Self { masters: Vec::new(), workers: Vec::new(), etcds: Vec::new() };
         for machine in &five.machines {
-            let inside = inside(machine.pid());
-            let of = |word: &str| {
-                inside
-                    .iter()
-                    .filter(|(_, line)| {
-                        line.split('\0').any(|part| part == word || part.ends_with(&format!("/{word}")))
-                    })
-                    .map(|(pid, _)| *pid)
-                    .collect::<Vec<_>>()
+            let lines: Vec<(u32, String)> =
+                machine.pids().into_iter().map(|pid| (pid, process::command(pid))).collect();
+            let of = |program: &str| {
+                let is_it = |line: &str| line.split('\0').any(|part| part.rsplit('/').next() == Some(program));
+                lines.iter().filter(|(_, line)| is_it(line)).map(|(pid, _)| *pid).collect::<Vec<_>>()
             };
             let servers = if machine.name.starts_with('m') { &mut found.masters } else { &mut found.workers };
             servers.extend(of("server"));
@@ -62,13 +57,4 @@ impl Members {
     ) -> f64 {
         of.iter().map(|pid| figure(&after[pid]) - figure(&before[pid])).fold(0.0, f64::max)
     }
-}
-
-/// Processes of the machine whose init this is, with their command lines.
-fn inside(init: u32) -> Vec<(u32, String)> {
-    let own = fs::read_link(format!("/proc/{init}/ns/pid")).expect("the machine is on");
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let its = pids.filter(|pid| fs::read_link(format!("/proc/{pid}/ns/pid")).is_ok_and(|of| of == own));
-    its.filter_map(|pid| Some((pid, String::from_utf8(fs::read(format!("/proc/{pid}/cmdline")).ok()?).ok()?))).collect()
 }

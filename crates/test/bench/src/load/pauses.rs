@@ -2,11 +2,10 @@
 
 use super::figures;
 use crate::report::Figure;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use client::remote::{Credentials, Remote, RemoteOptions};
-use serde_json::{Value, json};
+use client::remote::{Remote, RemoteOptions};
+use serde_json::json;
 use std::time::{Duration, Instant};
+use testbed::administrator;
 
 /// Between two of a kind.
 const PACE: Duration = Duration::from_millis(10);
@@ -55,27 +54,14 @@ where
 
 /// As the administrator of `$KUBECONFIG`. What is not answered in a second is asked again, as people do.
 fn remote() -> Remote {
-    let path = std::env::var("KUBECONFIG").expect("KUBECONFIG names the cluster");
-    let text = std::fs::read_to_string(path).expect("the kubeconfig can be read");
-    let config: Value = serde_saphyr::from_str(&text).expect("the kubeconfig is YAML");
-    let (cluster, user) = (&config["clusters"][0]["cluster"], &config["users"][0]["user"]);
-    let pem = |of: &Value, field: &str| {
-        let bytes = BASE64_STANDARD.decode(of[field].as_str().expect("a text")).expect("base64");
-        String::from_utf8(bytes).expect("PEM is text")
-    };
-    let credentials = Credentials::Certificate {
-        certificate: pem(user, "client-certificate-data"),
-        key: pem(user, "client-key-data"),
-    };
-    let server = cluster["server"].as_str().expect("a server");
-    let options = RemoteOptions::new(server, pem(cluster, "certificate-authority-data"), credentials);
+    let path = std::env::var_os("KUBECONFIG").expect("KUBECONFIG names the cluster");
     let second = Duration::from_secs(1);
     let options = RemoteOptions {
         request_timeout: second,
         connect_timeout: second,
         keep_alive_timeout: second,
         keep_alive: second,
-        ..options
+        ..administrator(path.as_ref())
     };
     Remote::new(options).expect("the kubeconfig is good")
 }

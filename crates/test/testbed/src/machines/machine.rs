@@ -176,15 +176,20 @@ impl Machine {
 
     /// Stops every process of it but init and those in containers: they do nothing until [`thaw`](Self::thaw).
     pub fn freeze(&self) {
-        signal("STOP", &self.processes("pid"));
+        signal("STOP", &self.pids());
     }
 
     pub fn thaw(&self) {
-        let inner = self.processes("pid");
+        let inner = self.pids();
         signal("CONT", &inner);
         // The outer halves of `command` stopped themselves when their inner ones did.
         let outer = self.processes("pid_for_children").into_iter().filter(|pid| !inner.contains(pid));
         signal("CONT", &outer.collect::<Vec<_>>());
+    }
+
+    /// Its processes but init, containers' excepted, as this machine numbers them.
+    pub fn pids(&self) -> Vec<u32> {
+        self.processes("pid")
     }
 
     /// Those but init whose namespace of this type is the machine's.

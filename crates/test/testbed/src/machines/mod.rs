@@ -6,10 +6,12 @@ mod footprint;
 mod forming;
 mod machine;
 mod member;
+mod remote;
 mod switch;
 
 pub use five::Five;
 pub use forming::form;
 pub use machine::Machine;
 pub use member::{join_line, ready_nodes};
+pub use remote::administrator;
 pub use switch::Switch;
