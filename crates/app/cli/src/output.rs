@@ -1,12 +1,26 @@
 //! What commands say to people.
 
 use std::error::Error;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// Prints `error: ...` with all causes, and fails.
 pub fn fail(error: &dyn Error) -> ExitCode {
     eprintln!("error: {}", stdx::chain(error));
     ExitCode::FAILURE
+}
+
+/// Asks a person, who has to type yes; where nobody can be asked says `unasked`, and it is no.
+pub fn agreed(what: &str, unasked: &str) -> bool {
+    if !std::io::stdin().is_terminal() {
+        eprintln!("{unasked}");
+        return false;
+    }
+    eprint!("{what}Type yes to go on: ");
+    // A prompt that cannot be shown is no reason to go on: the answer is then read all the same.
+    _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
 }
 
 /// Prints rows as columns, each as wide as its widest cell.

@@ -3,8 +3,10 @@
 use crate::Config;
 use crate::server::StartError;
 use crate::stores::EtcdKeys;
-use cluster::{Kubeconfig, Leaf, Membership, Names, Pki};
-use std::net::IpAddr;
+use apimachinery::ApiResult;
+use client::remote::{Credentials, Remote, RemoteOptions};
+use cluster::{Kubeconfig, Leaf, Membership, Names, Pair, Pki, PkiError};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use stdx::{Clock, SystemClock, Timestamp, chain, write_atomically};
@@ -108,6 +110,20 @@ fn write_kubeconfig(pki: &Pki, config: &Config, membership: Option<&Membership>)
     Ok(())
 }
 
+/// A pair as what the API is asked with.
+pub fn credentials(pair: &Pair) -> Credentials {
+    Credentials::Certificate { certificate: pair.certificate.clone(), key: pair.key.clone() }
+}
+
+/// The API at this URL as the administrator, by the files of a master; and the cluster's authority, PEM. None where they are
+/// not there.
+pub fn administrator(config: &Config, server: &str) -> Result<Option<(ApiResult<Remote>, String)>, PkiError> {
+    let Some(pair) = Pair::load(&config.pki_dir(), Leaf::Admin.file_name())? else { return Ok(None) };
+    let Ok(ca) = std::fs::read_to_string(config.pki_dir().join("ca.crt")) else { return Ok(None) };
+    let api = Remote::new(RemoteOptions::new(server, ca.clone(), credentials(&pair)));
+    Ok(Some((api, ca)))
+}
+
 /// What this machine is called and reached by.
 pub fn names(config: &Config) -> Result<Names, StartError> {
     Ok(Names {
@@ -122,7 +138,7 @@ pub fn names(config: &Config) -> Result<Names, StartError> {
 
 /// Where other machines reach this one's API.
 pub fn server_url(config: &Config) -> String {
-    format!("https://{}:{}", host(config.address()), config.port)
+    format!("https://{}", SocketAddr::new(config.address(), config.port))
 }
 
 /// The administrator's kubeconfig for a server address.
@@ -131,11 +147,4 @@ fn kubeconfig(pki: &Pki, server: &str) -> String {
     let (certificate, key) = (&*admin.certificate, &*admin.key);
     let (cluster, user, context) = ("barque", "kubernetes-admin", "kubernetes-admin@barque");
     Kubeconfig { server, cluster, user, context, ca: pki.ca(), certificate, key }.to_string()
-}
-
-fn host(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("[{address}]"),
-    }
 }

@@ -5,18 +5,17 @@
 //! Invariant: what the machine would need to come back (keys, configuration) stays; etcd's data do not, since a member
 //! that was removed must not vote again.
 
+use crate::identity::credentials;
 use crate::{Config, door, service, stores};
 use apimachinery::ApiError;
-use client::remote::{Credentials, Remote, RemoteOptions};
+use client::remote::{Remote, RemoteOptions};
 use cluster::etcd::{self, Binary, MemberConfig, MemberError, Supervisor};
-use cluster::{Membership, MembershipError, Pair, Store};
+use cluster::{Membership, MembershipError, Pair};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// For one API server to delete a Node.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Client port of all members.
-const ETCD_PORT: u16 = 2379;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LeaveError {
@@ -50,7 +49,10 @@ pub async fn leave(config: &Config, force: bool, say: impl Fn(&str)) -> Result<(
             Err(_) => others_known(&config, &membership),
         };
         // Without others a start would begin an empty cluster; with them it joins again.
-        with_others(&membership, others)?.save(&config.config_dir)?;
+        if others.is_empty() {
+            return Err(LeaveError::Last);
+        }
+        membership.clone().beside(others).save(&config.config_dir)?;
     }
     say("[stop] Stopping the server");
     service::stop(&config)?;
@@ -65,21 +67,10 @@ pub async fn leave(config: &Config, force: bool, say: impl Fn(&str)) -> Result<(
     Ok(())
 }
 
-fn with_others(membership: &Membership, others: Vec<String>) -> Result<Membership, LeaveError> {
-    match &membership.store {
-        Some(Store::Member { .. }) if others.is_empty() => Err(LeaveError::Last),
-        Some(Store::Member { data_dir, .. }) => {
-            let store = Some(Store::Member { data_dir: data_dir.clone(), others });
-            Ok(Membership { store, ..membership.clone() })
-        }
-        _ => Ok(membership.clone()),
-    }
-}
-
 /// Client URLs of the members on other masters, as far as this machine knows those.
 pub(crate) fn others_known(config: &Config, membership: &Membership) -> Vec<String> {
     let others = other_servers(config, membership).into_iter();
-    others.map(|server| format!("https://{}", SocketAddr::new(server.ip(), ETCD_PORT))).collect()
+    others.map(|server| etcd::client_url(server.ip())).collect()
 }
 
 /// Out of etcd's list, ended, its data deleted.
@@ -112,11 +103,10 @@ pub(crate) async fn delete_node(config: &Config, membership: &Membership) -> Res
 }
 
 async fn delete_by(server: SocketAddr, node: &str, ca: &str, pair: &Pair) -> Result<(), ApiError> {
-    let credentials = Credentials::Certificate { certificate: pair.certificate.clone(), key: pair.key.clone() };
     let options = RemoteOptions {
         connect_timeout: PATIENCE,
         request_timeout: PATIENCE,
-        ..RemoteOptions::new(format!("https://{server}"), ca, credentials)
+        ..RemoteOptions::new(format!("https://{server}"), ca, credentials(pair))
     };
     Remote::new(options)?.request("DELETE", &format!("/api/v1/nodes/{node}"), None).await.map(drop)
 }

@@ -20,6 +20,7 @@ pub mod snapshot;
 pub mod status;
 mod stores;
 pub mod token;
+mod waiting;
 mod worker;
 
 pub use config::{Config, ConfigError};

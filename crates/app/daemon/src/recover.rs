@@ -6,11 +6,11 @@
 
 use crate::init::{self, InitError, JoinLine};
 use crate::token::{self, TokenCommandError, Wanted};
-use crate::{Config, door, leave, service, stores};
+use crate::{Config, door, identity, leave, service, stores};
 use apimachinery::ApiError;
-use client::remote::{Credentials, Remote, RemoteOptions};
+use client::remote::Remote;
 use cluster::etcd::{self, Binary, MemberConfig, MemberError};
-use cluster::{Membership, MembershipError, Pair, PkiError, Store};
+use cluster::{Membership, MembershipError, PkiError};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -66,14 +66,13 @@ pub async fn recover(config: &Config, before: &[String], say: impl Fn(&str)) -> 
     say("[etcd] Making a cluster of this member alone");
     // Dropped, etcd goes on; the server finds it.
     drop(etcd::recover(&binary, &member, STARTING).await?);
-    let store = Some(Store::Member { data_dir: member.data_dir.clone(), others: Vec::new() });
     let own = SocketAddr::new(membership.address, membership.port);
-    let alone = Membership { store, api_servers: vec![own], ..membership };
+    let alone = Membership { api_servers: vec![own], ..membership }.beside(Vec::new());
     alone.save(&config.config_dir)?;
     door::forget(&config);
     say("[kubelet-start] Starting the server");
     service::start(&config, before)?;
-    let api = api(&config, own)?;
+    let api = api(&config)?;
     init::wait_ready(&api, &config).await?;
     let wanted = Wanted {
         token: None,
@@ -116,10 +115,8 @@ async fn signed(api: &Remote, line: &JoinLine) -> Result<(), RecoverError> {
     }
 }
 
-fn api(config: &Config, own: SocketAddr) -> Result<Remote, RecoverError> {
-    let missing = || RecoverError::NoAdmin(config.pki_dir().display().to_string());
-    let Pair { certificate, key } = Pair::load(&config.pki_dir(), "admin")?.ok_or_else(missing)?;
-    let ca = std::fs::read_to_string(config.pki_dir().join("ca.crt")).map_err(|_| missing())?;
-    let credentials = Credentials::Certificate { certificate, key };
-    Remote::new(RemoteOptions::new(format!("https://{own}"), ca, credentials)).map_err(RecoverError::Api)
+fn api(config: &Config) -> Result<Remote, RecoverError> {
+    let admin = identity::administrator(config, &identity::server_url(config))?;
+    let (api, _) = admin.ok_or_else(|| RecoverError::NoAdmin(config.pki_dir().display().to_string()))?;
+    api.map_err(RecoverError::Api)
 }

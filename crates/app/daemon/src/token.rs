@@ -1,14 +1,14 @@
 //! Bootstrap tokens, made and shown with the administrator's credentials of a master.
 
-use crate::Config;
 use crate::init::{self, InitError, JoinLine, publish};
+use crate::{Config, identity};
 use apimachinery::{ApiError, Value};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use client::remote::{Credentials, Remote, RemoteOptions};
+use client::remote::Remote;
 use client::{Api, DeleteOptions, ListOptions, Scope, resources};
 use cluster::bootstrap::{MASTER_GROUP, Token};
-use cluster::{Membership, MembershipError, Pair, PkiError, parcel};
+use cluster::{Membership, MembershipError, PkiError, parcel};
 use publish::TokenKind;
 use std::time::Duration;
 
@@ -51,12 +51,9 @@ impl Master {
         let membership = Membership::load(&config.config_dir)?.filter(Membership::is_control_plane);
         let membership = membership.ok_or(TokenCommandError::NoMaster)?;
         let config = config.clone().of_member(&membership);
-        let admin = Pair::load(&config.pki_dir(), "admin")?.ok_or(TokenCommandError::NoMaster)?;
-        let ca = std::fs::read_to_string(config.pki_dir().join("ca.crt")).map_err(|_| TokenCommandError::NoMaster)?;
-        let credentials = Credentials::Certificate { certificate: admin.certificate, key: admin.key };
-        let options = RemoteOptions::new(format!("https://{}", membership.local_api), ca.clone(), credentials);
-        let api = Remote::new(options).map_err(TokenCommandError::Api)?;
-        Ok(Self { config, membership, ca, api })
+        let admin = identity::administrator(&config, &format!("https://{}", membership.local_api))?;
+        let (api, ca) = admin.ok_or(TokenCommandError::NoMaster)?;
+        Ok(Self { api: api.map_err(TokenCommandError::Api)?, config, membership, ca })
     }
 }
 

@@ -2,12 +2,13 @@
 
 use crate::admin::{self, Admin};
 use crate::door::{self, Members};
+use crate::identity::credentials;
 use crate::join::certificate::{self, Purpose};
 use crate::server::{end_pods, of_member, run_to_end, serve_agent};
 use crate::status::Status;
 use crate::{Config, StartError, parts};
 use client::door::NodeDoor;
-use client::remote::{Credentials, Remote, RemoteOptions};
+use client::remote::{Remote, RemoteOptions};
 use client::{Api, Certificate};
 use cluster::{Membership, Pair, PkiError};
 use network::Network;
@@ -82,10 +83,6 @@ fn remote(config: &Config, membership: &Membership, ca: &str) -> Result<Remote, 
     })?;
     let options = RemoteOptions::new(format!("https://{}", membership.local_api), ca, credentials(&pair));
     Remote::new(options).map_err(|error| StartError::Api(error.to_string()))
-}
-
-fn credentials(pair: &Pair) -> Credentials {
-    Credentials::Certificate { certificate: pair.certificate.clone(), key: pair.key.clone() }
 }
 
 /// What the agent's door shows: what is there, else what the cluster grants, for which it is waited.

@@ -144,6 +144,15 @@ impl Membership {
         write_atomically(&path, text.as_bytes(), 0o600).map_err(failed)
     }
 
+    /// With these other members of etcd; one without an etcd of its own stays as it is.
+    #[must_use]
+    pub fn beside(mut self, members: Vec<String>) -> Self {
+        if let Some(Store::Member { others, .. }) = &mut self.store {
+            *others = members;
+        }
+        self
+    }
+
     pub fn is_control_plane(&self) -> bool {
         self.role == Role::ControlPlane
     }

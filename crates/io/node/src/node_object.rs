@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use stdx::Timestamp;
+use stdx::{Timestamp, meminfo};
 use telemetry::health::Check;
 
 /// Upstream: `nodeLeaseDurationSeconds` 40.
@@ -84,14 +84,6 @@ fn of_disk(agent: &Agent, for_pods: bool) -> u64 {
 
 fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
-}
-
-/// Bytes of an entry of /proc/meminfo.
-pub(crate) fn meminfo(name: &str) -> u64 {
-    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    let kib: u64 = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0);
-    kib * 1024
 }
 
 /// Usable and available bytes of the file system of a folder. Usable is what `df` reckons its percentage from: blocks

@@ -1,14 +1,14 @@
 //! What pods and the node use: `stats/summary`, and numbers for `metrics.k8s.io`. Sampled only when somebody asks.
 
 use crate::agent::{Agent, Node};
-use crate::node_object::{disk, meminfo};
+use crate::node_object::disk;
 use apimachinery::Value;
 use runtime::{Interface, Usage};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use stdx::Timestamp;
+use stdx::{Timestamp, meminfo};
 
 /// Rates are taken over at least this long.
 const SHORTEST: Duration = Duration::from_millis(500);

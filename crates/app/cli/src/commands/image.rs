@@ -38,15 +38,12 @@ enum ImageError {
 }
 
 pub fn run(config: &Config, command: Command) -> ExitCode {
-    let tokio = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(tokio) => tokio,
-        Err(error) => return fail(&error),
-    };
-    match tokio.block_on(execute(config, command)) {
-        Ok(text) => {
+    match super::block_on(execute(config, command)) {
+        Ok(Ok(text)) => {
             print!("{text}");
             ExitCode::SUCCESS
         }
+        Ok(Err(error)) => fail(&error),
         Err(error) => fail(&error),
     }
 }

@@ -1,9 +1,8 @@
 //! `barque recover`: a cluster that lost most of its masters, from this one.
 
-use crate::output::fail;
+use crate::output::{agreed, fail};
 use clap::Args;
 use daemon::Config;
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -22,7 +21,7 @@ The other masters must not start again with their old data: leave them off, or r
 
 pub fn run(config: &Config, arguments: &Arguments, before: &[String]) -> ExitCode {
     eprint!("{STAKE}");
-    if !arguments.yes && !agreed() {
+    if !arguments.yes && !agreed("", "say --yes to do it") {
         eprintln!("nothing was changed");
         return ExitCode::FAILURE;
     }
@@ -37,16 +36,4 @@ pub fn run(config: &Config, arguments: &Arguments, before: &[String]) -> ExitCod
         Ok(Err(error)) => fail(&error),
         Err(error) => fail(&error),
     }
-}
-
-fn agreed() -> bool {
-    if !std::io::stdin().is_terminal() {
-        eprintln!("say --yes to do it");
-        return false;
-    }
-    eprint!("Type yes to go on: ");
-    // A prompt that cannot be shown is no reason to go on: the answer is then read all the same.
-    _ = std::io::stderr().flush();
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
 }

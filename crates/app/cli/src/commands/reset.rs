@@ -1,9 +1,8 @@
 //! `barque reset`: this machine as it was before, nothing of others touched.
 
-use crate::output::fail;
+use crate::output::{agreed, fail};
 use clap::Args;
 use daemon::Config;
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -14,36 +13,25 @@ pub struct Arguments {
 }
 
 pub fn run(config: &Config, arguments: &Arguments) -> ExitCode {
-    if !arguments.yes && !agreed(config) {
+    if !arguments.yes && !asked(config) {
         eprintln!("nothing was removed");
         return ExitCode::FAILURE;
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&error),
-    };
-    match runtime.block_on(daemon::reset(config, |warning| eprintln!("warning: {warning}"))) {
-        Ok(()) => {
+    match super::block_on(daemon::reset(config, |warning| eprintln!("warning: {warning}"))) {
+        Ok(Ok(())) => {
             println!("this machine is as it was before barque");
             ExitCode::SUCCESS
         }
+        Ok(Err(error)) => fail(&error),
         Err(error) => fail(&error),
     }
 }
 
-fn agreed(config: &Config) -> bool {
-    if !std::io::stdin().is_terminal() {
-        eprintln!("this removes all pods, images, volumes and cluster data; say --yes to do it");
-        return false;
-    }
-    eprint!(
-        "This stops all pods and removes {}, {} and {}. Type yes to go on: ",
-        config.data_dir.display(),
-        config.run_dir.display(),
-        config.config_dir.display()
-    );
-    // A prompt that cannot be shown is no reason to go on: the answer is then read all the same.
-    _ = std::io::stderr().flush();
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
+fn asked(config: &Config) -> bool {
+    let Config { data_dir, run_dir, config_dir, .. } = config;
+    let (data, run, keys) = (data_dir.display(), run_dir.display(), config_dir.display());
+    agreed(
+        &format!("This stops all pods and removes {data}, {run} and {keys}. "),
+        "this removes all pods, images, volumes and cluster data; say --yes to do it",
+    )
 }

@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 pub fn run(config: &Config) -> ExitCode {
-    let tokio = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(tokio) => tokio,
+    let answer = match super::block_on(admin::ask(config, &Question::Status)) {
+        Ok(answer) => answer,
         Err(error) => return fail(&error),
     };
-    match tokio.block_on(admin::ask(config, &Question::Status)) {
+    match answer {
         Ok(Answer::Status(report)) => {
             print!("{}", shown(&report));
             if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

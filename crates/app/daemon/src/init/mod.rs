@@ -8,11 +8,12 @@ mod text;
 
 pub use text::{JoinLine, join_line, success};
 
+use crate::waiting::until;
 use crate::{Config, StartError, identity, service};
-use client::remote::{Credentials, Remote, RemoteOptions, spki_sha256};
+use client::remote::{Remote, RemoteOptions, spki_sha256};
 use cluster::bootstrap::Token;
 use cluster::kubeadm::Kubeadm;
-use cluster::preflight::{self, Facts, PreflightError};
+use cluster::preflight::PreflightError;
 use cluster::{Leaf, Membership, MembershipError};
 use std::time::{Duration, Instant};
 
@@ -64,11 +65,7 @@ pub struct Initialized {
 /// [`InitError`]; after one from a later phase `barque reset` cleans up.
 pub async fn init(config: &Config, options: &Options, say: impl Fn(&str)) -> Result<Initialized, InitError> {
     let membership = plan::membership(config, &options.kubeadm);
-    say("[preflight] Looking at this machine");
-    let checks = plan::checks(config, &membership);
-    for warning in preflight::run(&Facts::gather(&checks), &checks, &options.kubeadm.ignore_preflight_errors)? {
-        say(&format!("\t[WARNING {}]: {}", warning.check, warning.cause));
-    }
+    plan::look(config, &membership, &options.kubeadm.ignore_preflight_errors, &say)?;
     membership.save(&config.config_dir)?;
     let config = config.clone().of_member(&membership);
     say(&format!("[certs] Keys and certificates are in {}", config.pki_dir().display()));
@@ -76,10 +73,9 @@ pub async fn init(config: &Config, options: &Options, say: impl Fn(&str)) -> Res
     say(&format!("[kubeconfig] The administrator's is {}", config.kubeconfig().display()));
     say("[kubelet-start] Starting the server: etcd, API server, controllers, scheduler, node agent");
     service::start(&config, &options.before)?;
-    let admin = pki.pair(Leaf::Admin);
-    let credentials = Credentials::Certificate { certificate: admin.certificate.clone(), key: admin.key.clone() };
-    let own = format!("https://{}", plan::host_port(membership.address, membership.port));
-    let api = Remote::new(RemoteOptions::new(own, pki.ca(), credentials)).map_err(api_error("the client"))?;
+    let credentials = identity::credentials(pki.pair(Leaf::Admin));
+    let api = Remote::new(RemoteOptions::new(identity::server_url(&config), pki.ca(), credentials))
+        .map_err(api_error("the client"))?;
     let begin = Instant::now();
     wait_ready(&api, &config).await?;
     say(&format!("[wait-control-plane] The API answers after {:.1} s", begin.elapsed().as_secs_f64()));
@@ -139,15 +135,9 @@ pub(crate) fn api_error(what: &'static str) -> impl Fn(apimachinery::ApiError) -
 
 /// Until `/readyz` says ok.
 pub(crate) async fn wait_ready(api: &Remote, config: &Config) -> Result<(), InitError> {
-    let begin = Instant::now();
-    loop {
-        let why = match api.request("GET", "/readyz", None).await {
-            Ok(_) => return Ok(()),
-            Err(error) => error.to_string(),
-        };
-        if begin.elapsed() > STARTING {
-            return Err(InitError::NotReady(STARTING, why, service::log_of(config)));
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let asked = until(STARTING, async || match api.request("GET", "/readyz", None).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    });
+    asked.await.map_err(|why| InitError::NotReady(STARTING, why, service::log_of(config)))
 }

@@ -2,7 +2,8 @@
 
 use crate::Config;
 use cluster::kubeadm::{Endpoint, Etcd, Kubeadm};
-use cluster::{Membership, Role, Store, membership, preflight};
+use cluster::preflight::{self, Facts, PreflightError};
+use cluster::{Membership, Role, Store, membership};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -36,7 +37,7 @@ pub fn membership(config: &Config, wanted: &Kubeadm) -> Membership {
 }
 
 /// What the first checks need to know.
-pub fn checks(config: &Config, membership: &Membership) -> preflight::Wanted {
+fn checks(config: &Config, membership: &Membership) -> preflight::Wanted {
     let etcd_dir = match &membership.store {
         Some(Store::Member { data_dir, .. }) => Some(data_dir.clone()),
         _ => None,
@@ -51,6 +52,24 @@ pub fn checks(config: &Config, membership: &Membership) -> preflight::Wanted {
         etcd_dir: etcd_dir.unwrap_or_default(),
         config_dir: config.config_dir.clone(),
     }
+}
+
+/// Looks at this machine; what is ignored is told.
+///
+/// # Errors
+/// What would fail later.
+pub fn look(
+    config: &Config,
+    membership: &Membership,
+    ignored: &[String],
+    say: &impl Fn(&str),
+) -> Result<(), PreflightError> {
+    say("[preflight] Looking at this machine");
+    let wanted = checks(config, membership);
+    for warning in preflight::run(&Facts::gather(&wanted), &wanted, ignored)? {
+        say(&format!("\t[WARNING {}]: {}", warning.check, warning.cause));
+    }
+    Ok(())
 }
 
 /// `HOST:PORT` for people, `[HOST]:PORT` where the host is an IPv6 address.

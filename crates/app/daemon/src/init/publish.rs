@@ -2,6 +2,7 @@
 
 use super::{InitError, Options, api_error};
 use crate::{Config, ours};
+use apimachinery::time::format_seconds;
 use apimachinery::{ApiResult, GroupVersionResource, Value};
 use client::{Api, WriteOptions, resources};
 use cluster::bootstrap::{MASTER_GROUP, NODE_GROUP, Token};
@@ -94,7 +95,7 @@ pub async fn put_token(
     ttl: Duration,
     description: &str,
 ) -> Result<(), InitError> {
-    let expires = (ttl > Duration::ZERO).then(|| rfc3339(SystemClock.now() + ttl));
+    let expires = (ttl > Duration::ZERO).then(|| format_seconds((SystemClock.now() + ttl).secs()));
     let object = token.object(description, expires.as_deref(), &["authentication", "signing"], groups);
     put(api, &resources::SECRETS, "kube-system", object).await.map_err(api_error("a bootstrap token"))
 }
@@ -104,7 +105,7 @@ async fn given(api: &dyn Api, wanted: &cluster::kubeadm::BootstrapToken) -> Resu
     let token: Token = wanted.token.parse()?;
     let expires = match &wanted.expiry {
         Expiry::After(Duration::ZERO) => None,
-        Expiry::After(ttl) => Some(rfc3339(SystemClock.now() + *ttl)),
+        Expiry::After(ttl) => Some(format_seconds((SystemClock.now() + *ttl).secs())),
         Expiry::At(time) => Some(time.clone()),
     };
     let usages: Vec<&str> = wanted.usages.iter().map(String::as_str).collect();
@@ -118,7 +119,7 @@ async fn given(api: &dyn Api, wanted: &cluster::kubeadm::BootstrapToken) -> Resu
 /// # Errors
 /// If a key is missing on this machine, or the API refuses.
 pub async fn keys(api: &dyn Api, config: &Config, key: &str) -> Result<(), InitError> {
-    let expires = rfc3339(SystemClock.now() + MASTER_TTL);
+    let expires = format_seconds((SystemClock.now() + MASTER_TTL).secs());
     let object = json!({
         "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": parcel::pack(&config.config_dir, key)?,
         "metadata": {
@@ -168,9 +169,4 @@ pub(crate) async fn put(api: &dyn Api, of: &GroupVersionResource, namespace: &st
         Err(error) if error.is_already_exists() => api.update(of, namespace, &name, object, OPTIONS).await.map(drop),
         done => done.map(drop),
     }
-}
-
-fn rfc3339(time: stdx::Timestamp) -> String {
-    let seconds = i64::try_from(time.0.as_secs()).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |time| time.to_string())
 }

@@ -7,19 +7,21 @@ pub mod certificate;
 mod discovery;
 
 use crate::init::plan;
+use crate::waiting::until;
 use crate::{Config, StartError, identity, ours, service, worker};
 use apimachinery::{ApiError, Value};
 use certificate::{CertificateError, Purpose};
 use client::remote::{Credentials, Remote, RemoteOptions};
 use cluster::bootstrap::Token;
+use cluster::etcd;
 use cluster::kubeadm::{self, Kubeadm, KubeadmError};
 use cluster::parcel::{self, ParcelError};
-use cluster::preflight::{self, Facts, PreflightError};
+use cluster::preflight::PreflightError;
 use cluster::{Leaf, Membership, MembershipError, PkiError, Role, Store, membership};
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// For the started server to make its node Ready.
 const STARTING: Duration = Duration::from_secs(180);
@@ -35,7 +37,7 @@ pub struct Options {
     /// As a master, with the key that decrypts the cluster's keys.
     pub certificate_key: Option<String>,
     pub node_name: Option<String>,
-    pub address: Option<std::net::IpAddr>,
+    pub address: Option<IpAddr>,
     pub port: Option<u16>,
     pub ignore: Vec<String>,
     /// Arguments before the command, for the server that is started.
@@ -78,12 +80,8 @@ pub enum JoinError {
 /// [`JoinError`]; after one from a later phase `barque reset` cleans up, and joining again is safe.
 pub async fn join(config: &Config, options: &Options, say: impl Fn(&str)) -> Result<Membership, JoinError> {
     let own = addressed(config, options);
-    say("[preflight] Looking at this machine");
     let first = draft(&own, options)?;
-    let checks = plan::checks(&own, &first);
-    for warning in preflight::run(&Facts::gather(&checks), &checks, &options.ignore)? {
-        say(&format!("\t[WARNING {}]: {}", warning.check, warning.cause));
-    }
+    plan::look(&own, &first, &options.ignore, &say)?;
     let server = format!("https://{}", options.server);
     say(&format!("[discovery] Asking {server} who it is"));
     let ca = discovery::authority(&server, &options.token, &options.pins).await?;
@@ -101,13 +99,12 @@ pub async fn join(config: &Config, options: &Options, say: impl Fn(&str)) -> Res
             cluster::pki::applicant::save_authority(&config.pki_dir(), &ca)?;
             let pair = certificate::obtain(&bearer, Purpose::Client, &config).await?;
             worker::save_client(&config, &pair)?;
-            Credentials::Certificate { certificate: pair.certificate, key: pair.key }
+            identity::credentials(&pair)
         }
         Some(key) => {
             say("[download-certs] Fetching the cluster's keys");
             fetch_keys(&bearer, key, &config.config_dir).await?;
-            let admin = identity::load(&config, Some(&membership))?.pair(Leaf::Admin).clone();
-            Credentials::Certificate { certificate: admin.certificate, key: admin.key }
+            identity::credentials(identity::load(&config, Some(&membership))?.pair(Leaf::Admin))
         }
     };
     let api = remote(&server, &ca, credentials)?;
@@ -171,14 +168,10 @@ async fn with_others(membership: Membership, api: &Remote) -> Result<Membership,
     let endpoints = api.request("GET", path, None).await.map_err(error)?;
     let addresses = endpoints["subsets"].as_array().into_iter().flatten();
     let addresses = addresses.flat_map(|subset| subset["addresses"].as_array().into_iter().flatten());
-    let ips: Vec<&str> = addresses.filter_map(|address| address["ip"].as_str()).collect();
-    let own = membership.address.to_string();
-    let others = ips.iter().filter(|ip| **ip != own).map(|ip| format!("https://{ip}:2379")).collect();
-    let store = match membership.store {
-        Some(Store::Member { data_dir, .. }) => Some(Store::Member { data_dir, others }),
-        other => other,
-    };
-    Ok(Membership { store, ..membership })
+    let ips = addresses.filter_map(|address| address["ip"].as_str()?.parse::<IpAddr>().ok());
+    let ips = ips.filter(|ip| *ip != membership.address);
+    let others = ips.map(etcd::client_url).collect();
+    Ok(membership.beside(others))
 }
 
 /// The Secret `kubeadm-certs`, decrypted into this machine's folder of keys.
@@ -212,18 +205,13 @@ fn remote(server: &str, ca: &str, credentials: Credentials) -> Result<Remote, Jo
 
 async fn wait_ready(api: &Remote, config: &Config) -> Result<(), JoinError> {
     let path = format!("/api/v1/nodes/{}", config.node_name);
-    let begin = Instant::now();
-    loop {
-        let why = match api.request("GET", &path, None).await {
-            Ok(node) if is_ready(&node) => return Ok(()),
-            Ok(_) => "it has registered, and says that it is not ready".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        if begin.elapsed() > STARTING {
-            return Err(JoinError::NotReady { node: config.node_name.clone(), why, log: service::log_of(config) });
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let asked = until(STARTING, async || match api.request("GET", &path, None).await {
+        Ok(node) if is_ready(&node) => Ok(()),
+        Ok(_) => Err("it has registered, and says that it is not ready".to_owned()),
+        Err(error) => Err(error.to_string()),
+    });
+    let log = || service::log_of(config);
+    asked.await.map_err(|why| JoinError::NotReady { node: config.node_name.clone(), why, log: log() })
 }
 
 fn is_ready(node: &Value) -> bool {

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Upstream: `--listen-client-urls`.
+const CLIENT_PORT: u16 = 2379;
 /// Upstream: `--quota-backend-bytes` of kubeadm's clusters, etcd's own default.
 const QUOTA: u64 = 2 << 30;
 /// Entries kept in memory for followers who lag. Upstream: kubeadm, and etcd's own default since 3.6.
@@ -60,7 +62,7 @@ impl MemberConfig {
             pki_dir: pki_dir.to_owned(),
             log: log.to_owned(),
             address,
-            client_port: 2379,
+            client_port: CLIENT_PORT,
             peer_port: 2380,
             metrics_port: Some(2381),
             initial: Initial::Alone,
@@ -158,6 +160,11 @@ fn of_version(version: Version) -> Vec<String> {
         add("--watch-progress-notify-interval=5s");
     }
     arguments
+}
+
+/// Where the member of the machine with this address is asked, with the defaults.
+pub fn client_url(address: IpAddr) -> String {
+    url(address, CLIENT_PORT)
 }
 
 fn url(address: IpAddr, port: u16) -> String {

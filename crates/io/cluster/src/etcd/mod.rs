@@ -20,7 +20,7 @@ mod state;
 mod supervisor;
 
 pub use binary::{Binary, Version};
-pub use config::{Initial, MemberConfig};
+pub use config::{Initial, MemberConfig, client_url};
 pub use join::join;
 pub use leave::{leave, may_leave, stop, traces};
 pub use recover::{recover, snapshot_restore};

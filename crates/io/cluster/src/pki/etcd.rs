@@ -7,7 +7,6 @@
 
 use super::authority::Authority;
 use super::files::Files;
-use super::inspect::{Facts, renewal_due};
 use super::leaf::{self, Wanted};
 use super::{Names, Pair, PkiError, load_or_issue};
 use std::collections::BTreeMap;
@@ -98,8 +97,7 @@ impl EtcdPki {
 
     /// When the next certificate should be signed anew.
     pub fn renewal_due_at(&self) -> Timestamp {
-        let facts = self.leaves.values().filter_map(|pair| Facts::read(&pair.certificate).ok());
-        facts.map(|facts| renewal_due(facts.not_before, facts.not_after)).min().unwrap_or_default()
+        self.leaves.values().map(Pair::renewal_due_at).min().unwrap_or_default()
     }
 
     /// Certificate and key of a leaf.

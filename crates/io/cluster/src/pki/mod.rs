@@ -114,8 +114,7 @@ impl Pki {
 
     /// When the next certificate should be signed anew.
     pub fn renewal_due_at(&self) -> Timestamp {
-        let facts = self.leaves.values().filter_map(|pair| Facts::read(&pair.certificate).ok());
-        facts.map(|facts| renewal_due(facts.not_before, facts.not_after)).min().unwrap_or_default()
+        self.leaves.values().map(Pair::renewal_due_at).min().unwrap_or_default()
     }
 
     /// Certificate and key of a leaf.

@@ -28,7 +28,7 @@ impl Facts {
         Self {
             uid: rustix::process::getuid().as_raw(),
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: memory(),
+            memory: stdx::meminfo("MemTotal"),
             is_member: crate::Membership::file(&wanted.config_dir).exists(),
             has_address: UdpSocket::bind((wanted.address, 0)).is_ok(),
             has_etcd: in_path("etcd"),
@@ -39,13 +39,6 @@ impl Facts {
             taken_ports: asked.into_iter().filter(|port| !is_port_free(wanted, *port)).collect(),
         }
     }
-}
-
-fn memory() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib: u64 = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0);
-    kib * 1024
 }
 
 fn in_path(program: &str) -> bool {
