@@ -123,6 +123,15 @@ impl Dialogue {
         self.outcome(status, text + &self.where_it_was())
     }
 
+    /// Whether the connection can bear another check's request: the answer to the last one is whole, and the server has
+    /// not said that it closes.
+    pub fn leaves_open(&self) -> bool {
+        let response = || Response::read(&self.bytes, false).ok().flatten();
+        self.check.kind == Kind::Http
+            && !self.closed
+            && response().is_some_and(|response| response.complete && response.persists)
+    }
+
     fn rules(&self) -> &[Rule] {
         &self.check.rules
     }

@@ -4,6 +4,7 @@ use super::rule::{Action, Expect, Pattern, Rule};
 use super::text::Text;
 use super::view::About;
 use crate::http::chunked::Decoder;
+use crate::http::connection::{Mode, keeps_server};
 use crate::http::framing::{self, Body};
 use crate::http::parse::{self, Limits, Parsed};
 use crate::http::{ResponseHead, Version};
@@ -129,6 +130,8 @@ pub(super) struct Response {
     pub body: Vec<u8>,
     /// The body's end is here.
     pub complete: bool,
+    /// Another request may follow on the same connection.
+    pub persists: bool,
 }
 
 /// It is no HTTP response, or its head is longer than can be looked at.
@@ -148,7 +151,8 @@ impl Response {
             Ok(Some(Parsed { used, facts })) => {
                 let framing = framing::response_body(b"GET", head.status, &facts);
                 let (body, complete) = body(&bytes[used..], framing, &limits)?;
-                Ok(Some(Self { head, body, complete: complete || closed }))
+                let persists = keeps_server((head.version, &facts), framing, Mode::KeepAlive);
+                Ok(Some(Self { head, body, complete: complete || closed, persists }))
             }
         }
     }

@@ -7,7 +7,7 @@
 //! Invariants
 //! - A server's state is changed under its lock and published before the lock is given back; no lock is held over an
 //!   await, and none while effects are carried out.
-//! - A check holds one connection, and it ends within its time.
+//! - A check holds one connection, and it ends within its time; with `check-reuse-pool` it is left to the next check.
 
 mod agent;
 mod effects;

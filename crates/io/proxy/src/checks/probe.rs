@@ -5,6 +5,7 @@
 
 use super::h2;
 use super::route::{Route, Tls};
+use crate::server::Target;
 use crate::sockets::{self, Dial};
 use crate::stream::Stream;
 use crate::text;
@@ -53,7 +54,19 @@ struct Run<'a> {
     /// When its current phase must be over.
     deadline: Instant,
     open: Option<Open>,
+    /// What an earlier run left.
+    kept: Option<Kept>,
+    /// What is open was left by an earlier run, and has not answered this one.
+    is_doubtful: bool,
+    /// Where what is open leads, if it may be left to the next run.
+    leaves: Option<Target>,
     route: &'a dyn Fn(&Connect) -> Route,
+}
+
+/// A connection that a run has left to the next one (`check-reuse-pool`).
+pub struct Kept {
+    target: Target,
+    open: Open,
 }
 
 struct Open {
@@ -73,50 +86,102 @@ impl Drop for Open {
     }
 }
 
-/// Runs a check to its end. `route` says where a connect of it leads.
-pub async fn run(mut dialogue: Dialogue, patience: Patience, route: &dyn Fn(&Connect) -> Route) -> Outcome {
-    let start = Instant::now();
-    let mut run = Run { patience, start, deadline: patience.to_connect(start), open: None, route };
-    let mut piece = vec![0; PIECE];
-    let mut step = dialogue.start();
-    loop {
-        step = match step {
-            Step::Connect(connect) => match run.connect(&connect).await {
-                Ok(()) => dialogue.connected(),
-                Err((layer, failure)) => return dialogue.failed(layer, failure),
-            },
-            Step::Send(bytes) => match run.send(&bytes).await {
-                Ok(()) => dialogue.sent(),
-                Err(failure) => return dialogue.failed(Layer::Established, failure),
-            },
-            Step::Request(request) if run.open.as_ref().is_some_and(|open| open.h2) => {
-                match run.exchange(&request).await {
-                    Ok(answer) => answered(&mut dialogue, &answer),
-                    Err(failure) => return dialogue.failed(Layer::Established, failure),
-                }
-            }
-            Step::Request(request) => match run.send(&request.write()).await {
-                Ok(()) => dialogue.sent(),
-                Err(failure) => return dialogue.failed(Layer::Established, failure),
-            },
-            Step::Read => match run.read(&mut piece).await {
-                Ok(0) => dialogue.closed(),
-                Ok(count) => dialogue.received(&piece[..count]),
-                Err(Failure::Error(reason)) => dialogue.broken(reason),
-                Err(failure) => return dialogue.failed(Layer::Established, failure),
-            },
-            Step::Done(outcome) => return run.finish(outcome),
-        };
+/// Runs a check to its end. `route` says where a connect of it leads. What is `kept` of the last run is used, and then
+/// what this one leaves; that the server has ended it meanwhile is no failure: the check then begins again without.
+pub async fn run(
+    dialogue: &dyn Fn() -> Dialogue,
+    patience: Patience,
+    route: &dyn Fn(&Connect) -> Route,
+    kept: &mut Option<Kept>,
+) -> Outcome {
+    if let Some(outcome) = attempt(dialogue(), patience, route, kept).await {
+        return outcome;
     }
+    let again = attempt(dialogue(), patience, route, kept).await;
+    again.unwrap_or_else(|| Outcome::new(Status::SocketError))
+}
+
+/// One attempt at it. Nothing is returned where a connection that was kept turned out to have ended.
+async fn attempt(
+    mut dialogue: Dialogue,
+    patience: Patience,
+    route: &dyn Fn(&Connect) -> Route,
+    kept: &mut Option<Kept>,
+) -> Option<Outcome> {
+    let start = Instant::now();
+    let deadline = patience.to_connect(start);
+    let mut run =
+        Run { patience, start, deadline, open: None, kept: kept.take(), is_doubtful: false, leaves: None, route };
+    let outcome = run.walk(&mut dialogue).await.map(|outcome| run.finish(outcome))?;
+    *kept = run.leave(&dialogue);
+    Some(outcome)
 }
 
 impl Run<'_> {
+    /// Nothing is returned where the connection was kept, and ended before it answered.
+    async fn walk(&mut self, dialogue: &mut Dialogue) -> Option<Outcome> {
+        let mut piece = vec![0; PIECE];
+        let mut step = dialogue.start();
+        loop {
+            step = match step {
+                Step::Connect(connect) => match self.connect(&connect).await {
+                    Ok(()) => dialogue.connected(),
+                    Err((layer, failure)) => return Some(dialogue.failed(layer, failure)),
+                },
+                Step::Request(request) if self.open.as_ref().is_some_and(|open| open.h2) => {
+                    match self.exchange(&request).await {
+                        Ok(answer) => answered(dialogue, &answer),
+                        Err(failure) => return Some(dialogue.failed(Layer::Established, failure)),
+                    }
+                }
+                Step::Send(bytes) => match self.send(&bytes).await {
+                    Ok(()) => dialogue.sent(),
+                    Err(failure) => return self.broken(dialogue, failure),
+                },
+                Step::Request(request) => match self.send(&request.write()).await {
+                    Ok(()) => dialogue.sent(),
+                    Err(failure) => return self.broken(dialogue, failure),
+                },
+                Step::Read => match self.read(&mut piece).await {
+                    Ok(0) if self.is_doubtful => return None,
+                    Ok(0) => dialogue.closed(),
+                    Ok(count) => {
+                        self.is_doubtful = false;
+                        dialogue.received(&piece[..count])
+                    }
+                    Err(Failure::Error(_)) if self.is_doubtful => return None,
+                    Err(Failure::Error(reason)) => dialogue.broken(reason),
+                    Err(failure) => return Some(dialogue.failed(Layer::Established, failure)),
+                },
+                Step::Done(outcome) => return Some(outcome),
+            };
+        }
+    }
+
+    fn broken(&self, dialogue: &mut Dialogue, failure: Failure) -> Option<Outcome> {
+        let is_news = !self.is_doubtful || failure == Failure::Timeout;
+        is_news.then(|| dialogue.failed(Layer::Established, failure))
+    }
+
+    /// What the next run may use.
+    fn leave(&mut self, dialogue: &Dialogue) -> Option<Kept> {
+        let target = self.leaves.take().filter(|_| dialogue.leaves_open())?;
+        Some(Kept { target, open: self.open.take()? })
+    }
+
     async fn connect(&mut self, connect: &Connect) -> Result<(), (Layer, Failure)> {
         self.open = None;
         let route = (self.route)(connect);
         let Some(target) = &route.target else {
             return Err((Layer::Nothing, Failure::Error(String::new())));
         };
+        self.leaves = route.reuse.then(|| target.clone());
+        if let Some(kept) = self.kept.take().filter(|kept| route.reuse && kept.target == *target) {
+            (self.open, self.is_doubtful) = (Some(kept.open), true);
+            self.deadline = self.patience.to_answer(self.start);
+            return Ok(());
+        }
+        self.is_doubtful = false;
         let dial = Dial { source: route.source.as_ref(), ..Dial::default() };
         let mut stream = match timeout_at(self.deadline, sockets::connect(target, &dial)).await {
             Ok(Ok(stream)) => stream,

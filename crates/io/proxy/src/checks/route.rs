@@ -17,6 +17,8 @@ pub struct Route {
     pub proxy_header: Option<SendProxy>,
     /// HTTP checks speak HTTP/2 without asking (`proto h2`).
     pub h2: bool,
+    /// A connection that an earlier check left will do, and this one is left to the next (`check-reuse-pool`).
+    pub reuse: bool,
 }
 
 pub struct Tls {
@@ -45,6 +47,7 @@ pub fn route(server: &Server, backend: &Proxy, connect: &Connect) -> Route {
         tls: if ssl { tls(server, &config, connect) } else { None },
         proxy_header: send_proxy,
         h2: connect.h2 || options && check.proto.or(config.proto) == Some(MuxProto::H2),
+        reuse: options && check.reuse,
     }
 }
 

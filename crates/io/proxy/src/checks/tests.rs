@@ -1,6 +1,6 @@
 //! Checks against small servers on loopback: status and text as HAProxy 2.6 gives them for the same servers.
 
-use super::probe::{self, Patience};
+use super::probe::{self, Kept, Patience};
 use super::route::{Route, Tls};
 use super::{agent, watch};
 use crate::disk::Disk;
@@ -8,7 +8,7 @@ use crate::logs::Logs;
 use crate::server::Target;
 use crate::tls::{Connector, Store};
 use crate::{Engine, Setup};
-use balance::check::{About, Check, Dialogue};
+use balance::check::{About, Check, Connect, Dialogue};
 use balance::config::model::{
     Capability, Config, Place, Placed, Port, Proxy, Server, ServerHost, SslDefaults, TlsSettings, Verify,
 };
@@ -17,7 +17,9 @@ use balance::pattern::Library;
 use balance::proxy_protocol::SendProxy;
 use balance::sample::Env;
 use expect_test::{Expect, expect};
+use std::cell::Cell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -108,20 +110,27 @@ fn patience() -> Patience {
 }
 
 async fn probe(lines: &str, address: SocketAddr, encrypted: bool) -> Outcome {
+    probe_with(&mut None, lines, address, encrypted).await
+}
+
+/// With the connection that an earlier check left.
+async fn probe_with(kept: &mut Option<Kept>, lines: &str, address: SocketAddr, encrypted: bool) -> Outcome {
     let patterns = Library::default();
     let check = Check::read(&backend(lines), Env { files: &Disk, patterns: &patterns }).unwrap();
     let settings = TlsSettings { verify: Some(Verify::None), ..TlsSettings::default() };
     let connector = Connector::build(&Store::default(), &settings, &SslDefaults::default(), false, &Disk).unwrap();
     let connector = Arc::new(connector);
-    let dialogue = Dialogue::new(Arc::new(check), About { running: true, ..About::default() });
-    probe::run(dialogue, patience(), &|connect| Route {
+    let check = Arc::new(check);
+    let dialogue = || Dialogue::new(check.clone(), About { running: true, ..About::default() });
+    let route = |connect: &Connect| Route {
         target: Some(Target::Ip(connect.port.map_or(address, |port| SocketAddr::new(address.ip(), port)))),
         source: None,
         tls: encrypted.then(|| Tls { connector: connector.clone(), sni: None, verifies_host: false }),
         h2: connect.h2,
         proxy_header: connect.send_proxy.then_some(SendProxy { v1: true, ..SendProxy::default() }),
-    })
-    .await
+        reuse: true,
+    };
+    probe::run(&dialogue, patience(), &route, kept).await
 }
 
 #[track_caller]
@@ -161,6 +170,82 @@ fn http() {
             told(&probe("option httpchk GET /", serve(does).await, false).await, expected);
         }
         told(&probe("option httpchk", nowhere().await, false).await, expect!["L4CON Connection refused"]);
+    });
+}
+
+/// Answers as many requests on each connection, whatever they say, then hangs or closes. How many connections it had.
+async fn serve_many(answer: &'static [u8], requests: usize, then: Does) -> (SocketAddr, Rc<Cell<usize>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, count) = (listener.local_addr().unwrap(), Rc::new(Cell::new(0)));
+    let connections = Rc::clone(&count);
+    tokio::task::spawn_local(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.set(count.get() + 1);
+            tokio::task::spawn_local(async move {
+                let mut piece = [0; 1024];
+                for _ in 0..requests {
+                    if stream.read(&mut piece).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                    stream.write_all(answer).await.unwrap();
+                }
+                act(stream, then).await;
+            });
+        }
+    });
+    (address, connections)
+}
+
+const KEPT: &str = "option httpchk\nhttp-check send meth GET uri /readyz ver HTTP/1.1 hdr Connection keep-alive";
+const WHOLE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+#[test]
+fn a_connection_is_left_to_the_next_check() {
+    on_control_thread(async {
+        let (address, connections) = serve_many(WHOLE, 5, Does::Hang).await;
+        let mut kept = None;
+        for _ in 0..5 {
+            told(&probe_with(&mut kept, KEPT, address, false).await, expect!["L7OK"]);
+        }
+        assert_eq!(connections.get(), 1);
+        told(&probe_with(&mut kept, KEPT, address, false).await, expect!["L7TOUT"]);
+        told(&probe_with(&mut kept, KEPT, address, false).await, expect!["L7OK"]);
+        assert_eq!(connections.get(), 2, "one that was silent is not asked again");
+    });
+}
+
+#[test]
+fn a_kept_connection_that_ended_says_nothing_of_the_server() {
+    on_control_thread(async {
+        for then in [Does::Close, Does::Reset] {
+            let (address, connections) = serve_many(WHOLE, 1, then).await;
+            let mut kept = None;
+            for _ in 0..3 {
+                told(&probe_with(&mut kept, KEPT, address, false).await, expect!["L7OK"]);
+            }
+            assert_eq!(connections.get(), 3);
+        }
+        let mut kept = None;
+        let (address, _) = serve_many(WHOLE, 1, Does::Close).await;
+        told(&probe_with(&mut kept, KEPT, address, false).await, expect!["L7OK"]);
+        told(&probe_with(&mut kept, KEPT, nowhere().await, false).await, expect!["L4CON Connection refused"]);
+    });
+}
+
+#[test]
+fn what_is_not_whole_or_says_close_is_not_kept() {
+    on_control_thread(async {
+        for answer in [
+            &b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"[..],
+            b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\nok",
+            b"HTTP/1.1 200 OK\r\n\r\nok",
+            b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        ] {
+            let (address, _) = serve_many(answer, 1, Does::Hang).await;
+            let mut kept = None;
+            told(&probe_with(&mut kept, KEPT, address, false).await, expect!["L7OK"]);
+            assert!(kept.is_none(), "{}", String::from_utf8_lossy(answer));
+        }
     });
 }
 

@@ -1,7 +1,7 @@
 //! The tasks that wait for checks to be due.
 
 use super::effects::change;
-use super::probe::{self, Patience};
+use super::probe::{self, Kept, Patience};
 use super::{agent, route};
 use crate::backend::Backend;
 use crate::engine::Engine;
@@ -11,6 +11,7 @@ use balance::check::{About, Dialogue, Numbers, state_header};
 use balance::config::model::{Port, ServerHost};
 use balance::health::{Noise, Outcome, Status, Which, first_delay};
 use balance::server::Oper;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ fn look_around(engine: &Arc<Engine>, tasks: &mut HashMap<(usize, Duty), Task>) {
     spread(engine);
     for (key, (backend, server)) in wanted {
         tasks.entry(key).or_insert_with(|| {
-            let watched = Watched { engine: engine.clone(), backend, server: server.clone() };
+            let watched = Watched { engine: engine.clone(), backend, server: server.clone(), kept: RefCell::default() };
             Task { server, handle: tokio::task::spawn_local(Rc::new(watched).work(key.1)) }
         });
     }
@@ -121,6 +122,8 @@ struct Watched {
     engine: Arc<Engine>,
     backend: Arc<Backend>,
     server: Arc<Server>,
+    /// The health check's connection, between two of them.
+    kept: RefCell<Option<Kept>>,
 }
 
 impl Watched {
@@ -185,8 +188,12 @@ impl Watched {
     async fn probe(&self) -> Outcome {
         let (program, config) = (self.backend.program.load_full(), self.backend.config.load_full());
         let patience = self.patience(self.server.config.load().check.inter);
-        let dialogue = Dialogue::new(program.check.clone(), self.about(program.check.send_state));
-        probe::run(dialogue, patience, &|connect| route::route(&self.server, &config, connect)).await
+        let dialogue = || Dialogue::new(program.check.clone(), self.about(program.check.send_state));
+        let route = |connect: &_| route::route(&self.server, &config, connect);
+        let mut kept = self.kept.take();
+        let outcome = probe::run(&dialogue, patience, &route, &mut kept).await;
+        self.kept.replace(kept);
+        outcome
     }
 
     async fn ask(&self) -> Result<balance::health::Agent, Outcome> {

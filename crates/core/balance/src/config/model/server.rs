@@ -111,6 +111,8 @@ pub struct ServerCheck {
     pub alpn: Option<Vec<String>>,
     pub proto: Option<MuxProto>,
     pub send_proxy: bool,
+    /// A check leaves its connection to the next one. Default: each makes its own.
+    pub reuse: bool,
 }
 
 /// `agent-check`: a line of text from an agent beside the server.
@@ -253,6 +255,7 @@ impl Default for ServerCheck {
             alpn: None,
             proto: None,
             send_proxy: false,
+            reuse: false,
         }
     }
 }

@@ -31,6 +31,8 @@ pub(super) const KEYWORDS: &[Keyword<Read<Server>>] = &[
         server.check.proto = Some(proto(params)?);
         Ok(())
     }),
+    done("check-reuse-pool", ANY, set!(check.reuse, true)),
+    done("no-check-reuse-pool", ANY, set!(check.reuse, false)),
     done("check-send-proxy", ANY, set!(check.send_proxy, true)),
     done("no-check-send-proxy", ANY, set!(check.send_proxy, false)),
     done("check-sni", ANY, |params, server| {
