@@ -30,6 +30,11 @@ impl Members {
         Self { sender: watch::Sender::new(known(config, membership)), file: file(config) }
     }
 
+    /// Told of each change of the list.
+    pub fn subscribe(&self) -> watch::Receiver<Vec<SocketAddr>> {
+        self.sender.subscribe()
+    }
+
     /// Follows the cluster's list until `stop`.
     pub async fn follow(self, api: Arc<dyn Api>, stop: CancellationToken) {
         let options = ListOptions { field_selector: SELECTOR.to_owned(), ..ListOptions::default() };

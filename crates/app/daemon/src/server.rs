@@ -10,7 +10,7 @@ use crate::managers::{Managers, as_system};
 use crate::snapshot::Saver;
 use crate::status::Status;
 use crate::stores::Stores;
-use crate::{Config, ConfigError, identity, parts, service};
+use crate::{Config, ConfigError, identity, parts, service, stores};
 use apiserver::ApiServer;
 use apiserver::auth::TokenIssuer;
 use client::Api;
@@ -116,7 +116,12 @@ async fn control_plane(config: Config, membership: Option<Membership>) -> Result
             (managers.start_controllers(&informers, &stop), managers.start_scheduler(&informers, &stop))
         }
         Some(membership) => {
-            door = Some(open_door(&config, membership, &api, &pki, &stop)?);
+            let members = Members::load(&config, membership);
+            if let Some((store, own)) = stores.member() {
+                tokio::spawn(stores::follow_members(store, own, members.subscribe(), stop.clone()));
+            }
+            door = Some(door::open(&config, membership, pki.ca(), &members)?);
+            tokio::spawn(members.follow(Arc::new(as_system(&api, "system:barque-door")), stop.clone()));
             let others =
                 RemoteDoors::new(Arc::new(as_system(&api, "system:kube-apiserver")), towards_agents(&pki, &shown)?);
             doors.find_others(Arc::new(others));
@@ -232,19 +237,6 @@ pub(crate) async fn serve_agent(
 fn towards_agents(pki: &Pki, shown: &identity::Shown) -> Result<client::door::AgentCredentials, StartError> {
     client::door::AgentCredentials::new(pki.ca(), Arc::clone(&shown.server))
         .map_err(|error| StartError::Api(error.to_string()))
-}
-
-fn open_door(
-    config: &Config,
-    membership: &Membership,
-    api: &ApiServer,
-    pki: &Pki,
-    stop: &CancellationToken,
-) -> Result<proxy::profile::Door, StartError> {
-    let members = Members::load(config, membership);
-    let door = door::open(config, membership, pki.ca(), &members)?;
-    tokio::spawn(members.follow(Arc::new(as_system(api, "system:barque-door")), stop.clone()));
-    Ok(door)
 }
 
 async fn start_api(

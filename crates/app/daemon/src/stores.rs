@@ -4,11 +4,14 @@ use crate::snapshot::Source;
 use crate::{Config, StartError};
 use cluster::etcd::{self, Binary, MemberConfig, Supervisor};
 use cluster::{EtcdPki, Membership, Names, Store as Place};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use stdx::{Clock, SystemClock};
 use store::{Embedded, Etcd, EtcdOptions, EtcdTls, Options, Sealer, Store};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Values sealed on disk.
 const SECRETS: &str = "/registry/core/secrets/";
@@ -29,6 +32,8 @@ pub enum Stores {
 
 /// This machine's etcd.
 pub struct Member {
+    /// What the others call it.
+    url: String,
     /// Taken by who renews them.
     keys: Option<EtcdPki>,
     /// Kept until the end: etcd runs on without it.
@@ -68,6 +73,14 @@ impl Stores {
         match self {
             Self::Embedded(store) => Arc::clone(store) as Arc<dyn Store>,
             Self::Etcd { store, .. } => Arc::clone(store) as Arc<dyn Store>,
+        }
+    }
+
+    /// Whom to tell of etcd's members, and what they call the one of this machine, if it runs one.
+    pub fn member(&self) -> Option<(Arc<Etcd>, String)> {
+        match self {
+            Self::Etcd { store, member: Some(member) } => Some((Arc::clone(store), member.url.clone())),
+            _ => None,
         }
     }
 
@@ -135,8 +148,35 @@ async fn member(
     };
     let endpoints = [vec![member.local_url()], others.to_vec()].concat();
     let store = connect(endpoints, pki.client_tls(), sealer).await?;
-    let member = Member { keys: Some(pki), _supervisor: supervisor };
+    let member = Member { url: member.client_url(), keys: Some(pki), _supervisor: supervisor };
     Ok(Stores::Etcd { store, member: Some(Box::new(member)) })
+}
+
+/// Keeps the store's list of etcd's members, whose masters come and go as the API servers do: until `stop`.
+pub async fn follow_members(
+    store: Arc<Etcd>,
+    own: String,
+    mut servers: watch::Receiver<Vec<SocketAddr>>,
+    stop: CancellationToken,
+) {
+    let mut backoff = stdx::Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+    let follow = async {
+        loop {
+            match store.learn_members(&own).await {
+                Ok(()) => {
+                    backoff.reset();
+                    if servers.changed().await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "etcd's members are not known yet");
+                    tokio::time::sleep(backoff.fail()).await;
+                }
+            }
+        }
+    };
+    stop.run_until_cancelled(follow).await;
 }
 
 async fn connect(endpoints: Vec<String>, tls: EtcdTls, sealer: Arc<Sealer>) -> Result<Arc<Etcd>, StartError> {

@@ -63,6 +63,7 @@ fn five_nodes_by_his_file_and_the_printed_lines() {
     five.apply(MANIFEST);
     let pods = wait_pods(&five, "four servers", |pods| pods.len() == 4);
     across_nodes(&five, &pods);
+    another_member_stands_in(&five);
     a_worker_dies(&mut five);
 }
 
@@ -117,6 +118,19 @@ fn across_nodes(five: &Five, pods: &[(String, String)]) {
         let servers: BTreeSet<&&str> = answers.iter().collect();
         assert!(answers.len() == 8 && servers.len() > 1, "{pod}: {answers:?}");
     }
+}
+
+/// The first master, which knew of nobody when it started, writes through the others while its own etcd hangs.
+fn another_member_stands_in(five: &Five) {
+    let first = five.machine("m1");
+    let signal = |name: &str| first.run("pkill", &[name, "-x", "etcd"]).expect_ok();
+    signal("-STOP");
+    let server = format!("https://{}:6443", first.address);
+    wait_for("a write by the first master's server", Duration::from_secs(20), || {
+        let created = first.kubectl(&["--server", &server, "create", "configmap", "stood-in"]);
+        if created.ok || created.stderr.contains("already exists") { Ok(()) } else { Err(created.to_string()) }
+    });
+    signal("-CONT");
 }
 
 /// Its pods run elsewhere within a minute by the defaults; when it is back, nothing runs twice.

@@ -2,12 +2,12 @@
 //!
 //! Invariant: a call that may have been done already is repeated only if it is a read.
 
-use super::connection::{Endpoint, connector};
+use super::connection::{Endpoint, Tls, connector};
 use super::grpc::{CallError, Incoming, Outgoing, framed};
 use super::{EtcdError, EtcdOptions, EtcdTls, proto, range, says};
 use bytes::Bytes;
 use prost::Message;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -40,15 +40,17 @@ pub enum Nature {
 pub struct Stream {
     _request: mpsc::Sender<Bytes>,
     pub answers: Incoming,
-    /// Place of the endpoint that it is on.
-    pub place: usize,
+    /// What it is on.
+    pub endpoint: Arc<Endpoint>,
 }
 
 pub struct Client {
     pub options: EtcdOptions,
-    endpoints: Vec<Endpoint>,
-    /// Place of the endpoint that is used. The first one is home: usually it is on this machine.
-    current: watch::Sender<usize>,
+    tls: Option<Tls>,
+    /// Never empty. The first one is home: usually it is on this machine.
+    endpoints: RwLock<Arc<[Arc<Endpoint>]>>,
+    /// The one that is used.
+    current: watch::Sender<Arc<Endpoint>>,
     /// When a change of it was last logged.
     told: Mutex<Option<Instant>>,
 }
@@ -56,19 +58,46 @@ pub struct Client {
 impl Client {
     pub fn new(options: EtcdOptions) -> Result<Self, EtcdError> {
         let tls = options.tls.as_ref().map(connector).transpose().map_err(EtcdError::Tls)?;
-        let endpoints = options.endpoints.iter().map(|text| Endpoint::parse(text, tls.as_ref()));
-        let endpoints = endpoints.collect::<Result<Vec<_>, _>>().map_err(EtcdError::Endpoint)?;
-        if endpoints.is_empty() {
-            return Err(EtcdError::Endpoint("none is named".into()));
-        }
-        Ok(Self { options, endpoints, current: watch::Sender::new(0), told: Mutex::new(None) })
+        let tls = tls.map(|tls| Arc::new(RwLock::new(tls)));
+        let endpoints = endpoints(&options.endpoints, tls.as_ref(), &[])?;
+        let current = watch::Sender::new(Arc::clone(&endpoints[0]));
+        Ok(Self { options, tls, endpoints: RwLock::new(endpoints), current, told: Mutex::new(None) })
     }
 
     /// New certificates, for connections made from now on.
     pub fn set_tls(&self, tls: &EtcdTls) -> Result<(), EtcdError> {
         let connector = connector(tls).map_err(EtcdError::Tls)?;
-        self.endpoints.iter().for_each(|endpoint| endpoint.set_tls(&connector));
+        if let Some(tls) = &self.tls {
+            *tls.write().unwrap_or_else(PoisonError::into_inner) = connector;
+        }
         Ok(())
+    }
+
+    /// From now on these are used; what runs on others is begun anew on one of these.
+    pub fn set_endpoints(&self, named: &[String]) -> Result<(), EtcdError> {
+        let known = self.endpoints();
+        if known.iter().map(|endpoint| &endpoint.uri).eq(named) {
+            return Ok(());
+        }
+        let new = endpoints(named, self.tls.as_ref(), &known)?;
+        tracing::info!(endpoints = ?named, "etcd's members are others now");
+        *self.endpoints.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&new);
+        self.current.send_if_modified(|current| {
+            let gone = !new.iter().any(|endpoint| Arc::ptr_eq(endpoint, current));
+            if gone {
+                *current = Arc::clone(&new[0]);
+            }
+            gone
+        });
+        Ok(())
+    }
+
+    pub fn endpoints(&self) -> Arc<[Arc<Endpoint>]> {
+        Arc::clone(&self.endpoints.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn current(&self) -> Arc<Endpoint> {
+        Arc::clone(&self.current.borrow())
     }
 
     /// One question, one answer.
@@ -82,15 +111,15 @@ impl Client {
         let deadline = Instant::now() + self.options.timeout;
         let mut tries = 0;
         loop {
-            let place = *self.current.borrow();
-            let error =
-                match self.ask(place, path, request.clone(), self.options.attempt_timeout, || self.uses(place)).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) => error,
-                };
+            let endpoint = self.current();
+            let limit = self.options.attempt_timeout;
+            let error = match self.ask(&endpoint, path, request.clone(), limit, || self.uses(&endpoint)).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
             let moves = passing(&error) && !says(&error, LEADER_CHANGED);
             if moves {
-                self.leave(place, &error);
+                self.leave(&endpoint, &error);
             }
             if !may_repeat(&error, nature) || Instant::now() >= deadline {
                 return Err(error);
@@ -100,15 +129,15 @@ impl Client {
         }
     }
 
-    /// One question, an answer of many messages, from the endpoint at `place` if it is named, else from some.
+    /// One question, an answer of many messages, from this endpoint if one is named, else from some.
     pub async fn download(
         &self,
-        place: Option<usize>,
+        endpoint: Option<&Arc<Endpoint>>,
         path: &str,
         question: &impl Message,
     ) -> Result<Incoming, CallError> {
-        let Stream { _request, answers, .. } = match place {
-            Some(place) => self.open(place, path, framed(question), || true).await?,
+        let Stream { _request, answers, .. } = match endpoint {
+            Some(endpoint) => self.open(endpoint, path, framed(question), || true).await?,
             None => self.stream(path, question).await?,
         };
         Ok(answers)
@@ -120,15 +149,15 @@ impl Client {
         let deadline = Instant::now() + self.options.timeout;
         let mut tries = 0;
         loop {
-            let place = *self.current.borrow();
-            let error = match self.open(place, path, first.clone(), || self.uses(place)).await {
+            let endpoint = self.current();
+            let error = match self.open(&endpoint, path, first.clone(), || self.uses(&endpoint)).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => error,
             };
             if !passing(&error) || Instant::now() >= deadline {
                 return Err(error);
             }
-            self.leave(place, &error);
+            self.leave(&endpoint, &error);
             tries += 1;
             self.rest(tries).await;
         }
@@ -143,104 +172,95 @@ impl Client {
     ) -> Vec<(String, Result<A, CallError>)> {
         let request = framed(request);
         let mut answers = Vec::new();
-        for (place, endpoint) in self.endpoints.iter().enumerate() {
-            answers.push((endpoint.uri.clone(), self.ask(place, path, request.clone(), limit, || true).await));
+        for endpoint in self.endpoints().iter() {
+            answers.push((endpoint.uri.clone(), self.ask(endpoint, path, request.clone(), limit, || true).await));
         }
         answers
     }
 
     async fn ask<A: Message + Default>(
         &self,
-        place: usize,
+        endpoint: &Arc<Endpoint>,
         path: &str,
         request: Bytes,
         limit: Duration,
         wanted: impl Fn() -> bool,
     ) -> Result<A, CallError> {
-        let connection = self.connection(place, wanted).await?;
+        let connection = self.connection(endpoint, wanted).await?;
         let asked = async {
-            let (request, answers) = self.endpoints[place].send(connection, path, request, Some(limit)).await?;
+            let (request, answers) = endpoint.send(connection, path, request, Some(limit)).await?;
             drop(request);
             answers.only().await
         };
-        timeout(limit, asked).await.unwrap_or_else(|_| Err(self.unanswered(place, limit)))
+        timeout(limit, asked).await.unwrap_or_else(|_| Err(unanswered(endpoint, limit)))
     }
 
     async fn open(
         &self,
-        place: usize,
+        endpoint: &Arc<Endpoint>,
         path: &str,
         first: Bytes,
         wanted: impl Fn() -> bool,
     ) -> Result<Stream, CallError> {
-        let connection = self.connection(place, wanted).await?;
-        let opened = self.endpoints[place].send(connection, path, first, None);
+        let connection = self.connection(endpoint, wanted).await?;
+        let opened = endpoint.send(connection, path, first, None);
         let opened = timeout(self.options.attempt_timeout, opened).await;
         let limit = self.options.attempt_timeout;
-        let (_request, answers) = opened.unwrap_or_else(|_| Err(self.unanswered(place, limit)))?;
-        Ok(Stream { _request, answers, place })
+        let (_request, answers) = opened.unwrap_or_else(|_| Err(unanswered(endpoint, limit)))?;
+        Ok(Stream { _request, answers, endpoint: Arc::clone(endpoint) })
     }
 
     async fn connection(
         &self,
-        place: usize,
+        endpoint: &Arc<Endpoint>,
         wanted: impl Fn() -> bool,
     ) -> Result<hyper::client::conn::http2::SendRequest<Outgoing>, CallError> {
-        let endpoint = &self.endpoints[place];
         // Others may be connecting before us.
         let limit = self.options.connect_timeout * 2;
         let connection = timeout(limit, endpoint.connection(&self.options, wanted)).await;
         connection.unwrap_or_else(|_| Err(CallError::NotSent(format!("{}: no connection in {limit:?}", endpoint.uri))))
     }
 
-    /// The connection is suspect: the next call makes a new one.
-    fn unanswered(&self, place: usize, limit: Duration) -> CallError {
-        let endpoint = &self.endpoints[place];
-        endpoint.forget();
-        CallError::Lost(format!("{} did not answer in {limit:?}", endpoint.uri))
-    }
-
     /// Whether calls go to this endpoint now.
-    fn uses(&self, place: usize) -> bool {
-        *self.current.borrow() == place
+    fn uses(&self, endpoint: &Arc<Endpoint>) -> bool {
+        Arc::ptr_eq(&self.current.borrow(), endpoint)
     }
 
     /// Waits until calls go to another endpoint than this: what still runs on it may be on a dead connection.
-    pub async fn left(&self, place: usize) {
+    pub async fn left(&self, endpoint: &Arc<Endpoint>) {
         // Fails only without a sender, which we hold.
-        _ = self.current.subscribe().wait_for(|current| *current != place).await;
+        _ = self.current.subscribe().wait_for(|current| !Arc::ptr_eq(current, endpoint)).await;
     }
 
     /// Goes home if calls go elsewhere and the member there works: reading from another one adds its failures to ours.
     pub async fn go_home(&self) {
-        let place = *self.current.borrow();
-        if place == 0 {
+        let (endpoints, current) = (self.endpoints(), self.current());
+        let home = &endpoints[0];
+        if Arc::ptr_eq(home, &current) {
             return;
         }
         let question = framed(&range::newest_request());
         let limit = self.options.attempt_timeout;
-        if self.ask::<proto::RangeResponse>(0, range::RANGE, question, limit, || true).await.is_ok() {
-            tracing::info!(
-                from = self.endpoints[place].uri,
-                to = self.endpoints[0].uri,
-                "back to the first etcd member"
-            );
-            self.current.send_replace(0);
+        if self.ask::<proto::RangeResponse>(home, range::RANGE, question, limit, || true).await.is_ok() {
+            tracing::info!(from = current.uri, to = home.uri, "back to the first etcd member");
+            self.current.send_replace(Arc::clone(home));
         }
     }
 
     /// Moves on, unless somebody else has.
-    fn leave(&self, place: usize, error: &CallError) {
-        let next = (place + 1) % self.endpoints.len();
+    fn leave(&self, endpoint: &Arc<Endpoint>, error: &CallError) {
+        let endpoints = self.endpoints();
+        let place = endpoints.iter().position(|other| Arc::ptr_eq(other, endpoint));
+        let next = &endpoints[place.map_or(0, |place| (place + 1) % endpoints.len())];
         let moved = self.current.send_if_modified(|current| {
-            let moves = *current == place && next != place;
+            let moves = Arc::ptr_eq(current, endpoint) && !Arc::ptr_eq(next, endpoint);
             if moves {
-                *current = next;
+                *current = Arc::clone(next);
             }
             moves
         });
         if moved && self.may_tell() {
-            tracing::info!(from = self.endpoints[place].uri, to = self.endpoints[next].uri, %error, "changes etcd member");
+            tracing::info!(from = endpoint.uri, to = next.uri, %error, "changes etcd member");
         }
     }
 
@@ -255,10 +275,29 @@ impl Client {
     }
 
     async fn rest(&self, tries: usize) {
-        if tries.is_multiple_of(self.endpoints.len()) {
+        if tries.is_multiple_of(self.endpoints().len()) {
             sleep(PAUSE).await;
         }
     }
+}
+
+/// Those of these addresses, with the connections of the `known` ones.
+fn endpoints(named: &[String], tls: Option<&Tls>, known: &[Arc<Endpoint>]) -> Result<Arc<[Arc<Endpoint>]>, EtcdError> {
+    let endpoint = |text: &String| match known.iter().find(|endpoint| endpoint.uri == *text) {
+        Some(endpoint) => Ok(Arc::clone(endpoint)),
+        None => Endpoint::parse(text, tls).map(Arc::new),
+    };
+    let endpoints = named.iter().map(endpoint).collect::<Result<Vec<_>, _>>().map_err(EtcdError::Endpoint)?;
+    match endpoints.is_empty() {
+        true => Err(EtcdError::Endpoint("none is named".into())),
+        false => Ok(endpoints.into()),
+    }
+}
+
+/// The connection is suspect: the next call makes a new one.
+fn unanswered(endpoint: &Endpoint, limit: Duration) -> CallError {
+    endpoint.forget();
+    CallError::Lost(format!("{} did not answer in {limit:?}", endpoint.uri))
 }
 
 /// Another member may do better, or this one later.

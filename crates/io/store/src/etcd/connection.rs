@@ -21,6 +21,9 @@ const CONNECTION_WINDOW: u32 = 1 << 30;
 /// What a member says without a leader, too: who the members are, and how it is.
 const LEADERLESS: [&str; 2] = [super::admin::LIST, super::admin::STATUS];
 
+/// What all connections of a client are made with, from now on.
+pub type Tls = Arc<RwLock<TlsConnector>>;
+
 /// `http://10.0.0.1:2379` taken apart.
 pub struct Endpoint {
     pub uri: String,
@@ -28,13 +31,13 @@ pub struct Endpoint {
     host: String,
     port: u16,
     /// What `https` connects with from now on.
-    tls: Option<RwLock<TlsConnector>>,
+    tls: Option<Tls>,
     /// Held while it is made, so that callers wait for one connection instead of making many.
     connection: Mutex<Option<SendRequest<Outgoing>>>,
 }
 
 impl Endpoint {
-    pub fn parse(text: &str, tls: Option<&TlsConnector>) -> Result<Self, String> {
+    pub fn parse(text: &str, tls: Option<&Tls>) -> Result<Self, String> {
         let uri: Uri = text.parse().map_err(|error| format!("{text}: {error}"))?;
         let tls = match uri.scheme_str() {
             Some("http") => None,
@@ -47,7 +50,7 @@ impl Endpoint {
             authority: authority.to_string(),
             host: authority.host().trim_matches(['[', ']']).to_owned(),
             port: authority.port_u16().unwrap_or(2379),
-            tls: tls.map(RwLock::new),
+            tls,
             connection: Mutex::new(None),
         })
     }
@@ -78,13 +81,6 @@ impl Endpoint {
             if unsent { CallError::NotSent(text) } else { CallError::Lost(text) }
         })?;
         Ok((sender, Incoming::new(response)?))
-    }
-
-    /// Later connections use this; those there are go on.
-    pub fn set_tls(&self, connector: &TlsConnector) {
-        if let Some(tls) = &self.tls {
-            *tls.write().unwrap_or_else(PoisonError::into_inner) = connector.clone();
-        }
     }
 
     /// Forgets the connection; what runs on it goes on.

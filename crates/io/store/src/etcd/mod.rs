@@ -130,6 +130,19 @@ impl Etcd {
         self.client.set_tls(tls)
     }
 
+    /// Asks who the members are and uses those that vote, after the first endpoint: a member that joined later can then
+    /// stand in, one that left is not asked any more. `own` is what the others call the first endpoint's member.
+    ///
+    /// # Errors
+    /// If nobody says who they are.
+    pub async fn learn_members(&self, own: &str) -> Result<(), EtcdError> {
+        let Some(members) = admin::anybodys_members(&self.client, self.client.options.attempt_timeout).await else {
+            return Err(EtcdError::Unreachable("no member says who the members are".into()));
+        };
+        let home = self.client.endpoints()[0].uri.clone();
+        self.client.set_endpoints(&endpoints(home, own, &members))
+    }
+
     /// What is wrong with the cluster, where that is why a write failed.
     async fn write_error(&self, error: WriteError) -> WriteError {
         match error {
@@ -205,6 +218,14 @@ impl Store for Etcd {
             Ok(newest) => Ok(newest),
         }
     }
+}
+
+/// `home`, then where the others are, except `own`. Who has not started yet says nothing of where it is.
+fn endpoints(home: String, own: &str, members: &[Member]) -> Vec<String> {
+    let others = members.iter().filter(|member| !member.is_learner && !member.client_urls.iter().any(|url| url == own));
+    let mut others: Vec<&String> = others.filter_map(|member| member.client_urls.first()).collect();
+    others.sort();
+    std::iter::once(&home).chain(others.into_iter().filter(|url| **url != home)).cloned().collect()
 }
 
 /// Ends when nobody uses the client any more.

@@ -75,7 +75,7 @@ impl EtcdWatch {
                     let response = tokio::select! {
                         response = stream.answers.message() => response?,
                         // Found dead by a call; the stream would learn of it only by its own keepalive.
-                        () = self.client.left(stream.place) => {
+                        () = self.client.left(&stream.endpoint) => {
                             return Err(CallError::Lost("calls go to another member".into()));
                         }
                     };

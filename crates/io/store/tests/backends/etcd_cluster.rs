@@ -164,3 +164,30 @@ async fn connect(endpoints: Vec<String>) -> Arc<Etcd> {
         }
     }
 }
+
+/// As the first master's server does: it was started beside nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_that_came_later_stand_in() {
+    let mut cluster = Cluster::start(3, None, &[]);
+    let endpoints = cluster.endpoints();
+    let store = in_time(connect(endpoints[..1].to_vec())).await;
+    let start = put(&*store, "/c/start", "1").await;
+    let follower = tokio::spawn(follow(store.watch("/c/", start).await.unwrap(), false));
+    in_time(store.learn_members(&endpoints[0])).await.unwrap();
+    let known: Vec<String> = store.members().await.into_iter().map(|(endpoint, _)| endpoint).collect();
+    assert_eq!(known[0], endpoints[0], "the first one stays home");
+    let sorted = |mut list: Vec<String>| {
+        list.sort();
+        list
+    };
+    assert_eq!(sorted(known), sorted(endpoints));
+    cluster.members[0].kill();
+    let end = loop {
+        match in_time(store.txn(vec![], vec![Op::put("/c/end", "1")])).await {
+            Ok(Outcome::Done { revision }) => break revision,
+            other => assert!(matches!(other, Err(WriteError::Unknown(_) | WriteError::Io(_))), "{other:?}"),
+        }
+    };
+    let changes = in_time(follower).await.unwrap();
+    assert!(changes.iter().map(|change| change.revision).eq(start + 1..=end), "{changes:?}");
+}

@@ -48,7 +48,9 @@ impl EtcdAdmin {
         let mut options = File::options();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).await.map_err(failed)?;
         let statuses = self.statuses().await;
-        let leader = statuses.iter().position(|(_, status)| status.as_ref().is_ok_and(|status| status.is_leader));
+        let leader = statuses.iter().find(|(_, status)| status.as_ref().is_ok_and(|status| status.is_leader));
+        let endpoints = self.client.endpoints();
+        let leader = endpoints.iter().find(|endpoint| leader.is_some_and(|(uri, _)| endpoint.uri == *uri));
         let mut parts = self.client.download(leader, SNAPSHOT, &proto::Empty {}).await.map_err(AdminError::of)?;
         let mut sum = Sum::default();
         let limit = self.client.options.timeout;
