@@ -18,11 +18,11 @@ pub const FRONTEND: &str = "local-api";
 pub const BACKEND: &str = "api-servers";
 
 /// A hang shows after two checks without an answer, the first on the connection that checks share, the second on one of
-/// its own: at worst `INTER + TIMEOUT + FASTINTER + TIMEOUT`, 0.8 s, so that a read that waits for a server that fell
+/// its own: at worst `INTER + TIMEOUT + FASTINTER + TIMEOUT`, 0.75 s, so that a read that waits for a server that fell
 /// silent comes to another one within a second. The timeout is for connecting with the handshake, and again for the
 /// answer, which needs nobody but the server itself. It is below the second after which the kernel sends a lost SYN
 /// again: rather is another server asked.
-const INTER: Duration = Duration::from_millis(250);
+const INTER: Duration = Duration::from_millis(200);
 const FASTINTER: Duration = Duration::from_millis(50);
 const TIMEOUT: Duration = Duration::from_millis(250);
 

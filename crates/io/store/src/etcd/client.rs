@@ -4,8 +4,10 @@
 
 use super::connection::{Endpoint, Tls, connector};
 use super::grpc::{CallError, Incoming, Outgoing, framed};
+use super::term::{DEPOSED, Term};
 use super::{EtcdError, EtcdOptions, EtcdTls, proto, range, says};
 use bytes::Bytes;
+use hyper::client::conn::http2::SendRequest;
 use prost::Message;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -22,7 +24,12 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 const PASSING: [u32; 3] = [4, 14, 2];
 /// What etcd says before it does anything; the call may go to another member.
 const REFUSED_BEFORE: [&str; 3] =
-    ["etcdserver: no leader", "etcdserver: too many requests", "etcdserver: rpc not supported for learner"];
+    [NO_LEADER, "etcdserver: too many requests", "etcdserver: rpc not supported for learner"];
+
+/// Said by a member that works: most often an election is under way, and another member knows no more.
+const NO_LEADER: &str = "etcdserver: no leader";
+/// How long that is believed: twice what an election takes. After it the member may be cut off from the others.
+const ELECTION: Duration = Duration::from_secs(3);
 
 /// Said by a member that works: it knows the new leader, another one may be the old leader that is gone.
 const LEADER_CHANGED: &str = "etcdserver: leader changed";
@@ -51,6 +58,8 @@ pub struct Client {
     endpoints: RwLock<Arc<[Arc<Endpoint>]>>,
     /// The one that is used.
     current: watch::Sender<Arc<Endpoint>>,
+    /// The newest that an answer named.
+    pub term: Term,
     /// When a change of it was last logged.
     told: Mutex<Option<Instant>>,
 }
@@ -61,7 +70,14 @@ impl Client {
         let tls = tls.map(|tls| Arc::new(RwLock::new(tls)));
         let endpoints = endpoints(&options.endpoints, tls.as_ref(), &[])?;
         let current = watch::Sender::new(Arc::clone(&endpoints[0]));
-        Ok(Self { options, tls, endpoints: RwLock::new(endpoints), current, told: Mutex::new(None) })
+        Ok(Self {
+            options,
+            tls,
+            endpoints: RwLock::new(endpoints),
+            current,
+            term: Term::default(),
+            told: Mutex::new(None),
+        })
     }
 
     /// New certificates, for connections made from now on.
@@ -108,16 +124,22 @@ impl Client {
         nature: Nature,
     ) -> Result<A, CallError> {
         let request = framed(request);
-        let deadline = Instant::now() + self.options.timeout;
+        let begun = Instant::now();
+        let deadline = begun + self.options.timeout;
         let mut tries = 0;
         loop {
             let endpoint = self.current();
             let limit = self.options.attempt_timeout;
-            let error = match self.ask(&endpoint, path, request.clone(), limit, || self.uses(&endpoint)).await {
+            let term = self.term.newest();
+            let asked = tokio::select! {
+                asked = self.ask(&endpoint, path, request.clone(), limit, || self.uses(&endpoint)) => asked,
+                error = self.deposed(&endpoint, term) => Err(error),
+            };
+            let error = match asked {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let moves = passing(&error) && !says(&error, LEADER_CHANGED);
+            let moves = passing(&error) && !stays(&error, begun);
             if moves {
                 self.leave(&endpoint, &error);
             }
@@ -146,7 +168,8 @@ impl Client {
     /// Opens a stream on some endpoint and sends `first`.
     pub async fn stream(&self, path: &str, first: &impl Message) -> Result<Stream, CallError> {
         let first = framed(first);
-        let deadline = Instant::now() + self.options.timeout;
+        let begun = Instant::now();
+        let deadline = begun + self.options.timeout;
         let mut tries = 0;
         loop {
             let endpoint = self.current();
@@ -157,9 +180,12 @@ impl Client {
             if !passing(&error) || Instant::now() >= deadline {
                 return Err(error);
             }
-            self.leave(&endpoint, &error);
+            let moves = !stays(&error, begun);
+            if moves {
+                self.leave(&endpoint, &error);
+            }
             tries += 1;
-            self.rest(tries).await;
+            if moves { self.rest(tries).await } else { sleep(PAUSE).await }
         }
     }
 
@@ -186,13 +212,23 @@ impl Client {
         limit: Duration,
         wanted: impl Fn() -> bool,
     ) -> Result<A, CallError> {
+        // The connection has a limit of its own.
         let connection = self.connection(endpoint, wanted).await?;
-        let asked = async {
-            let (request, answers) = endpoint.send(connection, path, request, Some(limit)).await?;
-            drop(request);
-            answers.only().await
-        };
+        let asked = exchanged(endpoint, connection, path, request, limit);
         timeout(limit, asked).await.unwrap_or_else(|_| Err(unanswered(endpoint, limit)))
+    }
+
+    /// The same without a conclusion about the connection if there is no answer.
+    pub async fn exchange<A: Message + Default>(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        path: &str,
+        request: Bytes,
+        limit: Duration,
+        wanted: impl Fn() -> bool,
+    ) -> Result<A, CallError> {
+        let connection = self.connection(endpoint, wanted).await?;
+        exchanged(endpoint, connection, path, request, limit).await
     }
 
     async fn open(
@@ -214,7 +250,7 @@ impl Client {
         &self,
         endpoint: &Arc<Endpoint>,
         wanted: impl Fn() -> bool,
-    ) -> Result<hyper::client::conn::http2::SendRequest<Outgoing>, CallError> {
+    ) -> Result<SendRequest<Outgoing>, CallError> {
         // Others may be connecting before us.
         let limit = self.options.connect_timeout * 2;
         let connection = timeout(limit, endpoint.connection(&self.options, wanted)).await;
@@ -294,10 +330,27 @@ fn endpoints(named: &[String], tls: Option<&Tls>, known: &[Arc<Endpoint>]) -> Re
     }
 }
 
+async fn exchanged<A: Message + Default>(
+    endpoint: &Endpoint,
+    connection: SendRequest<Outgoing>,
+    path: &str,
+    request: Bytes,
+    limit: Duration,
+) -> Result<A, CallError> {
+    let (request, answers) = endpoint.send(connection, path, request, Some(limit)).await?;
+    drop(request);
+    answers.only().await
+}
+
 /// The connection is suspect: the next call makes a new one.
 fn unanswered(endpoint: &Endpoint, limit: Duration) -> CallError {
     endpoint.forget();
     CallError::Lost(format!("{} did not answer in {limit:?}", endpoint.uri))
+}
+
+/// Whether the same member is asked again by a call that began then: rather than one that may be the leader that is gone.
+fn stays(error: &CallError, begun: Instant) -> bool {
+    says(error, LEADER_CHANGED) || says(error, DEPOSED) || says(error, NO_LEADER) && begun.elapsed() < ELECTION
 }
 
 /// Another member may do better, or this one later.

@@ -3,14 +3,15 @@
 use super::admin::{self, Member};
 use super::client::Client;
 use super::{EtcdOptions, EtcdTls};
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// For each question: an error that is told late is no help.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_millis(700);
 /// How long an answer is good for: many calls fail at once.
 const AGE: Duration = Duration::from_secs(2);
 
@@ -46,11 +47,16 @@ impl Diagnosis {
     async fn ask(&self, client: &Client) -> Option<String> {
         let mut members = admin::anybodys_members(client, PATIENCE).await?;
         members.retain(|member| !member.is_learner);
-        let statuses = join_all(members.iter().map(|member| self.status(client, member))).await;
-        if statuses.iter().flatten().any(|has_leader| *has_leader) {
-            return None;
+        let mut statuses: FuturesUnordered<_> = members.iter().map(|member| self.status(client, member)).collect();
+        let mut answering = 0;
+        while let Some(status) = statuses.next().await {
+            // One that knows a leader is enough: the others may take long not to answer.
+            if status == Some(true) {
+                return None;
+            }
+            answering += usize::from(status.is_some());
         }
-        Some(text(statuses.iter().flatten().count(), members.len()))
+        Some(text(answering, members.len()))
     }
 
     /// Whether a member knows a leader; None if it does not answer.

@@ -16,6 +16,7 @@ mod grpc;
 mod lease;
 mod proto;
 mod range;
+mod term;
 mod txn;
 mod watch;
 

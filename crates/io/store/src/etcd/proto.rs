@@ -11,6 +11,9 @@ pub struct Header {
     pub member_id: u64,
     #[prost(int64, tag = "3")]
     pub revision: i64,
+    /// Of the leader that the member follows.
+    #[prost(uint64, tag = "4")]
+    pub raft_term: u64,
 }
 
 /// Key and value are copies of their own (`Vec`): a slice of the answer would keep a whole page in memory for as long

@@ -11,7 +11,9 @@ pub const RANGE: &str = "/etcdserverpb.KV/Range";
 const PAGE: usize = 500;
 
 async fn ask(client: &Client, request: &proto::RangeRequest) -> Result<proto::RangeResponse, CallError> {
-    client.call(RANGE, request, Nature::Repeatable).await
+    let answer: proto::RangeResponse = client.call(RANGE, request, Nature::Repeatable).await?;
+    client.term.learn(answer.header.as_ref());
+    Ok(answer)
 }
 
 /// The newest revision: every answer names it.

@@ -73,6 +73,7 @@ fn request_op(request: proto::Request) -> proto::RequestOp {
 }
 
 fn outcome(client: &Client, answer: proto::TxnResponse) -> Result<Outcome, WriteError> {
+    client.term.learn(answer.header.as_ref());
     let revision = proto::revision(&answer.header);
     if answer.succeeded {
         return Ok(Outcome::Done { revision });

@@ -191,3 +191,34 @@ async fn members_that_came_later_stand_in() {
     let changes = in_time(follower).await.unwrap();
     assert!(changes.iter().map(|change| change.revision).eq(start + 1..=end), "{changes:?}");
 }
+
+/// A follower that passed a write on to a leader who froze does not say so for seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_at_a_follower_of_a_frozen_leader_ends_with_the_election() {
+    let cluster = Cluster::start(3, None, &[]);
+    let endpoints = cluster.endpoints();
+    let members = in_time(connect(endpoints.clone())).await.members().await;
+    let leader = leader(&members);
+    let mut options = EtcdOptions::new([endpoints[(leader + 1) % 3].clone()]);
+    // The test is whether it is told before this.
+    options.attempt_timeout = Duration::from_secs(30);
+    options.timeout = Duration::from_secs(60);
+    let store = in_time(Etcd::connect(options)).await.unwrap();
+    put(&*store, "/c/before", "1").await;
+    cluster.members[leader].freeze(true);
+    let frozen = Instant::now();
+    let read = tokio::spawn({
+        let store = store.clone();
+        async move { (store.get("/c/before").await.map(|found| found.is_some()), frozen.elapsed()) }
+    });
+    let lost = in_time(store.txn(vec![], vec![Op::put("/c/lost", "1")])).await;
+    let told = frozen.elapsed();
+    assert!(matches!(lost, Err(WriteError::Unknown(_))), "{lost:?}");
+    let (found, answered) = in_time(read).await.unwrap();
+    assert!(found.unwrap(), "the read is repeated");
+    println!("the write is told after {told:?}, the read answered after {answered:?}");
+    // An election takes at most twice `--election-timeout`, 1 s, and begins after one.
+    assert!(told < Duration::from_millis(4500) && answered < Duration::from_millis(4500), "{told:?} {answered:?}");
+    put(&*store, "/c/after", "1").await;
+    cluster.members[leader].freeze(false);
+}

@@ -8,6 +8,7 @@
 mod proto;
 mod snapshot;
 
+pub(super) use proto::{Empty, StatusResponse as Status};
 pub use snapshot::SnapshotInfo;
 
 use super::client::{Client, Nature};
