@@ -104,7 +104,7 @@ impl Controller for Deployments {
 
 impl Deployments {
     fn act(&self, round: &Round<'_>, sets: &mut Sets) -> Vec<Action> {
-        if round.paused() || sets.scaling(round) {
+        if round.paused() || sets.scaling(round) && !proportion::is_beside_the_point(round, sets) {
             let mut actions = proportion::scale(round, sets);
             if round.paused() {
                 actions.extend(history::clean_up(round, sets));

@@ -7,14 +7,23 @@ use super::{MAXIMUM, Round};
 use crate::Action;
 
 pub fn scale(round: &Round<'_>, sets: &mut Sets) -> Vec<Action> {
-    let active = sets.all().filter(|set| set.wanted() > 0).count();
-    if active <= 1 {
+    if actives(sets) <= 1 {
         return the_only_one(round, sets);
     }
     if saturated(round, sets) {
         return sets.old.iter_mut().flat_map(|set| set.scale(0, round)).flatten().collect();
     }
     if round.strategy() == "RollingUpdate" { spread(round, sets) } else { Vec::new() }
+}
+
+/// Recreate has no proportions to keep: its rollout empties the old sets and gives the new one its size, which is all
+/// that scaling wants. Upstream does nothing at all here, for ever, once somebody has scaled an old set by hand.
+pub fn is_beside_the_point(round: &Round<'_>, sets: &Sets) -> bool {
+    round.strategy() == "Recreate" && actives(sets) > 1
+}
+
+fn actives(sets: &Sets) -> usize {
+    sets.all().filter(|set| set.wanted() > 0).count()
 }
 
 /// One set is active, or none: then the new one, or the newest, takes it all.

@@ -200,6 +200,34 @@ fn recreate_waits_for_the_last_old_pod() {
     );
 }
 
+/// Upstream is stuck here: it sees a scaling, and has no proportions for Recreate.
+#[test]
+fn recreate_goes_on_when_somebody_scaled_an_old_set() {
+    let world = World::default();
+    let mut first = deployment(2, "a");
+    first["spec"]["strategy"] = json!({"type": "Recreate"});
+    world.put(&DEPLOYMENTS, first);
+    check(&world, expect!["a=2"]);
+    let old = world.list(&REPLICA_SETS, "d")[0].key();
+    let mut spec = deployment(2, "b")["spec"].clone();
+    spec["strategy"] = json!({"type": "Recreate", "rollingUpdate": null});
+    world.patch(&DEPLOYMENTS, KEY, &json!({"spec": spec}));
+    check(
+        &world,
+        expect![[r#"
+        a=0
+        a=0 b=2"#]],
+    );
+    world.patch(&REPLICA_SETS, &old, &json!({"spec": {"replicas": 3}}));
+    world.patch(&DEPLOYMENTS, KEY, &json!({"spec": {"replicas": 1}}));
+    check(
+        &world,
+        expect![[r#"
+        a=0 b=2
+        a=0 b=1"#]],
+    );
+}
+
 #[test]
 fn the_new_set_follows_annotations_and_min_ready() {
     let world = World::default();

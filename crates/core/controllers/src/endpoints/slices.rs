@@ -50,8 +50,18 @@ impl Controller for EndpointSlices {
         let groups = groups(&service, &backends(&object, &selector, view));
         let owned = view.owned_by(&ENDPOINT_SLICES, &object.head.uid).into_iter();
         let existing = owned.filter(|slice| slices::is_written_by(slice, US));
-        Plan::of(level(&object, &service, groups, existing.collect()))
+        let mut actions = level(&object, &service, groups, existing.collect());
+        actions.extend(orphans(key, view));
+        Plan::of(actions)
     }
+}
+
+/// What a Service of this name left when it was deleted with `--cascade=orphan`: readers go by the label, and would
+/// follow it for ever. Upstream: `ownedBy` in the reconciler.
+fn orphans(key: &str, view: &dyn View) -> Vec<Action> {
+    let free = view.owned_by(&ENDPOINT_SLICES, "").into_iter();
+    let left = free.filter(|slice| slices::service_of(slice, US).as_deref() == Some(key));
+    left.map(|slice| Action::delete(&ENDPOINT_SLICES, &slice)).collect()
 }
 
 fn groups(service: &Service, backends: &[Backend]) -> Groups {

@@ -102,3 +102,22 @@ fn a_pod_that_ends_serves_no_more() {
     expect!["8080 [10.1.0.1!]"].assert_eq(&slices(&world));
     assert!(world.get(&ENDPOINTS, KEY).unwrap().to_value().get("subsets").is_none());
 }
+
+/// A Service that was deleted with its slices orphaned, and made again.
+#[test]
+fn slices_of_an_earlier_service_of_the_name_go() {
+    let world = world(&[("a", "10.1.0.1", true)]);
+    let labels = json!({"kubernetes.io/service-name": "web",
+        "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"});
+    let slice = |name: &str, labels: &Value| {
+        json!({"metadata": {"name": name, "namespace": "d", "uid": name, "labels": labels},
+            "addressType": "IPv4", "endpoints": [{"addresses": ["10.1.0.9"], "conditions": {"ready": true}}], "ports": []})
+    };
+    world.put(&ENDPOINT_SLICES, slice("web-old", &labels));
+    let of_somebody = json!({"kubernetes.io/service-name": "web", "endpointslice.kubernetes.io/managed-by": "me"});
+    world.put(&ENDPOINT_SLICES, slice("by-hand", &of_somebody));
+    settle(&world);
+    let left: Vec<String> = world.list(&ENDPOINT_SLICES, "d").iter().map(|slice| slice.head.name.clone()).collect();
+    assert!(left.len() == 2 && left.iter().any(|name| name == "by-hand"), "{left:?}");
+    assert!(!left.iter().any(|name| name == "web-old"), "{left:?}");
+}

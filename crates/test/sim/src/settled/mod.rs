@@ -51,6 +51,12 @@ fn is_true(object: &Value, condition: &str) -> bool {
     conditions.into_iter().any(|own| own["type"] == condition && own["status"] == "True")
 }
 
+/// The claims that a pod uses.
+fn claims(pod: &Value) -> impl Iterator<Item = &str> {
+    let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
+    volumes.filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str())
+}
+
 impl Scene<'_> {
     fn say(&mut self, of: &Gvr, object: &Object, what: impl std::fmt::Display) {
         self.problems.push(format!("{} {}: {what}", of.resource, object.key()));
@@ -67,7 +73,7 @@ impl Scene<'_> {
             SERVED.iter().flat_map(|of| api.shelf(of).values().map(|object| object.head.uid.clone())).collect();
         for of in SERVED {
             for object in api.list(of, "") {
-                if object.head.is_deleting() {
+                if object.head.is_deleting() && !self.is_in_use(of, &object) {
                     let finalizers = object.head.finalizers.join(", ");
                     self.say(of, &object, format!("is being deleted for ever (finalizers: {finalizers})"));
                 }
@@ -77,6 +83,16 @@ impl Scene<'_> {
                 }
             }
         }
+    }
+
+    /// A claim that a user deleted stays for as long as pods that have a node use it: they may be users' pods of hours.
+    fn is_in_use(&self, of: &Gvr, object: &Object) -> bool {
+        let uses = |pod: &&(Arc<Object>, Value)| {
+            let (head, pod) = (&pod.0.head, &pod.1);
+            let is_there = pod["spec"]["nodeName"].is_string() && !has_ended(pod);
+            is_there && head.namespace == object.head.namespace && claims(pod).any(|claim| claim == object.head.name)
+        };
+        *of == PERSISTENT_VOLUME_CLAIMS && self.pods.iter().any(|pod| uses(&pod))
     }
 
     fn nodes(&mut self) {
@@ -132,12 +148,11 @@ impl Scene<'_> {
         }
     }
 
-    /// Not if a claim that it needs is gone: users may delete it.
+    /// Not if a claim that it needs is gone or going: users may delete it.
     fn can_be_placed(&self, object: &Object, pod: &Value) -> bool {
-        let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
-        volumes.into_iter().filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str()).all(|claim| {
+        claims(pod).all(|claim| {
             let found = self.world.ctx.api.get(&PERSISTENT_VOLUME_CLAIMS, &object.head.namespace, claim);
-            found.is_ok_and(|claim| claim.to_value()["status"]["phase"] != "Lost")
+            found.is_ok_and(|claim| !claim.head.is_deleting() && claim.to_value()["status"]["phase"] != "Lost")
         })
     }
 
@@ -190,15 +205,15 @@ impl Scene<'_> {
                 |set: &&(Arc<Object>, Value)| set.0.head.controller().is_some_and(|owner| owner.uid == object.head.uid);
             let sets: Vec<&(Arc<Object>, Value)> = sets.iter().filter(ours).collect();
             let sizes: Vec<i64> = sets.iter().map(|(_, set)| number(&set["spec"]["replicas"])).collect();
-            if sizes.iter().sum::<i64>() != wanted || sizes.iter().filter(|size| **size > 0).count() > 1 {
+            let can_run =
+                sets.iter().all(|(set, _)| self.owned(set).all(|(pod, value)| self.can_be_placed(pod, value)));
+            if can_run && (sizes.iter().sum::<i64>() != wanted || sizes.iter().filter(|size| **size > 0).count() > 1) {
                 self.say(&DEPLOYMENTS, &object, format!("wants {wanted}, its sets {sizes:?}"));
             }
             let kept = number(&deployment["spec"]["revisionHistoryLimit"]) as usize;
-            if sets.len() > kept + 1 {
+            if can_run && sets.len() > kept + 1 {
                 self.say(&DEPLOYMENTS, &object, format!("keeps {} sets beside the {kept} of its history", sets.len()));
             }
-            let can_run =
-                sets.iter().all(|(set, _)| self.owned(set).all(|(pod, value)| self.can_be_placed(pod, value)));
             let told = |field: &str| number(&deployment["status"][field]);
             let is_done = ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"]
                 .iter()
