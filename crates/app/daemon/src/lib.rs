@@ -10,6 +10,7 @@ pub mod join;
 mod joining;
 mod leave;
 mod managers;
+mod migrate;
 mod ours;
 pub mod parts;
 mod recover;
@@ -25,6 +26,7 @@ mod worker;
 
 pub use config::{Config, ConfigError};
 pub use leave::{LeaveError, leave};
+pub use migrate::{MigrateError, Migrated, migrate};
 pub use recover::{RecoverError, recover};
 pub use reset::{ResetError, reset};
 pub use server::{StartError, run};

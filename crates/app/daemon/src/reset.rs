@@ -117,7 +117,7 @@ async fn tell_etcd(member: &MemberConfig, say: &impl Fn(&str)) {
     }
 }
 
-fn remove(path: &Path) -> Result<(), ResetError> {
+pub(crate) fn remove(path: &Path) -> Result<(), ResetError> {
     let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     match removed {
         // A file system of its own, mounted here by the user, is emptied and stays.

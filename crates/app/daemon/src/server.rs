@@ -26,7 +26,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stdx::{Clock, SystemClock};
-use store::{EtcdError, OpenError, SealError, Store};
+use store::{EtcdError, OpenError, ReadError, SealError, Store};
 use telemetry::{Health, Metrics};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,6 +49,8 @@ pub enum StartError {
     Etcd(#[from] MemberError),
     #[error("etcd cannot be used")]
     EtcdClient(#[from] EtcdError),
+    #[error("etcd cannot be read")]
+    EtcdRead(#[from] ReadError),
     #[error("the door to the API servers cannot be opened")]
     Door(#[from] proxy::engine::StartError),
     #[error("this process cannot be noted")]

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use stdx::{Clock, SystemClock};
-use store::{Embedded, Etcd, EtcdOptions, EtcdTls, Options, Sealer, Store};
+use store::{Embedded, Etcd, EtcdOptions, EtcdTls, Options, Sealer, Shifted, Store};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,8 @@ pub enum Stores {
     /// The supervisor starts etcd again when it ends.
     Etcd {
         store: Arc<Etcd>,
+        /// The same, with revisions that go on from those of a store that was moved into it.
+        api: Arc<dyn Store>,
         /// Of a member on this machine.
         member: Option<Box<Member>>,
     },
@@ -63,8 +65,7 @@ impl Stores {
                     std::fs::read(path).map_err(|source| StartError::File { path: path.to_owned(), source })
                 };
                 let tls = EtcdTls { ca: read(ca)?, client: Some((read(cert)?, read(key)?)) };
-                let store = connect(endpoints.clone(), tls, sealer).await?;
-                Ok(Self::Etcd { store, member: None })
+                Self::over(connect(endpoints.clone(), tls, sealer).await?, None).await
             }
         }
     }
@@ -72,14 +73,19 @@ impl Stores {
     pub fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Embedded(store) => Arc::clone(store) as Arc<dyn Store>,
-            Self::Etcd { store, .. } => Arc::clone(store) as Arc<dyn Store>,
+            Self::Etcd { api, .. } => Arc::clone(api),
         }
+    }
+
+    async fn over(store: Arc<Etcd>, member: Option<Box<Member>>) -> Result<Self, StartError> {
+        let api = Shifted::over(Arc::clone(&store) as Arc<dyn Store>).await?;
+        Ok(Self::Etcd { store, api, member })
     }
 
     /// Whom to tell of etcd's members, and what they call the one of this machine, if it runs one.
     pub fn member(&self) -> Option<(Arc<Etcd>, String)> {
         match self {
-            Self::Etcd { store, member: Some(member) } => Some((Arc::clone(store), member.url.clone())),
+            Self::Etcd { store, member: Some(member), .. } => Some((Arc::clone(store), member.url.clone())),
             _ => None,
         }
     }
@@ -97,7 +103,7 @@ impl Stores {
     /// To be renewed from now on by whoever calls this first.
     pub fn take_keys(&mut self) -> Option<EtcdKeys> {
         match self {
-            Self::Etcd { store, member: Some(member) } => Some((member.keys.take()?, Arc::clone(store))),
+            Self::Etcd { store, member: Some(member), .. } => Some((member.keys.take()?, Arc::clone(store))),
             _ => None,
         }
     }
@@ -149,7 +155,7 @@ async fn member(
     let endpoints = [vec![member.local_url()], others.to_vec()].concat();
     let store = connect(endpoints, pki.client_tls(), sealer).await?;
     let member = Member { url: member.client_url(), keys: Some(pki), _supervisor: supervisor };
-    Ok(Stores::Etcd { store, member: Some(Box::new(member)) })
+    Stores::over(store, Some(Box::new(member))).await
 }
 
 /// Keeps the store's list of etcd's members, whose masters come and go as the API servers do: until `stop`.

@@ -29,6 +29,10 @@ const TIMEOUT: Duration = Duration::from_millis(250);
 /// A server that is down is asked seldom: each time costs a handshake.
 const DOWNINTER: Duration = Duration::from_millis(1000);
 
+/// What is asked: whether the server answers. All of `/readyz` also tells of the node that it is on; a server is none the
+/// worse for a DNS that starts there.
+const READY: &str = "/readyz/ping";
+
 /// How long a server that came back is spared: with the fewest connections it would otherwise get every new one.
 const SLOWSTART: Duration = Duration::from_secs(30);
 
@@ -105,7 +109,7 @@ frontend {FRONTEND}
 backend {BACKEND}
     balance leastconn
     option httpchk
-    http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host {name} hdr Connection keep-alive
+    http-check send meth GET uri {READY} ver HTTP/1.1 hdr Host {name} hdr Connection keep-alive
     http-check expect status 200
     default-server check check-reuse-pool check-ssl check-sni {name} verify required verifyhost {name} ca-file {AUTHORITY}
     default-server inter {inter} fastinter {fast} downinter {down} fall 2 rise 2 slowstart {slowstart}

@@ -10,12 +10,14 @@
 mod embedded;
 mod etcd;
 mod sealer;
+mod shifted;
 
 pub use embedded::{Embedded, OpenError, Options};
 pub use etcd::{
     AdminError, Alarm, AlarmKind, Etcd, EtcdAdmin, EtcdError, EtcdOptions, EtcdTls, Member, MemberStatus, SnapshotInfo,
 };
 pub use sealer::{SealError, Sealer};
+pub use shifted::{BASE_KEY, Shifted};
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -67,25 +67,34 @@ pub async fn init(config: &Config, options: &Options, say: impl Fn(&str)) -> Res
     let membership = plan::membership(config, &options.kubeadm);
     plan::look(config, &membership, &options.kubeadm.ignore_preflight_errors, &say)?;
     membership.save(&config.config_dir)?;
-    let config = config.clone().of_member(&membership);
+    start(&config.clone().of_member(&membership), &membership, options, &say).await
+}
+
+/// What comes once this machine's part is written down; `config` is that of the member.
+pub(crate) async fn start(
+    config: &Config,
+    membership: &Membership,
+    options: &Options,
+    say: &impl Fn(&str),
+) -> Result<Initialized, InitError> {
     say(&format!("[certs] Keys and certificates are in {}", config.pki_dir().display()));
-    let pki = identity::load(&config, Some(&membership))?;
+    let pki = identity::load(config, Some(membership))?;
     say(&format!("[kubeconfig] The administrator's is {}", config.kubeconfig().display()));
     say("[kubelet-start] Starting the server: etcd, API server, controllers, scheduler, node agent");
-    service::start(&config, &options.before)?;
+    service::start(config, &options.before)?;
     let credentials = identity::credentials(pki.pair(Leaf::Admin));
-    let api = Remote::new(RemoteOptions::new(identity::server_url(&config), pki.ca(), credentials))
+    let api = Remote::new(RemoteOptions::new(identity::server_url(config), pki.ca(), credentials))
         .map_err(api_error("the client"))?;
     let begin = Instant::now();
-    wait_ready(&api, &config).await?;
+    wait_ready(&api, config).await?;
     say(&format!("[wait-control-plane] The API answers after {:.1} s", begin.elapsed().as_secs_f64()));
     let key = options.kubeadm.certificate_key.clone().unwrap_or_else(cluster::parcel::new_key);
-    let tokens = publish::all(&api, &config, &membership, options, &key).await?;
+    let tokens = publish::all(&api, config, membership, options, &key).await?;
     say(
         "[upload-certs] The keys for further masters are in the Secret kube-system/kubeadm-certs, encrypted, for two hours",
     );
     say("[bootstrap-token] Tokens for workers and for masters are made");
-    initialized(&config, &membership, pki.ca(), &tokens, key)
+    initialized(config, membership, pki.ca(), &tokens, key)
 }
 
 fn initialized(

@@ -7,5 +7,6 @@ mod etcd;
 mod etcd_admin;
 mod etcd_cluster;
 mod etcd_server;
+mod shifted;
 #[macro_use]
 mod suite;
