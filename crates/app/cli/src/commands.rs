@@ -1,5 +1,6 @@
 //! One file for each command; this one parses the command line.
 
+mod address;
 mod balance;
 mod certs;
 mod image;
@@ -53,6 +54,8 @@ enum Command {
     Join(join::Arguments),
     /// Make the first master of a cluster out of this machine's single server: its state moves into etcd, pods run on
     Migrate(init::Arguments),
+    /// Tell the cluster that this machine has another address now
+    Address(address::Arguments),
     /// Take this machine out of its cluster and stop the server; its containers go on
     Leave(leave::Arguments),
     /// Go on with this master alone, when most of the others are lost for good
@@ -98,6 +101,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Init(arguments) => init::run(&config, arguments, kubeadm, before),
         Command::Join(arguments) => join::run(&config, arguments, before),
         Command::Migrate(arguments) => migrate::run(&config, arguments, kubeadm, before),
+        Command::Address(arguments) => address::run(&config, &arguments, &before),
         Command::Leave(arguments) => leave::run(&config, &arguments),
         Command::Recover(arguments) => recover::run(&config, &arguments, &before),
         Command::Snapshot(command) => snapshot::run(&config, command),

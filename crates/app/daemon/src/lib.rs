@@ -1,5 +1,6 @@
 //! From a configuration to a running machine: which parts, in which order, wired how.
 
+mod address;
 pub mod admin;
 pub mod config;
 mod door;
@@ -24,6 +25,7 @@ pub mod token;
 mod waiting;
 mod worker;
 
+pub use address::{AddressError, Changed, change as change_address};
 pub use config::{Config, ConfigError};
 pub use leave::{LeaveError, leave};
 pub use migrate::{MigrateError, Migrated, migrate};

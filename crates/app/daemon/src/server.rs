@@ -10,7 +10,7 @@ use crate::managers::{Managers, as_system};
 use crate::snapshot::Saver;
 use crate::status::Status;
 use crate::stores::Stores;
-use crate::{Config, ConfigError, identity, parts, service, stores};
+use crate::{Config, ConfigError, address, identity, parts, service, stores};
 use apiserver::ApiServer;
 use apiserver::auth::TokenIssuer;
 use client::Api;
@@ -92,6 +92,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     };
     config.check()?;
     service::note(&config)?;
+    membership.iter().for_each(|membership| address::look(&config, membership));
     match membership {
         Some(membership) if !membership.is_control_plane() => crate::worker::run(config, membership).await,
         membership => control_plane(config, membership).await,

@@ -144,14 +144,7 @@ async fn member(
     let pki = EtcdPki::load_or_create(&config.pki_dir(), names, SystemClock.now())?;
     let member = etcd_member(config, data_dir);
     let binary = Binary::find()?;
-    let supervisor = match others {
-        [] => {
-            let supervisor = Supervisor::start(binary, member.clone()).await?;
-            supervisor.ready(PATIENCE).await?;
-            supervisor
-        }
-        others => etcd::join(&member.admin(others)?, &binary, &member, PATIENCE).await?,
-    };
+    let supervisor = etcd::open(&binary, &member, others, PATIENCE).await?;
     let endpoints = [vec![member.local_url()], others.to_vec()].concat();
     let store = connect(endpoints, pki.client_tls(), sealer).await?;
     let member = Member { url: member.client_url(), keys: Some(pki), _supervisor: supervisor };

@@ -131,7 +131,7 @@ pub async fn keys(api: &dyn Api, config: &Config, key: &str) -> Result<(), InitE
 }
 
 /// The ConfigMap `kubeadm-config`: what kubeadm and other tools read, and machines that join.
-async fn configuration(api: &dyn Api, membership: &Membership) -> ApiResult<()> {
+pub(crate) async fn configuration(api: &dyn Api, membership: &Membership) -> ApiResult<()> {
     let etcd = match &membership.store {
         Some(Store::External { endpoints, ca, cert, key }) => {
             json!({"external": {"endpoints": endpoints, "caFile": ca, "certFile": cert, "keyFile": key}})

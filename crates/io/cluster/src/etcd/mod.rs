@@ -14,6 +14,7 @@ mod config;
 mod join;
 mod leave;
 mod log;
+mod open;
 mod process;
 mod recover;
 mod state;
@@ -23,6 +24,7 @@ pub use binary::{Binary, Version};
 pub use config::{Initial, MemberConfig, client_url};
 pub use join::join;
 pub use leave::{leave, may_leave, stop, traces};
+pub use open::open;
 pub use recover::{recover, snapshot_restore};
 pub use supervisor::{State, Supervisor};
 

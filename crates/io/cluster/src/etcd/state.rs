@@ -54,6 +54,11 @@ impl Disk<'_> {
         Ok(())
     }
 
+    /// Who we are, if etcd has run as that and its data are there.
+    pub fn started_as(&self) -> Result<Option<u64>, MemberError> {
+        if self.was_started()? && self.has_data() { self.id() } else { Ok(None) }
+    }
+
     fn was_started(&self) -> Result<bool, MemberError> {
         Ok(self.words()?.get(1).is_some_and(|word| word == STARTED))
     }

@@ -1,7 +1,7 @@
 //! Machines join a cluster, die, are installed anew, and leave.
 
 use crate::machine::{self, LIMIT, Site, get, kill_and_wait, put, started, within};
-use cluster::etcd::{MemberConfig, MemberError, Supervisor, join, leave};
+use cluster::etcd::{MemberConfig, MemberError, Supervisor, join, leave, open};
 use std::time::Duration;
 use store::{Etcd, EtcdAdmin, Member};
 
@@ -142,4 +142,63 @@ fn together(site: &Site) -> [MemberConfig; 3] {
 async fn started_all(a: &MemberConfig, b: &MemberConfig, c: &MemberConfig) -> [Supervisor; 3] {
     let (a, b, c) = tokio::join!(started(a), started(b), started(c));
     [a, b, c]
+}
+
+/// As a server starts its own. `others` as the machine knew them when it joined.
+async fn opened(config: &MemberConfig, others: &[&MemberConfig]) -> Supervisor {
+    let others: Vec<String> = others.iter().map(|machine| machine.client_url()).collect();
+    within(open(&machine::binary(), config, &others, LIMIT)).await.unwrap()
+}
+
+/// The first one burnt; the second knows of nobody else, the third of it and of the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_of_three_start_together_after_a_power_cut() {
+    let site = Site::new();
+    let [a, b, c] = ["a", "b", "c"].map(|name| site.machine(name));
+    let first = opened(&a, &[]).await;
+    let second = opened(&b, &[&a]).await;
+    let third = opened(&c, &[&a, &b]).await;
+    put(&*site.store(&[&a]).await, "/a", "1").await;
+    for supervisor in [first, second, third] {
+        within(supervisor.stop()).await.unwrap();
+    }
+    let (of_b, of_c) = ([&a], [&a, &b]);
+    let (_second, _third) = tokio::join!(opened(&b, &of_b), opened(&c, &of_c));
+    assert_eq!(get(&*site.store(&[&b]).await, "/a").await.as_deref(), Some("1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_was_removed_joins_anew_when_it_starts() {
+    let site = Site::new();
+    let [a, b, c] = ["a", "b", "c"].map(|name| site.machine(name));
+    let first = opened(&a, &[]).await;
+    let _second = opened(&b, &[&a]).await;
+    let third = opened(&c, &[&a, &b]).await;
+    let id = third.status().await.unwrap().member_id;
+    within(third.stop()).await.unwrap();
+    within(async { while first.admin().remove(id).await.is_err_and(|error| error.is_passing()) {} }).await;
+    let third = opened(&c, &[&a, &b]).await;
+    assert_ne!(third.status().await.unwrap().member_id, id);
+    assert_eq!(names(first.admin().members().await.unwrap()), "a b c");
+}
+
+/// Ports stand for addresses here: all machines of the test have one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_whose_address_changes_tells_the_others() {
+    let site = Site::new();
+    let [a, b, c] = ["a", "b", "c"].map(|name| site.machine(name));
+    let first = opened(&a, &[]).await;
+    let second = opened(&b, &[&a]).await;
+    let _third = opened(&c, &[&a, &b]).await;
+    for (moved, others, supervisor) in [(&a, vec![], first), (&b, vec![&a], second)] {
+        within(supervisor.stop()).await.unwrap();
+        let moved = MemberConfig { peer_port: machine::ports()[1], ..moved.clone() };
+        let again = opened(&moved, &others).await;
+        let members = again.admin().members().await.unwrap();
+        let own = members.iter().find(|member| member.name == moved.name).unwrap();
+        assert_eq!(own.peer_urls, [moved.peer_url()]);
+        put_at_last(&*site.store(&[&moved]).await, "/a", "1").await;
+        within(again.stop()).await.unwrap();
+        let _again = opened(&moved, &others).await;
+    }
 }

@@ -42,8 +42,6 @@ pub struct Fault {
     /// A machine's name: what its own clients notice is not counted.
     pub victim: String,
     pub time: std::ops::Range<u64>,
-    /// Connections to the victim stay open and silent: that it is gone can only be noticed by waiting for it.
-    pub silent: bool,
 }
 
 /// Kill, freeze, cut, restart. In odd rounds the one killed is etcd's leader, so that there is an election.
@@ -96,8 +94,7 @@ fn fault(
     let acted = now();
     stand.wait_whole(master);
     sleep(BETWEEN);
-    let silent = ["freeze", "cut"].contains(&what);
     let what = format!("{what} {victim}{}", if leader { " (etcd's leader)" } else { "" });
     println!("{what}: whole {:.1} s after its end", (now() - acted) as f64 / 1e6 - BETWEEN.as_secs_f64());
-    running.faults.push(Fault { what, victim, time: from..now(), silent });
+    running.faults.push(Fault { what, victim, time: from..now() });
 }
