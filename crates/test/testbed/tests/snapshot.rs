@@ -6,6 +6,7 @@ use std::time::Duration;
 use testbed::{Folder, Machine, Switch, barque, join_line, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(90);
+const OFTEN: &str = "snapshotInterval: 1s\nsnapshotRetention: 2\n";
 const FILE: &str = "/var/log/one.tar";
 
 /// A server that is stopped before its machine is reset.
@@ -60,13 +61,37 @@ fn is_restored(machine: &Machine) {
     machine.kubectl(&["create", "configmap", "later"]).expect_ok();
 }
 
+/// The names of those that were made by time.
+fn scheduled(machine: &Machine) -> Vec<String> {
+    let listed = machine.run("ls", &["/var/lib/barque/snapshots"]).stdout;
+    let names = listed.lines().filter(|name| name.starts_with("scheduled-") && name.ends_with(".tar"));
+    names.map(str::to_owned).collect()
+}
+
+/// Two are kept, those asked for too; and one of them makes a cluster.
+fn are_made_by_time(machine: &Machine) {
+    let full = |what: &str, not: &[String]| {
+        wait_for(what, PATIENCE, || {
+            let names = scheduled(machine);
+            let is_new = names.len() == 2 && names.iter().all(|name| !not.contains(name));
+            if is_new { Ok(names) } else { Err(format!("{names:?}\n{}", machine.log())) }
+        })
+    };
+    let first = full("two snapshots", &[]);
+    full("two others in their place", &first);
+    let listed = machine.barque(&["snapshot", "list"]).expect_ok();
+    assert!(listed.contains("/var/lib/barque/snapshots/snapshot-a1-"), "{listed}");
+}
+
 #[test]
 fn of_a_single_server() {
     let folder = Folder::new("snp1");
     let switch = Switch::new("snp1");
     let [a, b] = [("a1", 1), ("b1", 2)].map(|(name, n)| Machine::new(&switch, folder.path(), name, n));
+    a.configure(OFTEN);
     let server = Server::start(&a);
     fill(&a);
+    are_made_by_time(&a);
     drop(server);
     carry(&a, &b);
     let refused = a.barque(&["snapshot", "restore", FILE]).expect_failure();
@@ -81,8 +106,10 @@ fn of_a_master_with_etcd() {
     let folder = Folder::new("snp2");
     let switch = Switch::new("snp2");
     let [a, b, c] = [("a1", 1), ("b1", 2), ("c1", 3)].map(|(name, n)| Machine::new(&switch, folder.path(), name, n));
+    a.configure(OFTEN);
     a.barque(&["init"]).expect_ok();
     fill(&a);
+    are_made_by_time(&a);
     let certificates = a.barque(&["certs"]).expect_ok();
     assert!(certificates.contains("etcd/server") && certificates.contains("apiserver "), "{certificates}");
     println!("{certificates}");

@@ -7,6 +7,7 @@
 mod archive;
 mod restore;
 mod saver;
+mod schedule;
 
 pub use restore::restore;
 pub(crate) use saver::{Saver, Source};

@@ -1,12 +1,13 @@
 //! Who makes snapshots: the running server, when it is asked and every so often.
 
 use super::archive::{self, About, Backend};
-use super::{ASKED, SCHEDULED, SnapshotError, folder, list};
+use super::{ASKED, SCHEDULED, Saved, SnapshotError, folder, list, schedule};
 use crate::Config;
 use cluster::etcd::{MemberConfig, MemberError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use stdx::chain;
 use store::Embedded;
 use tokio::sync::Mutex;
@@ -39,19 +40,24 @@ impl Saver {
         self.save_as(to.unwrap_or_else(|| self.name(ASKED))).await
     }
 
-    /// Every [`Config::snapshot_interval`], keeping [`Config::snapshot_retention`] of its own, until `stop`.
+    /// [`Config::snapshot_interval`] after the last, keeping [`Config::snapshot_retention`] of its own, until `stop`.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let every = self.config.snapshot_every().unwrap_or_default();
         if every.is_zero() || matches!(self.source, Source::External) {
             return;
         }
-        while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+        while stop.run_until_cancelled(tokio::time::sleep(self.wait(every))).await.is_some() {
             match self.save_as(self.name(SCHEDULED)).await {
                 Ok(path) => tracing::info!(file = %path.display(), "saved a snapshot"),
                 Err(error) => tracing::warn!(error = %chain(&error), "no snapshot could be saved; will try again"),
             }
             self.prune();
         }
+    }
+
+    fn wait(&self, every: Duration) -> Duration {
+        let newest = self.scheduled().last().map(|saved| saved.at);
+        schedule::wait(newest, jiff::Timestamp::now(), every)
     }
 
     async fn save_as(&self, path: PathBuf) -> Result<PathBuf, SnapshotError> {
@@ -95,10 +101,15 @@ impl Saver {
         folder(&self.config).join(format!("{kind}-{}-{time}.tar", self.config.node_name))
     }
 
+    /// Those made by time, oldest first.
+    fn scheduled(&self) -> Vec<Saved> {
+        let is_ours = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SCHEDULED));
+        list(&self.config).into_iter().filter(|saved| is_ours(&saved.path)).collect()
+    }
+
     /// Removes the oldest of those made by time.
     fn prune(&self) {
-        let is_ours = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SCHEDULED));
-        let ours: Vec<_> = list(&self.config).into_iter().filter(|saved| is_ours(&saved.path)).collect();
+        let ours = self.scheduled();
         let surplus = ours.len().saturating_sub(self.config.snapshot_retention.max(1));
         for old in &ours[..surplus] {
             if let Err(error) = std::fs::remove_file(&old.path) {
