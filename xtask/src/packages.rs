@@ -61,6 +61,7 @@ const PACKAGES: &[(&str, Need, &str, &str)] = &[
     ("tmux", Test, "tmux", "the terminal hatop runs on"),
     ("chromium", Test, "chromium", "the browser that shows the statistics page"),
     ("netcat-openbsd", Test, "nc", "a client of the balancer"),
+    ("libfaketime", Test, "/usr/share/doc/libfaketime", "servers whose clock is years ahead"),
     ("etcd-server", Test, "etcd", "the store's other backend"),
     ("etcd-client", Test, "etcdctl", "restores snapshots of it"),
     ("openssl", Test, "openssl", "certificates of a test registry"),

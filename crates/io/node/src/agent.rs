@@ -109,6 +109,7 @@ impl Node {
         tokio::spawn(node_object::run(agent.clone(), check));
         tokio::spawn(follow::run(agent.clone()));
         tokio::spawn(crate::static_views::run(agent.clone()));
+        tokio::spawn(crate::clock_watch::run(agent.clone()));
         Ok(Arc::new(Self { agent }))
     }
 }
@@ -118,6 +119,12 @@ impl Agent {
     pub fn tell(&self, uid: &str, word: impl FnOnce(&mut Inbox)) -> bool {
         let inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
         inboxes.get(uid).inspect(|inbox| inbox.send_modify(word)).is_some()
+    }
+
+    /// Tells every pod's task.
+    pub fn tell_all(&self, word: impl Fn(&mut Inbox)) {
+        let inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        inboxes.values().for_each(|inbox| inbox.send_modify(&word));
     }
 
     pub fn forget(&self, uid: &str) {

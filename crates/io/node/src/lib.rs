@@ -9,6 +9,7 @@
 //!   something is mounted below it.
 
 mod agent;
+mod clock_watch;
 mod config;
 mod container;
 mod door;

@@ -43,6 +43,11 @@ impl Tokens {
         self.lock().retain(|key, _| key.pod_uid != pod_uid);
     }
 
+    /// All are fetched anew when they are needed.
+    pub fn forget_all(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TokenKey, Token>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
