@@ -53,6 +53,9 @@ pub struct Config {
     pub flex_volume_dirs: Vec<PathBuf>,
     /// Pods this node takes: default 110.
     pub max_pods: u32,
+    /// How long certificates live that a master signs for itself: at least `1m`. Each is signed anew after two thirds of
+    /// that. Default `8760h`, a year.
+    pub certificate_validity: String,
     /// Between snapshots of the cluster on a master: `12h` (the default), `1h30m`; `0s`: none but those asked for.
     pub snapshot_interval: String,
     /// How many of those are kept, at least 1. Default 5.
@@ -94,6 +97,7 @@ impl Default for Config {
                 "/usr/libexec/barque/volume/exec".into(),
             ],
             max_pods: 110,
+            certificate_validity: "8760h".to_owned(),
             snapshot_interval: "12h".to_owned(),
             snapshot_retention: 5,
         }
@@ -140,6 +144,7 @@ impl Config {
             return wrong("port", &self.port, "it must be in 1..=65535");
         }
         self.snapshot_every()?;
+        self.certificates_live()?;
         let (pods, services) = (self.pod_range()?, self.service_range()?);
         if pods.1 > 24 {
             return wrong("podCIDR", &self.pod_cidr, "each node takes a /24, so it must be /24 or larger");
@@ -157,6 +162,17 @@ impl Config {
             field: "snapshotInterval",
             value: self.snapshot_interval.clone(),
             why: "a time such as 12h or 30m is needed",
+        })
+    }
+
+    /// A minute and more.
+    pub fn certificates_live(&self) -> Result<Duration, ConfigError> {
+        let parsed = self.certificate_validity.parse::<jiff::SignedDuration>().ok();
+        let life = parsed.and_then(|life| Duration::try_from(life).ok()).filter(|life| life.as_secs() >= 60);
+        life.ok_or_else(|| ConfigError::Value {
+            field: "certificateValidity",
+            value: self.certificate_validity.clone(),
+            why: "a time such as 8760h or 30m is needed, of a minute or more",
         })
     }
 
@@ -278,5 +294,7 @@ mod tests {
         assert_eq!(parse("snapshotInterval: 90m").unwrap().snapshot_every().unwrap(), Duration::from_secs(5400));
         assert!(parse("snapshotInterval: 0s").unwrap().snapshot_every().unwrap().is_zero());
         assert!(parse("snapshotInterval: often").is_err());
+        assert_eq!(parse("").unwrap().certificates_live().unwrap(), cluster::pki::LIFETIME);
+        assert!(parse("certificateValidity: 10s").is_err());
     }
 }

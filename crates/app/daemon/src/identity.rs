@@ -12,8 +12,10 @@ use std::time::Duration;
 use stdx::{Clock, SystemClock, Timestamp, chain, write_atomically};
 use tokio_util::sync::CancellationToken;
 
-/// Between attempts to sign anew that failed; a certificate then still has months.
-const RETRY: Duration = Duration::from_secs(3600);
+/// The longest time without a look at the clock, which may be set while we sleep: nobody tells us of that.
+const LOOK: Duration = Duration::from_secs(60);
+/// Certificates that are due at almost the same time are signed at once.
+const LEAST: Duration = Duration::from_secs(1);
 
 /// Loads or makes the cluster's keys, and writes the kubeconfig where it is missing or out of date.
 pub fn load(config: &Config, membership: Option<&Membership>) -> Result<Pki, StartError> {
@@ -66,9 +68,12 @@ impl Keeper {
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
             let due = self.etcd.iter().map(|(keys, _)| keys.renewal_due_at()).chain([self.pki.renewal_due_at()]).min();
-            let wait = due.unwrap_or_default().since(SystemClock.now()).max(RETRY);
+            let wait = due.unwrap_or_default().since(SystemClock.now()).clamp(LEAST, LOOK);
             if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                 return;
+            }
+            if due.is_some_and(|due| due > SystemClock.now()) {
+                continue;
             }
             for renewed in [self.renew(SystemClock.now()), self.renew_etcd(SystemClock.now())] {
                 match renewed {
@@ -76,6 +81,8 @@ impl Keeper {
                     Ok(names) => tracing::info!(certificates = names, "signed certificates anew"),
                     Err(error) => {
                         tracing::warn!(error = %chain(&error), "cannot sign certificates anew; will try again");
+                        // A certificate that is due still has a third of its life.
+                        stop.run_until_cancelled(tokio::time::sleep(LOOK)).await;
                     }
                 }
             }
@@ -133,6 +140,7 @@ pub fn names(config: &Config) -> Result<Names, StartError> {
         service_address: config.kubernetes_address()?.into(),
         cluster_domain: config.cluster_domain.clone(),
         extra: config.cert_extra_sans.clone(),
+        lifetime: config.certificates_live()?,
     })
 }
 

@@ -65,6 +65,11 @@ pub enum StartError {
     Network(#[from] NetworkError),
     #[error("the container runtime does not start")]
     Runtime(#[from] runtime::Error),
+    #[error(
+        "{path} has expired while this machine was off: the cluster does not know it by that any more. Check the clock; if it is \
+         right, `barque token create --print-join-command` on a master, and here `barque reset` and the printed line"
+    )]
+    Expired { path: PathBuf },
     #[error("the node agent does not start")]
     Node(#[from] node::StartError),
     #[error("cannot watch for signals")]

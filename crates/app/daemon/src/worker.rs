@@ -20,8 +20,8 @@ use stdx::{Clock, SystemClock, chain};
 use telemetry::Health;
 use tokio_util::sync::CancellationToken;
 
-/// Between looks at whether a certificate is due, and after one that could not be had.
-const LOOK: Duration = Duration::from_secs(3600);
+/// Between looks at whether a certificate is due, and after one that could not be had: the clock may be set meanwhile.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// The files of its certificates, in the folder of keys.
 const CLIENT: &str = "kubelet-client";
@@ -81,6 +81,9 @@ fn remote(config: &Config, membership: &Membership, ca: &str) -> Result<Remote, 
         path: config.pki_dir().join(format!("{CLIENT}.crt")),
         why: "it is missing, so the cluster does not know this node; reset it and join it again".to_owned(),
     })?;
+    if pair.expired_at(SystemClock.now()) {
+        return Err(StartError::Expired { path: config.pki_dir().join(format!("{CLIENT}.crt")) });
+    }
     let options = RemoteOptions::new(format!("https://{}", membership.local_api), ca, credentials(&pair));
     Remote::new(options).map_err(|error| StartError::Api(error.to_string()))
 }
@@ -88,7 +91,7 @@ fn remote(config: &Config, membership: &Membership, ca: &str) -> Result<Remote, 
 /// What the agent's door shows: what is there, else what the cluster grants, for which it is waited.
 async fn serving(config: &Config, api: &Remote) -> Result<Arc<Certificate>, StartError> {
     let pair = match Pair::load(&config.pki_dir(), SERVING)? {
-        Some(pair) if pair.renewal_due_at() > SystemClock.now() => pair,
+        Some(pair) if pair.renewal_due_at() > SystemClock.now() && pair.names(config.address()) => pair,
         _ => {
             let mut backoff = stdx::Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
             loop {

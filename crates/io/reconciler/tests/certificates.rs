@@ -27,6 +27,7 @@ async fn signing() -> World {
         service_address: "10.96.0.1".parse().unwrap(),
         cluster_domain: "cluster.local".to_owned(),
         extra: Vec::new(),
+        lifetime: cluster::pki::LIFETIME,
     };
     let pki = Pki::load_or_create(&world.folder.path().join("pki"), names, SystemClock.now()).unwrap();
     let signer = pki.request_signer();

@@ -57,6 +57,16 @@ impl Pair {
         super::Files::open(folder)?.write_pair(name, self)
     }
 
+    /// Whether its end has come; not, if it cannot be read.
+    pub fn expired_at(&self, now: Timestamp) -> bool {
+        super::Facts::read(&self.certificate).is_ok_and(|facts| facts.not_after <= now)
+    }
+
+    /// Whether it is for this address, too.
+    pub fn names(&self, address: std::net::IpAddr) -> bool {
+        super::Facts::read(&self.certificate).is_ok_and(|facts| facts.names.contains(&address.to_string()))
+    }
+
     /// When it should be replaced; at once if it cannot be read.
     pub fn renewal_due_at(&self) -> Timestamp {
         super::Facts::read(&self.certificate)
@@ -92,6 +102,7 @@ mod tests {
             service_address: "10.96.0.1".parse().unwrap(),
             cluster_domain: "cluster.local".to_owned(),
             extra: vec![],
+            lifetime: crate::pki::LIFETIME,
         };
         let signer: RequestSigner = Pki::load_or_create(&folder, names, now).unwrap().request_signer();
         let own = ["w1".to_owned(), "10.0.42.4".to_owned()];

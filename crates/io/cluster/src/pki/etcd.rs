@@ -41,7 +41,7 @@ impl EtcdLeaf {
     }
 
     fn wanted(self, names: &Names) -> Wanted {
-        match self {
+        let wanted = match self {
             Self::Server | Self::Peer => {
                 let local = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
                 let addresses = local.iter().chain(&names.addresses).map(IpAddr::to_string);
@@ -51,7 +51,8 @@ impl EtcdLeaf {
             }
             Self::HealthcheckClient => leaf::client("kube-etcd-healthcheck-client", None),
             Self::ApiServerClient => leaf::client("kube-apiserver-etcd-client", None),
-        }
+        };
+        Wanted { lifetime: names.lifetime, ..wanted }
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use stdx::Timestamp;
 
 /// Upstream: `CertificateValidityPeriod`, 1 year.
-const LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
-/// Clocks of other machines may be behind ours by this much.
+pub const LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Clocks of other machines may be behind ours by this much; of a certificate that lives shortly, by a tenth of its life.
 const BACKDATED: Duration = Duration::from_secs(300);
 const SERVER_NAMES: [&str; 4] = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"];
 
@@ -28,6 +28,8 @@ pub struct Names {
     pub cluster_domain: String,
     /// Further DNS names or addresses of the API server.
     pub extra: Vec<String>,
+    /// What is signed for it lives so long, if the authority does; usually [`LIFETIME`].
+    pub lifetime: Duration,
 }
 
 /// What is signed and kept.
@@ -55,6 +57,7 @@ pub(super) struct Wanted {
     pub names: Vec<String>,
     pub server: bool,
     pub client: bool,
+    pub lifetime: Duration,
 }
 
 impl Leaf {
@@ -73,13 +76,14 @@ impl Leaf {
     }
 
     pub(super) fn wanted(self, names: &Names) -> Wanted {
-        match self {
+        let wanted = match self {
             Self::ApiServer => Wanted {
                 common_name: "kube-apiserver".to_owned(),
                 group: None,
                 names: server_names(names),
                 server: true,
                 client: false,
+                lifetime: names.lifetime,
             },
             Self::ApiServerKubeletClient => client("kube-apiserver-kubelet-client", Some("kubeadm:cluster-admins")),
             Self::FrontProxyClient => client("front-proxy-client", None),
@@ -93,7 +97,8 @@ impl Leaf {
                     ..client(&format!("system:node:{}", names.node), Some("system:nodes"))
                 }
             }
-        }
+        };
+        Wanted { lifetime: names.lifetime, ..wanted }
     }
 }
 
@@ -104,6 +109,7 @@ pub(super) fn client(user: &str, group: Option<&str>) -> Wanted {
         names: Vec::new(),
         server: false,
         client: true,
+        lifetime: LIFETIME,
     }
 }
 
@@ -148,7 +154,7 @@ impl Wanted {
             });
         }
         // No certificate outlives its authority.
-        set_validity(&mut params, now, (now + LIFETIME).min(authority.facts.not_after));
+        set_validity(&mut params, now, (now + self.lifetime).min(authority.facts.not_after));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
         let usages =
             [(self.server, ExtendedKeyUsagePurpose::ServerAuth), (self.client, ExtendedKeyUsagePurpose::ClientAuth)];
@@ -161,6 +167,7 @@ impl Wanted {
 /// From shortly before `now` until `until`, in whole seconds.
 pub(super) fn set_validity(params: &mut CertificateParams, now: Timestamp, until: Timestamp) {
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    params.not_before = epoch + Duration::from_secs(now.0.saturating_sub(BACKDATED).as_secs());
+    let backdated = BACKDATED.min(until.since(now) / 10);
+    params.not_before = epoch + Duration::from_secs(now.0.saturating_sub(backdated).as_secs());
     params.not_after = epoch + Duration::from_secs(until.0.as_secs());
 }

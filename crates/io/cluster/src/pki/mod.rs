@@ -19,7 +19,7 @@ mod tls;
 pub use applicant::Application;
 pub use etcd::{EtcdLeaf, EtcdPki};
 pub use inspect::{Listed, der, expiries, listed, renewal_due};
-pub use leaf::{Leaf, Names};
+pub use leaf::{LIFETIME, Leaf, Names};
 pub use request::RequestSigner;
 
 use authority::Authority;

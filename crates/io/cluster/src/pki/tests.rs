@@ -35,6 +35,7 @@ fn names() -> Names {
         service_address: "10.96.0.1".parse().unwrap(),
         cluster_domain: "cluster.local".to_owned(),
         extra: vec!["api.example.org".to_owned()],
+        lifetime: LIFETIME,
     }
 }
 

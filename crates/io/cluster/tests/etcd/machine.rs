@@ -34,6 +34,7 @@ impl Site {
             service_address: "10.96.0.1".parse().unwrap(),
             cluster_domain: "cluster.local".to_owned(),
             extra: Vec::new(),
+            lifetime: cluster::pki::LIFETIME,
         };
         EtcdPki::load_or_create(&self.path("pki"), names, stdx::SystemClock.now()).unwrap()
     }
