@@ -27,8 +27,8 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "barque", version, max_term_width = 100)]
 struct Cli {
-    /// The configuration file [default: /etc/barque/config.yaml, where it exists]; of `init` and `migrate` also kubeadm's,
-    /// known by what is in it
+    /// The configuration file [default: /etc/barque/config.yaml, where it exists]; of `init` also kubeadm's, known by what
+    /// is in it
     #[arg(long, short = 'c', global = true, value_name = "FILE")]
     config: Vec<PathBuf>,
     /// What must survive: store, images, volumes [default: /var/lib/barque]
@@ -52,10 +52,10 @@ enum Command {
     Init(init::Arguments),
     /// Make this machine a member of a cluster
     Join(join::Arguments),
-    /// Make the first master of a cluster out of this machine's single server: its state moves into etcd, pods run on
-    Migrate(init::Arguments),
     /// Tell the cluster that this machine has another address now
     Address(address::Arguments),
+    /// Make this machine, which has run alone, the first master of a cluster, with all it has
+    Migrate(migrate::Arguments),
     /// Take this machine out of its cluster and stop the server; its containers go on
     Leave(leave::Arguments),
     /// Go on with this master alone, when most of the others are lost for good
@@ -100,8 +100,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Server(arguments) => server::run(config, arguments),
         Command::Init(arguments) => init::run(&config, arguments, kubeadm, before),
         Command::Join(arguments) => join::run(&config, arguments, before),
-        Command::Migrate(arguments) => migrate::run(&config, arguments, kubeadm, before),
         Command::Address(arguments) => address::run(&config, &arguments, &before),
+        Command::Migrate(arguments) => migrate::run(&config, arguments, before),
         Command::Leave(arguments) => leave::run(&config, &arguments),
         Command::Recover(arguments) => recover::run(&config, &arguments, &before),
         Command::Snapshot(command) => snapshot::run(&config, command),
@@ -129,10 +129,10 @@ impl Cli {
         given.flat_map(|(flag, value)| [flag.to_owned(), value.display().to_string()]).collect()
     }
 
-    /// Our own configuration file, and kubeadm's, which only `init` and `migrate` take.
+    /// Our own configuration file, and kubeadm's, which only `init` takes.
     fn files(&self) -> (Option<&PathBuf>, Option<&PathBuf>) {
         let is_kubeadms = |path: &&PathBuf| {
-            matches!(self.command, Command::Init(_) | Command::Migrate(_))
+            matches!(self.command, Command::Init(_))
                 && std::fs::read_to_string(path).is_ok_and(|text| text.contains("kubeadm.k8s.io/"))
         };
         let (theirs, own): (Vec<&PathBuf>, Vec<&PathBuf>) = self.config.iter().partition(is_kubeadms);

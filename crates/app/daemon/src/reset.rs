@@ -3,7 +3,7 @@
 //! A member of a cluster leaves it first, as far as the others answer: an empty machine that they count as theirs is
 //! worse than one that never was.
 
-use crate::{Config, leave, parts, service, stores};
+use crate::{Config, leave, migrate, parts, service, stores};
 use cluster::Membership;
 use cluster::etcd::{self, MemberConfig, MemberError};
 use network::Network;
@@ -53,6 +53,9 @@ pub async fn reset(config: &Config, say: impl Fn(&str)) -> Result<(), ResetError
         service::remove()?;
     }
     not_running(config).await?;
+    if !joined && let Err(error) = migrate::forget(config).await {
+        say(&format!("what a migration left that did not end: {}", stdx::chain(&error)));
+    }
     let mut etcds = Vec::new();
     if let Some(membership) = &membership {
         depart(config, membership, &say).await;
@@ -117,7 +120,7 @@ async fn tell_etcd(member: &MemberConfig, say: &impl Fn(&str)) {
     }
 }
 
-pub(crate) fn remove(path: &Path) -> Result<(), ResetError> {
+fn remove(path: &Path) -> Result<(), ResetError> {
     let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     match removed {
         // A file system of its own, mounted here by the user, is emptied and stays.

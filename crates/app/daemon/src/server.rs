@@ -10,7 +10,7 @@ use crate::managers::{Managers, as_system};
 use crate::snapshot::Saver;
 use crate::status::Status;
 use crate::stores::Stores;
-use crate::{Config, ConfigError, address, identity, parts, service, stores};
+use crate::{Config, ConfigError, address, identity, migrate, parts, service, stores};
 use apiserver::ApiServer;
 use apiserver::auth::TokenIssuer;
 use client::Api;
@@ -26,7 +26,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stdx::{Clock, SystemClock};
-use store::{EtcdError, OpenError, ReadError, SealError, Store};
+use store::{EtcdError, OpenError, SealError, Store};
 use telemetry::{Health, Metrics};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,8 +49,6 @@ pub enum StartError {
     Etcd(#[from] MemberError),
     #[error("etcd cannot be used")]
     EtcdClient(#[from] EtcdError),
-    #[error("etcd cannot be read")]
-    EtcdRead(#[from] ReadError),
     #[error("the door to the API servers cannot be opened")]
     Door(#[from] proxy::engine::StartError),
     #[error("this process cannot be noted")]
@@ -112,6 +110,11 @@ async fn control_plane(config: Config, membership: Option<Membership>) -> Result
     let pki = identity::load(&config, membership.as_ref())?;
     let shown = identity::Shown::new(&pki)?;
     let mut stores = Stores::open(&config, membership.as_ref(), identity::names(&config)?).await?;
+    if membership.is_none()
+        && let Err(error) = migrate::forget(&config).await
+    {
+        tracing::warn!(error = %stdx::chain(&error), "what a migration left that did not end cannot be removed");
+    }
     let doors = Arc::new(NodeDoors::default());
     let api = start_api(&config, &pki, stores.store(), Arc::clone(&doors), &health, &metrics).await?;
     let listener = listen(SocketAddr::new(config.bind_address, config.port)).await?;

@@ -68,6 +68,11 @@ pub fn stop(config: &Config) -> Result<(), ServiceError> {
     if has_systemd() && Path::new(UNIT_FILE).exists() {
         return run(&["systemctl", "disable", "--now", "barque"]);
     }
+    end(config)
+}
+
+/// As a process.
+fn end(config: &Config) -> Result<(), ServiceError> {
     let Some(pid) = running(config) else { return Ok(()) };
     let begin = Instant::now();
     // Gone already: then there is nobody to signal.
@@ -79,6 +84,53 @@ pub fn stop(config: &Config) -> Result<(), ServiceError> {
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(())
+}
+
+/// A server that was stopped by [`pause`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paused {
+    /// None ran.
+    None,
+    /// One of systemd's, from whatever file: with the machine it starts all the same.
+    Unit,
+    Process,
+}
+
+/// Stops the server for a short while.
+///
+/// # Errors
+/// If it cannot be stopped.
+pub(crate) fn pause(config: &Config) -> Result<Paused, ServiceError> {
+    let is_unit = has_systemd() && run(&["systemctl", "is-active", "--quiet", "barque"]).is_ok();
+    if is_unit {
+        run(&["systemctl", "stop", "barque"])?;
+    }
+    match running(config) {
+        None if is_unit => Ok(Paused::Unit),
+        None => Ok(Paused::None),
+        Some(_) => end(config).map(|()| Paused::Process),
+    }
+}
+
+/// Starts a paused server again, and nothing where none ran. `arguments`: as for [`start`].
+///
+/// # Errors
+/// If it cannot be started.
+pub(crate) fn resume(config: &Config, paused: Paused, arguments: &[String]) -> Result<(), ServiceError> {
+    match paused {
+        Paused::None => Ok(()),
+        Paused::Unit => run(&["systemctl", "start", "--no-block", "barque"]),
+        Paused::Process => start(config, arguments),
+    }
+}
+
+/// What the running server was told after its command, if anything.
+pub(crate) fn flags(config: &Config) -> Option<String> {
+    let command = std::fs::read(format!("/proc/{}/cmdline", running(config)?)).ok()?;
+    let words: Vec<_> = command.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    let place = words.iter().position(|word| word == "server")?;
+    let flags = words[place + 1..].join(" ").trim().to_owned();
+    (!flags.is_empty()).then_some(flags)
 }
 
 /// Removes what [`start`] wrote for systemd. A unit of a package's own lies elsewhere and stays.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use stdx::{Clock, SystemClock};
-use store::{Embedded, Etcd, EtcdOptions, EtcdTls, Options, Sealer, Shifted, Store};
+use store::{Embedded, Etcd, EtcdOptions, EtcdTls, OpenError, Options, SealError, Sealer, Store};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 const SECRETS: &str = "/registry/core/secrets/";
 
 /// For a member to answer: a slow disk makes it slow, and others may have to start first.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The open store, and what runs for it.
 pub enum Stores {
@@ -25,8 +25,6 @@ pub enum Stores {
     /// The supervisor starts etcd again when it ends.
     Etcd {
         store: Arc<Etcd>,
-        /// The same, with revisions that go on from those of a store that was moved into it.
-        api: Arc<dyn Store>,
         /// Of a member on this machine.
         member: Option<Box<Member>>,
     },
@@ -51,21 +49,17 @@ impl Stores {
     /// # Errors
     /// If it cannot be opened, or etcd does not become ready.
     pub async fn open(config: &Config, membership: Option<&Membership>, names: Names) -> Result<Self, StartError> {
-        let key = config.config_dir.join("store.key");
-        let sealer = Arc::new(Sealer::load_or_create(key, sealed())?);
+        let sealer = sealer(config)?;
         match membership.and_then(|membership| membership.store.as_ref()) {
-            None => {
-                let mut options = Options::new(config.store_file());
-                options.seal = Some(sealer);
-                Ok(Self::Embedded(Embedded::open(options)?))
-            }
+            None => Ok(Self::Embedded(embedded(config, sealer)?)),
             Some(Place::Member { data_dir, others }) => member(config, data_dir, others, names, sealer).await,
             Some(Place::External { endpoints, ca, cert, key }) => {
                 let read = |path: &Path| {
                     std::fs::read(path).map_err(|source| StartError::File { path: path.to_owned(), source })
                 };
                 let tls = EtcdTls { ca: read(ca)?, client: Some((read(cert)?, read(key)?)) };
-                Self::over(connect(endpoints.clone(), tls, sealer).await?, None).await
+                let store = connect(endpoints.clone(), tls, sealer).await?;
+                Ok(Self::Etcd { store, member: None })
             }
         }
     }
@@ -73,19 +67,14 @@ impl Stores {
     pub fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Embedded(store) => Arc::clone(store) as Arc<dyn Store>,
-            Self::Etcd { api, .. } => Arc::clone(api),
+            Self::Etcd { store, .. } => Arc::clone(store) as Arc<dyn Store>,
         }
-    }
-
-    async fn over(store: Arc<Etcd>, member: Option<Box<Member>>) -> Result<Self, StartError> {
-        let api = Shifted::over(Arc::clone(&store) as Arc<dyn Store>).await?;
-        Ok(Self::Etcd { store, api, member })
     }
 
     /// Whom to tell of etcd's members, and what they call the one of this machine, if it runs one.
     pub fn member(&self) -> Option<(Arc<Etcd>, String)> {
         match self {
-            Self::Etcd { store, member: Some(member), .. } => Some((Arc::clone(store), member.url.clone())),
+            Self::Etcd { store, member: Some(member) } => Some((Arc::clone(store), member.url.clone())),
             _ => None,
         }
     }
@@ -103,7 +92,7 @@ impl Stores {
     /// To be renewed from now on by whoever calls this first.
     pub fn take_keys(&mut self) -> Option<EtcdKeys> {
         match self {
-            Self::Etcd { store, member: Some(member), .. } => Some((member.keys.take()?, Arc::clone(store))),
+            Self::Etcd { store, member: Some(member) } => Some((member.keys.take()?, Arc::clone(store))),
             _ => None,
         }
     }
@@ -116,8 +105,20 @@ impl Stores {
     }
 }
 
+/// The key that seals, made where there is none.
+pub(crate) fn sealer(config: &Config) -> Result<Arc<Sealer>, SealError> {
+    Ok(Arc::new(Sealer::load_or_create(config.config_dir.join("store.key"), sealed())?))
+}
+
+/// The store of this machine alone; no other process has it open then.
+pub(crate) fn embedded(config: &Config, sealer: Arc<Sealer>) -> Result<Arc<Embedded>, OpenError> {
+    let mut options = Options::new(config.store_file());
+    options.seal = Some(sealer);
+    Embedded::open(options)
+}
+
 /// Prefixes of keys whose values are sealed.
-pub(crate) fn sealed() -> Vec<String> {
+fn sealed() -> Vec<String> {
     vec![SECRETS.to_owned()]
 }
 
@@ -129,7 +130,7 @@ pub(crate) fn etcd_of(config: &Config, membership: &Membership) -> Option<Member
     }
 }
 
-fn etcd_member(config: &Config, data_dir: &Path) -> MemberConfig {
+pub(crate) fn etcd_member(config: &Config, data_dir: &Path) -> MemberConfig {
     let log = config.data_dir.join("etcd.log");
     MemberConfig::new(&config.node_name, config.address(), data_dir, &config.pki_dir(), &log)
 }
@@ -148,7 +149,7 @@ async fn member(
     let endpoints = [vec![member.local_url()], others.to_vec()].concat();
     let store = connect(endpoints, pki.client_tls(), sealer).await?;
     let member = Member { url: member.client_url(), keys: Some(pki), _supervisor: supervisor };
-    Stores::over(store, Some(Box::new(member))).await
+    Ok(Stores::Etcd { store, member: Some(Box::new(member)) })
 }
 
 /// Keeps the store's list of etcd's members, whose masters come and go as the API servers do: until `stop`.
@@ -178,7 +179,15 @@ pub async fn follow_members(
     stop.run_until_cancelled(follow).await;
 }
 
-async fn connect(endpoints: Vec<String>, tls: EtcdTls, sealer: Arc<Sealer>) -> Result<Arc<Etcd>, StartError> {
+/// The store of an etcd.
+///
+/// # Errors
+/// If it does not answer.
+pub(crate) async fn connect(
+    endpoints: Vec<String>,
+    tls: EtcdTls,
+    sealer: Arc<Sealer>,
+) -> Result<Arc<Etcd>, StartError> {
     let options = EtcdOptions { tls: Some(tls), seal: Some(sealer), ..EtcdOptions::new(endpoints) };
     Ok(Etcd::connect(options).await?)
 }

@@ -7,17 +7,16 @@
 //! - Every write has one revision, greater than all before; a transaction's writes share one.
 //! - A watch delivers every change after its start, in revision order, once; or ends with [`WatchError::Compacted`].
 
+mod carry;
 mod embedded;
 mod etcd;
 mod sealer;
-mod shifted;
 
 pub use embedded::{Embedded, OpenError, Options};
 pub use etcd::{
     AdminError, Alarm, AlarmKind, Etcd, EtcdAdmin, EtcdError, EtcdOptions, EtcdTls, Member, MemberStatus, SnapshotInfo,
 };
 pub use sealer::{SealError, Sealer};
-pub use shifted::{BASE_KEY, Shifted};
 
 use async_trait::async_trait;
 use bytes::Bytes;

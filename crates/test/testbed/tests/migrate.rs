@@ -1,155 +1,216 @@
-//! A single server becomes the first master of several: nothing is lost, pods do not notice, and others join.
+//! A single server with some life in it becomes the first of two masters: nothing is lost, nothing restarts, and whoever
+//! knows an old revision is told. Killed on the way, the machine is what it was.
 
-use serde_json::Value;
-use std::collections::BTreeMap;
-use std::process::Child;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 use testbed::images::BUSYBOX;
-use testbed::{Folder, Machine, Switch, barque, join_line, machines, wait_for};
+use testbed::{Folder, Machine, Switch, barque, join_line, ready_nodes, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(90);
-const OBJECTS: usize = 300;
 
-const POD: &str = "
+const POD: &str = r#"
 apiVersion: v1
 kind: Pod
-metadata: {name: runs}
+metadata: {name: counter, labels: {app: counter}}
 spec:
+  terminationGracePeriodSeconds: 1
   containers:
-  - name: c
-    image: busybox
+  - name: counter
+    image: busybox:1
     imagePullPolicy: Never
-    command: [sh, -c, 'exec sleep 100000']
-";
+    command: [sh, -c, "i=0; while :; do i=$((i+1)); echo $i; sleep 1; done"]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: counter}
+spec: {selector: {app: counter}, ports: [{port: 80}]}
+"#;
 
-/// As somebody runs it who has no systemd.
-fn start(machine: &Machine) -> Child {
-    let log = std::fs::File::create(machine.file("server.out")).expect("a log");
-    let child = machine.command(barque()).arg("server").stderr(log).spawn().expect("nsenter starts");
-    wait_for("an API", PATIENCE, || {
-        let answer = machine.kubectl(&["get", "--raw=/readyz"]);
-        if answer.ok { Ok(()) } else { Err(answer.to_string()) }
-    });
-    child
-}
+/// All that is asked for of each object, in the order of names.
+const FACTS: &str = "jsonpath={range .items[*]}{.kind} {.metadata.namespace} {.metadata.name} {.metadata.uid} \
+                     {.metadata.creationTimestamp} {.metadata.generation} {.metadata.resourceVersion}{'\\n'}{end}";
+/// What nobody writes in the background.
+const KINDS: &str = "configmaps,secrets,serviceaccounts,services,roles,rolebindings,clusterroles";
+const CONTAINER: &str = "jsonpath={.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount} \
+                         {.status.podIP} {.metadata.uid}";
 
-fn fill(machine: &Machine, folder: &Folder) {
-    let archive = BUSYBOX.archive();
-    machine.barque(&["image", "import", archive.to_str().expect("UTF-8"), "--tag", "busybox"]).expect_ok();
-    let apply = |name: &str, text: &str| {
-        let file = folder.path().join(name);
-        std::fs::write(&file, text).expect("a file of the test");
-        machine.kubectl(&["apply", "-f", file.to_str().expect("UTF-8")]).expect_ok();
-    };
-    let one = |number: usize| {
-        format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{number}}}\ndata: {{a: \"{number}\"}}\n")
-    };
-    // From the last to the first: the order of the changes is not that of the names.
-    apply("many.yaml", &(0..OBJECTS).rev().map(one).collect::<String>());
-    apply("pod.yaml", POD);
-    machine.kubectl(&["create", "secret", "generic", "hidden", "--from-literal=a=treasure"]).expect_ok();
-    machine.kubectl(&["create", "service", "clusterip", "web", "--tcp=80"]).expect_ok();
-    machine.kubectl(&["wait", "--for=condition=Ready", "pod/runs", "--timeout=60s"]).expect_ok();
-}
+#[test]
+fn a_single_server_becomes_the_first_of_two_masters() {
+    let folder = Folder::new("mig1");
+    let switch = Switch::new("mig1");
+    let [a, b] = [("a1", 1), ("b1", 2)].map(|(name, n)| Machine::new(&switch, folder.path(), name, n));
+    alone(&a);
+    fill(&a);
+    let before = Facts::of(&a);
+    assert!(before.objects.lines().count() > 300, "{}", before.objects);
 
-/// What must be the same before and after, of each object; and their names by the revision of the last change.
-fn seen(machine: &Machine) -> (BTreeMap<String, String>, Vec<String>) {
-    let mut all = BTreeMap::new();
-    let mut order = Vec::new();
-    for of in ["configmaps", "secrets", "services", "serviceaccounts", "pods", "clusterroles", "nodes"] {
-        let listed = machine.kubectl(&["get", of, "-A", "-o", "json"]).expect_ok();
-        let listed: Value = serde_json::from_str(&listed).expect("JSON");
-        for object in listed["items"].as_array().into_iter().flatten() {
-            let head = &object["metadata"];
-            let name = format!("{of} {} {}", head["namespace"].as_str().unwrap_or_default(), head["name"]);
-            let facts = [&head["uid"], &head["creationTimestamp"], &object["data"], &object["spec"]["clusterIP"]];
-            let facts = facts.map(Value::to_string).join(" ");
-            all.insert(name.clone(), facts);
-            let revision: u64 = head["resourceVersion"].as_str().and_then(|text| text.parse().ok()).expect("a number");
-            order.push((revision, name));
-        }
-    }
-    order.sort();
-    (all, order.into_iter().map(|(_, name)| name).collect())
-}
+    let said = a.barque(&["migrate"]);
+    assert!(said.ok, "{said}\n{}", a.log());
+    println!("{said}");
+    assert!(said.stdout.contains("/var/lib/barque/store-until-"), "{said}");
+    let secret =
+        a.run("sh", &["-c", "! grep -r -a -q treasure-of-mine /var/lib/barque/etcd /var/lib/barque/store-until-*"]);
+    assert!(secret.ok, "a Secret lies in clear");
+    assert!(!a.file("barque/migrating").exists() && !a.file("barque/migrating.snapshot").exists());
+    before.are_kept(&a);
+    old_revisions_are_told(&a, &before);
+    let again = a.barque(&["migrate"]).expect_failure();
+    assert!(again.contains("member of a cluster already"), "{again}");
 
-/// The objects that nobody has a reason to change meanwhile.
-fn quiet(order: &[String]) -> Vec<&String> {
-    let is_quiet = |name: &&String| name.starts_with("configmaps default \"c") || name.contains("hidden");
-    order.iter().filter(is_quiet).collect()
-}
-
-fn container(machine: &Machine) -> String {
-    let path = "jsonpath={.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount} \
-                {.status.podIP}";
-    machine.kubectl(&["get", "pod", "runs", "-o", path]).expect_ok()
-}
-
-fn revision(machine: &Machine) -> u64 {
-    let listed = machine.kubectl(&["get", "--raw", "/api/v1/namespaces/default/configmaps?limit=1"]).expect_ok();
-    let listed: Value = serde_json::from_str(&listed).expect("JSON");
-    listed["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).expect("a number")
-}
-
-fn migrated(machine: &Machine, folder: &Folder) {
-    let mut server = start(machine);
-    fill(machine, folder);
-    let (before, order) = seen(machine);
-    let (ran, old) = (container(machine), revision(machine));
-    let sleeps = machine.run("pgrep", &["-f", "sleep 100000"]).expect_ok();
-
-    // Killed at any time it begins anew, and the machine is what it was.
-    let mut first = machine.command(barque()).arg("migrate").spawn().expect("nsenter starts");
-    wait_for("the copy has begun", PATIENCE, || {
-        let marked = machine.run("test", &["-d", "/var/lib/barque/etcd/member"]);
-        if marked.ok { Ok(()) } else { Err("no data of etcd".to_owned()) }
-    });
-    machine.run("pkill", &["-KILL", "-f", "barque migrate"]);
-    first.wait().expect("a child of ours");
-    server.wait().expect("a child of ours");
-    machine.run("test", &["-e", "/etc/barque/cluster.yaml"]).expect_failure();
-    let mut server = start(machine);
-    assert_eq!(seen(machine).0.len(), before.len());
-
-    let refused = machine.barque(&["migrate", "--service-cidr", "10.1.0.0/16"]).expect_failure();
-    assert!(refused.contains("the range of Services is 10.96.0.0/12 in this cluster"), "{refused}");
-    let printed = machine.barque(&["migrate"]).expect_ok();
-    server.wait().expect("a child of ours");
-    println!("{printed}");
-    assert!(printed.contains("objects are there, and the same"), "{printed}");
-
-    let (after, new_order) = seen(machine);
-    let lost: Vec<_> = before.iter().filter(|(name, facts)| after.get(*name) != Some(facts)).collect();
-    // The API server notes there who it is, and for masters that it is several.
-    let expected =
-        |name: &str| name.contains("kube-system") || name.contains("kube-public") || name.starts_with("nodes");
-    let lost: Vec<_> = lost.into_iter().filter(|(name, _)| !expected(name)).collect();
-    assert!(lost.is_empty(), "{lost:?}");
-    assert_eq!(quiet(&order), quiet(&new_order));
-    assert!(revision(machine) > old, "{} {old}", revision(machine));
-    assert_eq!(container(machine), ran);
-    assert_eq!(machine.run("pgrep", &["-f", "sleep 100000"]).expect_ok(), sleeps, "the same process");
-    let path = format!("/api/v1/namespaces/default/configmaps?watch=1&resourceVersion={old}&timeoutSeconds=2");
-    let watched = machine.kubectl(&["get", "--raw", &path]).to_string();
-    assert!(watched.contains("410") || watched.contains("too old resource version"), "{watched}");
-    let again = machine.barque(&["migrate"]).expect_failure();
-    assert!(again.contains("in etcd already"), "{again}");
+    b.join(&join_line(&said.stdout, true));
+    wait_for("two Ready nodes", PATIENCE, || ready_nodes(&b, 2));
+    before.are_kept(&b);
+    a.kubectl(&["create", "configmap", "later"]).expect_ok();
+    b.kubectl(&["get", "configmap", "later"]).expect_ok();
+    counts_on(&a);
 }
 
 #[test]
-fn a_single_server_becomes_the_first_master() {
-    let folder = Folder::new("migr");
-    let switch = Switch::new("migr");
-    let [a, b] = [("a1", 1), ("b1", 2)].map(|(name, n)| Machine::new(&switch, folder.path(), name, n));
-    migrated(&a, &folder);
-    let line = join_line(&a.barque(&["token", "create", "--control-plane"]).expect_ok(), true);
-    b.join(&line);
-    wait_for("two nodes", PATIENCE, || machines::ready_nodes(&b, 2));
-    assert_eq!(b.kubectl(&["get", "secret", "hidden", "-o", "jsonpath={.data.a}"]).expect_ok(), "dHJlYXN1cmU=");
-    let others = b.kubectl(&["get", "configmaps", "-o", "name"]).expect_ok();
-    assert!(others.lines().count() > OBJECTS, "{others}");
-    // Both count their revisions from the same base.
-    assert!(revision(&b) > OBJECTS as u64 && revision(&b).abs_diff(revision(&a)) < 100);
-    // The pod is reached by exec from the other master.
-    assert_eq!(b.kubectl(&["exec", "runs", "--", "echo", "well"]).expect_ok(), "well\n");
+fn killed_on_the_way_it_is_what_it_was_and_can_begin_again() {
+    let folder = Folder::new("mig2");
+    let switch = Switch::new("mig2");
+    let a = Machine::new(&switch, folder.path(), "a1", 1);
+    let refused = a.barque(&["migrate"]).expect_failure();
+    assert!(refused.contains("barque init"), "{refused}");
+    alone(&a);
+    fill(&a);
+    let before = Facts::of(&a);
+
+    killed_at(&a, "[verify]");
+    assert!(a.file("barque/migrating").exists() && a.file("barque/etcd/member").exists());
+    a.serve();
+    wait_ready(&a);
+    before.are_kept(&a);
+    wait_for("no trace of the attempt", PATIENCE, || {
+        let left = a.run("sh", &["-c", "ls -d /var/lib/barque/migrating* /var/lib/barque/etcd; pgrep -x etcd"]);
+        if left.stdout.is_empty() { Ok(()) } else { Err(left.to_string()) }
+    });
+    a.kubectl(&["create", "configmap", "between"]).expect_ok();
+
+    killed_at(&a, "[store]");
+    a.serve();
+    wait_ready(&a);
+    before.are_kept(&a);
+    let said = a.barque(&["migrate"]);
+    assert!(said.ok && said.stdout.contains("barque join"), "{said}\n{}", a.log());
+    before.are_kept(&a);
+    a.kubectl(&["get", "configmap", "between"]).expect_ok();
+    counts_on(&a);
+}
+
+fn alone(machine: &Machine) {
+    machine.serve();
+    wait_ready(machine);
+    let archive = BUSYBOX.archive();
+    let archive = archive.to_str().expect("a path in UTF-8");
+    machine.barque(&["image", "import", archive, "--tag", "docker.io/library/busybox:1"]).expect_ok();
+}
+
+#[track_caller]
+fn wait_ready(machine: &Machine) {
+    wait_for("one Ready node", PATIENCE, || ready_nodes(machine, 1).map_err(|why| format!("{why}\n{}", machine.log())));
+}
+
+/// Some hundred objects, some of them changed after later ones were made, some gone.
+fn fill(machine: &Machine) {
+    let map =
+        |n: u32| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m{n}}}\ndata: {{n: \"{n}\"}}\n");
+    let maps: String = (0..250).map(map).collect();
+    std::fs::write(machine.file("log/maps.yaml"), maps + "---" + POD).expect("a file");
+    machine.kubectl(&["apply", "-f", "/var/log/maps.yaml"]).expect_ok();
+    machine.kubectl(&["create", "secret", "generic", "hidden", "--from-literal=a=treasure-of-mine"]).expect_ok();
+    machine.kubectl(&["label", "configmap", "m7", "m3", "late=yes"]).expect_ok();
+    machine.kubectl(&["delete", "configmap", "m9"]).expect_ok();
+    wait_for("a running pod", PATIENCE, || {
+        let pod = machine.kubectl(&["get", "pod", "counter", "--no-headers"]);
+        if pod.stdout.contains(" Running ") { Ok(()) } else { Err(format!("{pod}\n{}", machine.log())) }
+    });
+}
+
+/// What may not change.
+struct Facts {
+    objects: String,
+    container: String,
+    service: String,
+    pod_range: String,
+    secret: String,
+    /// Of the whole list.
+    revision: u64,
+}
+
+impl Facts {
+    fn of(machine: &Machine) -> Self {
+        let get = |what: &[&str]| machine.kubectl(&[&["get"], what].concat()).expect_ok();
+        let listed = get(&["--raw", "/api/v1/namespaces/default/configmaps?limit=1"]);
+        let revision = listed.split("\"resourceVersion\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        Self {
+            objects: get(&[KINDS, "-A", "-o", FACTS]),
+            container: get(&["pod", "counter", "-o", CONTAINER]),
+            service: get(&["service", "counter", "-o", "jsonpath={.spec.clusterIP}"]),
+            pod_range: get(&["node", "a1", "-o", "jsonpath={.spec.podCIDR} {.metadata.uid}"]),
+            secret: get(&["secret", "hidden", "-o", "jsonpath={.data.a}"]),
+            revision: revision.expect("a list has a revision").parse().expect("a number"),
+        }
+    }
+
+    /// Objects that came since are none of ours.
+    #[track_caller]
+    fn are_kept(&self, machine: &Machine) {
+        let now = wait_for("the API", PATIENCE, || {
+            let answer = machine.kubectl(&["get", "--raw=/readyz"]);
+            if answer.ok { Ok(Self::of(machine)) } else { Err(answer.to_string()) }
+        });
+        let found: Vec<&str> = now.objects.lines().collect();
+        // Signed anew with every new token.
+        let lasting = self.objects.lines().filter(|line| !line.contains(" kube-public cluster-info "));
+        let missing: Vec<&str> = lasting.filter(|line| !found.contains(line)).collect();
+        assert!(missing.is_empty(), "changed or lost: {missing:#?}");
+        assert_eq!(
+            (&now.container, &now.service, &now.pod_range, &now.secret),
+            (&self.container, &self.service, &self.pod_range, &self.secret)
+        );
+        assert!(now.revision >= self.revision, "{} after {}", now.revision, self.revision);
+    }
+}
+
+/// A watch from before is refused, one from the moment of the change goes on, and nobody waits in the future.
+fn old_revisions_are_told(machine: &Machine, before: &Facts) {
+    let watch = |revision: u64| {
+        let path = format!("/api/v1/namespaces/default/configmaps?watch=1&resourceVersion={revision}&timeoutSeconds=3");
+        let answer = machine.kubectl(&["get", "--raw", &path]);
+        format!("{}{}", answer.stdout, answer.stderr)
+    };
+    let old = watch(1);
+    assert!(old.contains("410") || old.contains("Expired") || old.contains("too old"), "{old}");
+    let now = Facts::of(machine);
+    assert!(now.revision > before.revision, "the cluster has written since: {} {}", now.revision, before.revision);
+    machine.kubectl(&["create", "configmap", "seen"]).expect_ok();
+    let new = watch(now.revision);
+    assert!(new.contains("\"ADDED\"") && new.contains("\"seen\""), "{new}");
+}
+
+fn counts_on(machine: &Machine) {
+    let last = || machine.kubectl(&["logs", "counter", "--tail=1"]).stdout.trim().parse::<u64>().unwrap_or(0);
+    let first = last();
+    wait_for("the container counts on", PATIENCE, || {
+        let now = last();
+        if now > first { Ok(()) } else { Err(format!("{now} after {first}")) }
+    });
+    let pinged = machine.kubectl(&["exec", "counter", "--", "true"]);
+    assert!(pinged.ok, "{pinged}");
+}
+
+/// Kills it (kill -9) when it has said a line that begins so.
+fn killed_at(machine: &Machine, phase: &str) {
+    let mut command = machine.command("sh");
+    // By its own number inside: nsenter, which we could kill, is only its parent.
+    command.args(["-c", "echo $$; exec \"$0\" migrate"]).arg(barque()).stdout(Stdio::piped());
+    let mut child: Child = command.spawn().expect("nsenter starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    let pid = lines.next().expect("its number");
+    let reached = lines.find(|line| line.starts_with(phase));
+    machine.run("kill", &["-9", &pid]).expect_ok();
+    assert!(reached.is_some(), "it never said {phase}");
+    _ = child.wait();
 }

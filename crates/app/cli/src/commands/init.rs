@@ -63,9 +63,8 @@ pub struct Arguments {
     etcd_keyfile: Option<PathBuf>,
 }
 
-/// What of the flags cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Wrong {
+pub enum Wrong {
     #[error("cannot read {path}")]
     File { path: String, source: std::io::Error },
     #[error("--config")]
@@ -76,10 +75,14 @@ pub(super) enum Wrong {
 
 /// `file`: kubeadm's configuration, ClusterConfiguration and InitConfiguration, v1beta1 to v1beta4.
 pub fn run(config: &Config, arguments: Arguments, file: Option<PathBuf>, before: Vec<String>) -> ExitCode {
-    let (config, options) = match arguments.options(config, file, before) {
-        Ok(made) => made,
+    let token_ttl = arguments.token_ttl;
+    let encryption = arguments.encryption.unwrap_or(config.encryption);
+    let config = Config { encryption, ..config.clone() };
+    let kubeadm = match arguments.wanted(file) {
+        Ok(kubeadm) => kubeadm,
         Err(error) => return fail(&error),
     };
+    let options = Options { kubeadm, token_ttl, before };
     println!("[init] Barque {}", env!("CARGO_PKG_VERSION"));
     match super::block_on(init(&config, &options, |phase| println!("{phase}"))) {
         Ok(Ok(made)) => {
@@ -92,19 +95,6 @@ pub fn run(config: &Config, arguments: Arguments, file: Option<PathBuf>, before:
 }
 
 impl Arguments {
-    /// The configuration with what a flag says of it, and what is wished for.
-    pub(super) fn options(
-        self,
-        config: &Config,
-        file: Option<PathBuf>,
-        before: Vec<String>,
-    ) -> Result<(Config, Options), Wrong> {
-        let token_ttl = self.token_ttl;
-        let encryption = self.encryption.unwrap_or(config.encryption);
-        let kubeadm = self.wanted(file)?;
-        Ok((Config { encryption, ..config.clone() }, Options { kubeadm, token_ttl, before }))
-    }
-
     /// The file's wishes, and the flags' over them; what has no effect is told.
     fn wanted(self, file: Option<PathBuf>) -> Result<Kubeadm, Wrong> {
         let mut wanted = match &file {
@@ -119,7 +109,7 @@ impl Arguments {
             }
         };
         if let Some(text) = self.control_plane_endpoint {
-            wanted.control_plane_endpoint = Some(Endpoint::parse(&text).ok_or(Wrong::Endpoint(text))?);
+            wanted.control_plane_endpoint = Some(endpoint(&text)?);
         }
         put(&mut wanted.advertise_address, self.apiserver_advertise_address);
         put(&mut wanted.bind_port, self.apiserver_bind_port);
@@ -135,6 +125,11 @@ impl Arguments {
         }
         Ok(wanted)
     }
+}
+
+/// `HOST[:PORT]`
+pub fn endpoint(text: &str) -> Result<Endpoint, Wrong> {
+    Endpoint::parse(text).ok_or_else(|| Wrong::Endpoint(text.to_owned()))
 }
 
 fn put<T>(field: &mut Option<T>, given: Option<T>) {

@@ -14,7 +14,7 @@ use client::remote::{Remote, RemoteOptions, spki_sha256};
 use cluster::bootstrap::Token;
 use cluster::kubeadm::Kubeadm;
 use cluster::preflight::PreflightError;
-use cluster::{Leaf, Membership, MembershipError};
+use cluster::{Leaf, Membership, MembershipError, Pki};
 use std::time::{Duration, Instant};
 
 /// From the start of the server until the API answers. The first start makes keys and forms etcd.
@@ -67,21 +67,26 @@ pub async fn init(config: &Config, options: &Options, say: impl Fn(&str)) -> Res
     let membership = plan::membership(config, &options.kubeadm);
     plan::look(config, &membership, &options.kubeadm.ignore_preflight_errors, &say)?;
     membership.save(&config.config_dir)?;
-    start(&config.clone().of_member(&membership), &membership, options, &say).await
-}
-
-/// What comes once this machine's part is written down; `config` is that of the member.
-pub(crate) async fn start(
-    config: &Config,
-    membership: &Membership,
-    options: &Options,
-    say: &impl Fn(&str),
-) -> Result<Initialized, InitError> {
+    let config = config.clone().of_member(&membership);
     say(&format!("[certs] Keys and certificates are in {}", config.pki_dir().display()));
-    let pki = identity::load(config, Some(membership))?;
+    let pki = identity::load(&config, Some(&membership))?;
     say(&format!("[kubeconfig] The administrator's is {}", config.kubeconfig().display()));
     say("[kubelet-start] Starting the server: etcd, API server, controllers, scheduler, node agent");
-    service::start(config, &options.before)?;
+    service::start(&config, &options.before)?;
+    open_to_others(&config, &membership, &pki, options, say).await
+}
+
+/// Waits until the API answers, and puts into it what machines that join ask for.
+///
+/// # Errors
+/// If it does not answer or refuses.
+pub(crate) async fn open_to_others(
+    config: &Config,
+    membership: &Membership,
+    pki: &Pki,
+    options: &Options,
+    say: impl Fn(&str),
+) -> Result<Initialized, InitError> {
     let credentials = identity::credentials(pki.pair(Leaf::Admin));
     let api = Remote::new(RemoteOptions::new(identity::server_url(config), pki.ca(), credentials))
         .map_err(api_error("the client"))?;

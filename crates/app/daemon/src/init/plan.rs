@@ -64,9 +64,25 @@ pub fn look(
     ignored: &[String],
     say: &impl Fn(&str),
 ) -> Result<(), PreflightError> {
+    look_around(config, membership, ignored, &[], say)
+}
+
+/// The same, on a machine where these ports are our own.
+///
+/// # Errors
+/// What would fail later.
+pub fn look_around(
+    config: &Config,
+    membership: &Membership,
+    ignored: &[String],
+    own: &[u16],
+    say: &impl Fn(&str),
+) -> Result<(), PreflightError> {
     say("[preflight] Looking at this machine");
     let wanted = checks(config, membership);
-    for warning in preflight::run(&Facts::gather(&wanted), &wanted, ignored)? {
+    let mut facts = Facts::gather(&wanted);
+    facts.taken_ports.retain(|port| !own.contains(port));
+    for warning in preflight::run(&facts, &wanted, ignored)? {
         say(&format!("\t[WARNING {}]: {}", warning.check, warning.cause));
     }
     Ok(())

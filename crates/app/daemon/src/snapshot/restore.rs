@@ -9,8 +9,6 @@ use cluster::{Membership, Store};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
-use std::sync::Arc;
-use store::{Embedded, Options, Sealer};
 
 /// Puts the keys and the state in place on a machine that has none; the server is not started. Revisions go back to the
 /// snapshot's: whoever watches has to list anew. Of etcd, a cluster of this machine alone is made, with its own name and
@@ -64,10 +62,7 @@ fn put_embedded(config: &Config, copy: &Path) -> Result<(), SnapshotError> {
     let folder = path.parent().unwrap_or(&config.data_dir);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     std::fs::rename(copy, &path).map_err(failed)?;
-    let sealer = Sealer::load_or_create(config.config_dir.join("store.key"), stores::sealed())?;
-    let mut options = Options::new(path);
-    options.seal = Some(Arc::new(sealer));
-    Embedded::open(options)?.close();
+    stores::embedded(config, stores::sealer(config)?)?.close();
     Ok(())
 }
 

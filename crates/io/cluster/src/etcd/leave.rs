@@ -3,7 +3,7 @@
 use super::process::Process;
 use super::state::Disk;
 use super::supervisor::{self, Supervisor};
-use super::{MemberConfig, MemberError};
+use super::{MemberConfig, MemberError, recover};
 use std::path::PathBuf;
 use std::time::Duration;
 use store::{AdminError, EtcdAdmin, Member};
@@ -58,11 +58,22 @@ pub async fn stop(config: &MemberConfig) -> Result<(), MemberError> {
     }
 }
 
+/// Ends etcd and deletes its data, where nobody has come to rely on them: a member that was being made.
+///
+/// # Errors
+/// If somebody supervises it, it does not end, or a file cannot be removed.
+pub async fn discard(config: &MemberConfig) -> Result<(), MemberError> {
+    stop(config).await?;
+    let disk = Disk(config);
+    recover::remove(&disk.beside(recover::RESTORING))?;
+    disk.delete()
+}
+
 /// All that a member has on the disk, and what was put aside of it.
 pub fn traces(config: &MemberConfig) -> Vec<PathBuf> {
     let mut older = config.log.clone().into_os_string();
     older.push(".1");
-    let beside = ["member", "lock", "old", "restoring"].map(|what| Disk(config).beside(what));
+    let beside = ["member", "lock", "old", recover::RESTORING].map(|what| Disk(config).beside(what));
     [vec![config.data_dir.clone(), config.log.clone(), older.into()], beside.to_vec()].concat()
 }
 

@@ -23,9 +23,9 @@ mod supervisor;
 pub use binary::{Binary, Version};
 pub use config::{Initial, MemberConfig, client_url};
 pub use join::join;
-pub use leave::{leave, may_leave, stop, traces};
+pub use leave::{discard, leave, may_leave, stop, traces};
 pub use open::open;
-pub use recover::{recover, snapshot_restore};
+pub use recover::{recover, restore_tool, snapshot_restore};
 pub use supervisor::{State, Supervisor};
 
 use std::path::PathBuf;

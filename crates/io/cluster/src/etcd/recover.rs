@@ -15,6 +15,9 @@ use store::SnapshotInfo;
 /// Makes etcd forget the others, when it starts with it.
 pub(super) const FLAG: &str = "--force-new-cluster";
 
+/// `<data dir>.restoring`: a snapshot's data until they are whole.
+pub(super) const RESTORING: &str = "restoring";
+
 /// Starts a cluster of this member alone from its data: for when the majority of the others is lost. What the others
 /// had acknowledged without this member is lost too. Calling it again does no harm but that.
 ///
@@ -54,7 +57,7 @@ pub async fn snapshot_restore(binary: &Binary, snapshot: &Path, config: &MemberC
     if disk.has_data() {
         return Err(MemberError::HasData(config.data_dir.clone()));
     }
-    let program = tool(binary)?;
+    let program = restore_tool(binary)?;
     let (snapshot, config) = (snapshot.to_owned(), config.clone());
     let done = tokio::task::spawn_blocking(move || restore(&program, &snapshot, &config)).await;
     done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
@@ -63,7 +66,7 @@ pub async fn snapshot_restore(binary: &Binary, snapshot: &Path, config: &MemberC
 fn restore(program: &Path, snapshot: &Path, config: &MemberConfig) -> Result<(), MemberError> {
     SnapshotInfo::check(snapshot)?;
     let disk = Disk(config);
-    let beside = disk.beside("restoring");
+    let beside = disk.beside(RESTORING);
     remove(&beside)?;
     let restored = run(program, snapshot, &beside, config);
     if restored.is_err() {
@@ -90,15 +93,18 @@ fn run(program: &Path, snapshot: &Path, to: &Path, config: &MemberConfig) -> Res
     Ok(())
 }
 
-/// Of the same version, if it is where etcd is; else any.
-fn tool(binary: &Binary) -> Result<PathBuf, MemberError> {
+/// What [`snapshot_restore`] needs: of the same version, if it is where etcd is; else any.
+///
+/// # Errors
+/// If there is none.
+pub fn restore_tool(binary: &Binary) -> Result<PathBuf, MemberError> {
     let names = ["etcdutl", "etcdctl"];
     let beside = names.map(|name| binary.path.with_file_name(name)).into_iter().find(|path| path.is_file());
     let found = beside.or_else(|| names.into_iter().find_map(binary::program));
     found.ok_or(MemberError::NoProgram { program: "etcdctl", package: "etcd-client" })
 }
 
-fn remove(folder: &Path) -> Result<(), MemberError> {
+pub(super) fn remove(folder: &Path) -> Result<(), MemberError> {
     match std::fs::remove_dir_all(folder) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(MemberError::File { path: folder.to_owned(), source })

@@ -21,7 +21,8 @@ use crate::{
 use async_trait::async_trait;
 use committer::{Command, Committer, Pending};
 use disk::{DiskError, Reader};
-use state::{Entry, MAX_OPS, Shared, Snapshot};
+pub(crate) use state::{Entry, RowId, Snapshot};
+use state::{MAX_OPS, Shared};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -163,6 +164,11 @@ impl Embedded {
     /// Whether the disk is full, so that only deletes are accepted.
     pub fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
+    }
+
+    /// The state as it is now.
+    pub(crate) fn live(&self) -> Arc<Snapshot> {
+        self.shared.snapshot()
     }
 
     fn send(&self, command: Command) -> Result<(), WriteError> {

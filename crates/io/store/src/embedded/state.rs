@@ -22,7 +22,7 @@ const CHANGE_OVERHEAD: usize = 256;
 
 /// Where a row stands in the log: its revision and its place in the transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RowId(pub i64);
+pub struct RowId(pub i64);
 
 /// Bits of a row id that hold the place in the transaction.
 const PLACE_BITS: u32 = 16;
@@ -38,11 +38,15 @@ impl RowId {
     pub fn revision(self) -> Revision {
         self.0 as u64 >> PLACE_BITS
     }
+
+    pub fn place(self) -> u64 {
+        self.0 as u64 & (MAX_OPS as u64 - 1)
+    }
 }
 
 /// The current version of a key.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub struct Entry {
     pub row: RowId,
     pub created: Revision,
     /// Unix seconds at which the key deletes itself.
@@ -77,7 +81,7 @@ impl Event {
 
 /// The state at one revision.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Snapshot {
+pub struct Snapshot {
     pub map: OrdMap<Key, Arc<Entry>>,
     pub revision: Revision,
     /// The oldest revision that can be read.

@@ -3,10 +3,14 @@
 use rustix::process::{Pid, Signal};
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Certificates of a member, in PEM files: (ca, certificate, key). Clients must show one too.
 pub type TlsFiles = (String, String, String);
+
+/// Of a cluster that needs no time to elect its leader.
+const QUICK: [&str; 2] = ["--heartbeat-interval=20", "--election-timeout=200"];
 
 /// One member. Killed when dropped.
 pub struct Member {
@@ -24,6 +28,25 @@ pub struct Cluster {
 impl Cluster {
     /// Starts so many members; does not wait until they answer. `extra` are arguments for each.
     pub fn start(count: usize, tls: Option<&TlsFiles>, extra: &[&str]) -> Self {
+        let mut cluster = Self::planned(count, tls, extra);
+        (0..count).for_each(|number| cluster.run(number));
+        cluster
+    }
+
+    /// One member with the state of a snapshot, put in place by etcd's own tool.
+    pub fn restored(snapshot: &Path) -> Self {
+        let mut cluster = Self::planned(1, None, &QUICK);
+        let has = |name: &&String| ["--name", "--data-dir", "--initial-"].iter().any(|of| name.starts_with(of));
+        let mut command = Command::new("etcdctl");
+        command.env("ETCDCTL_API", "3").args(["snapshot", "restore"]).arg(snapshot);
+        command.args(cluster.members[0].arguments.iter().filter(has));
+        let restored = command.output().expect("etcdctl cannot be started. Install it: apt-get install etcd-client");
+        assert!(restored.status.success(), "{restored:?}");
+        cluster.run(0);
+        cluster
+    }
+
+    fn planned(count: usize, tls: Option<&TlsFiles>, extra: &[&str]) -> Self {
         let version = Command::new("etcd").arg("--version").output();
         version.expect("etcd cannot be started. Install it: apt-get install etcd-server");
         let folder = tempfile::tempdir_in("/dev/shm").unwrap();
@@ -57,14 +80,12 @@ impl Cluster {
             }
             Member { arguments, endpoint, process: None }
         });
-        let mut cluster = Self { members: members.collect(), folder };
-        (0..count).for_each(|number| cluster.run(number));
-        cluster
+        Self { members: members.collect(), folder }
     }
 
     /// A cluster of one that needs no time to elect itself.
     pub fn single() -> Self {
-        Self::start(1, None, &["--heartbeat-interval=20", "--election-timeout=200"])
+        Self::start(1, None, &QUICK)
     }
 
     /// Starts a member, again if it has been killed.

@@ -1,5 +1,6 @@
 //! Tests of the backends: one suite for all, and what is each one's own.
 
+mod carry;
 mod crash;
 mod disk_full;
 mod embedded;
@@ -7,6 +8,5 @@ mod etcd;
 mod etcd_admin;
 mod etcd_cluster;
 mod etcd_server;
-mod shifted;
 #[macro_use]
 mod suite;
