@@ -9,7 +9,7 @@ use apimachinery::object::Owner;
 use apimachinery::patch::PatchType;
 use apimachinery::{GroupVersionResource as Gvr, Object, Value};
 use controllers::garbage::{
-    Attempt, FOREGROUND, Graph, Identity, ORPHAN, OwnerState, Uid, Verdict, Work, judge, unblock_owners,
+    Attempt, FOREGROUND, Graph, Identity, ORPHAN, OwnerState, Uid, Verdict, Work, gone, judge, unblock_owners,
     without_finalizer, without_owners,
 };
 use kinds::Scope;
@@ -52,14 +52,19 @@ impl Default for Collector {
 impl Collector {
     fn take_in(&mut self, api: &Api, of: &'static Gvr, delta: Delta) {
         match delta {
-            Delta::Change { new: Some(object), .. } => self.put(api, of, &object),
-            Delta::Change { old: Some(object), new: None } => {
-                let attempts = self.graph.remove(&object.head.namespace, &object.head.uid);
-                self.add(attempts);
+            Delta::Change { old, new } => {
+                if let Some(gone) = gone(old.as_deref(), new.as_deref()) {
+                    let attempts = self.graph.remove(&gone.head.namespace, &gone.head.uid);
+                    self.add(attempts);
+                }
+                if let Some(object) = new {
+                    self.put(api, of, &object);
+                }
             }
-            Delta::Change { old: None, new: None } => {}
             Delta::Reset => {
                 let all: Vec<Arc<Object>> = self.feeds.of(of).iter().cloned().collect();
+                let attempts = self.graph.keep(of, &all.iter().map(|object| object.head.uid.as_str()).collect());
+                self.add(attempts);
                 all.iter().for_each(|object| self.put(api, of, object));
                 let attempts = self.graph.all();
                 self.add(attempts);

@@ -121,6 +121,14 @@ impl Graph {
         gone.iter().flat_map(|uid| self.forget(uid)).collect()
     }
 
+    /// Changes of a resource were missed; `seen` are the uids that are there now. The others are gone: one that was being
+    /// deleted would hold up its owners for ever, since no attempt looks at it again.
+    pub fn keep(&mut self, of: &GroupVersionResource, seen: &BTreeSet<&str>) -> BTreeSet<Attempt> {
+        let own = self.nodes.values().filter(|node| *node.identity.of == *of && !seen.contains(&*node.identity.uid));
+        let gone: Vec<Identity> = own.map(|node| node.identity.clone()).collect();
+        gone.iter().flat_map(|gone| self.remove(&gone.namespace, &gone.uid)).collect()
+    }
+
     /// Everything, for when changes were missed.
     pub fn all(&self) -> BTreeSet<Attempt> {
         self.nodes.keys().cloned().map(Attempt::Delete).collect()
@@ -217,6 +225,12 @@ impl Graph {
     }
 }
 
+/// The object that is no more after a change of its name: of one deleted and made again quickly only the new one may be
+/// told, and the dependents of the old one are to be looked at all the same.
+pub fn gone<'a>(old: Option<&'a Object>, new: Option<&Object>) -> Option<&'a Object> {
+    old.filter(|old| new.is_none_or(|new| new.head.uid != old.head.uid))
+}
+
 fn node(of: &Arc<GroupVersionResource>, object: &Object) -> Node {
     let head = &object.head;
     let is_deleting = head.is_deleting();
@@ -240,87 +254,4 @@ fn node(of: &Arc<GroupVersionResource>, object: &Object) -> Node {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use kinds::resources::{PODS, REPLICA_SETS};
-    use serde_json::json;
-
-    fn object(uid: &str, owners: &[&str], finalizer: Option<&str>) -> Object {
-        let owners: Vec<_> = owners
-            .iter()
-            .map(|owner| json!({"uid": owner, "kind": "K", "name": owner, "apiVersion": "v1", "blockOwnerDeletion": true}))
-            .collect();
-        let mut value = json!({"metadata": {"name": uid, "namespace": "d", "uid": uid, "ownerReferences": owners}});
-        if let Some(finalizer) = finalizer {
-            value["metadata"]["finalizers"] = json!([finalizer]);
-            value["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-        }
-        Object::from_value(&value).unwrap()
-    }
-
-    fn put(graph: &mut Graph, object: &Object, known: bool) -> String {
-        let of = if object.head.uid.starts_with("pod") { &PODS } else { &REPLICA_SETS };
-        show(graph.put(&Arc::new(of.clone()), object, known))
-    }
-
-    fn show(attempts: BTreeSet<Attempt>) -> String {
-        let one = |attempt| match attempt {
-            Attempt::Delete(uid) => format!("delete {uid}"),
-            Attempt::Orphan(uid) => format!("orphan {uid}"),
-        };
-        attempts.into_iter().map(one).collect::<Vec<_>>().join(", ")
-    }
-
-    #[test]
-    fn dependents_are_looked_at_when_the_owner_is_not_known_or_goes() {
-        let mut graph = Graph::default();
-        assert_eq!(put(&mut graph, &object("pod1", &["rs"], None), false), "delete pod1");
-        assert_eq!(put(&mut graph, &object("pod1", &["rs"], None), false), "", "looked at once");
-        assert_eq!(put(&mut graph, &object("pod2", &["rs"], None), true), "");
-        assert_eq!(show(graph.remove("d", "rs")), "delete pod1, delete pod2");
-        assert!(graph.is_absent("d", "rs") && !graph.is_absent("e", "rs"));
-    }
-
-    #[test]
-    fn objects_without_owners_cost_nothing() {
-        let mut graph = Graph::default();
-        put(&mut graph, &object("rs", &[], None), true);
-        assert!(graph.is_empty());
-        put(&mut graph, &object("pod", &["rs"], None), true);
-        put(&mut graph, &object("pod", &[], None), true);
-        assert!(graph.is_empty() && graph.dependents.is_empty());
-    }
-
-    #[test]
-    fn an_owner_waits_for_those_that_block() {
-        let mut graph = Graph::default();
-        put(&mut graph, &object("pod", &["rs"], None), true);
-        assert_eq!(put(&mut graph, &object("rs", &[], Some(FOREGROUND)), true), "delete pod, delete rs");
-        assert_eq!(graph.work(&Attempt::Delete("rs".into())).unwrap().blocking, [Uid::from("pod")]);
-        assert_eq!(show(graph.remove("d", "pod")), "delete rs");
-        assert!(graph.work(&Attempt::Delete("rs".into())).unwrap().blocking.is_empty());
-    }
-
-    #[test]
-    fn one_that_goes_anyhow_is_left_alone() {
-        let mut graph = Graph::default();
-        put(&mut graph, &object("pod", &["rs"], Some("example.com/own")), false);
-        assert!(graph.work(&Attempt::Delete("pod".into())).is_none());
-    }
-
-    #[test]
-    fn orphaning_names_the_dependents() {
-        let mut graph = Graph::default();
-        put(&mut graph, &object("pod", &["rs"], None), true);
-        assert_eq!(put(&mut graph, &object("rs", &[], Some(ORPHAN)), true), "orphan rs");
-        assert_eq!(graph.work(&Attempt::Orphan("rs".into())).unwrap().dependents[0].name, "pod");
-    }
-
-    #[test]
-    fn a_resource_that_is_served_no_more_takes_its_dependents_along() {
-        let mut graph = Graph::default();
-        put(&mut graph, &object("rs", &["deployment"], None), true);
-        put(&mut graph, &object("pod", &["rs"], None), true);
-        assert_eq!(show(graph.remove_resource(&REPLICA_SETS)), "delete pod");
-    }
-}
+mod tests;

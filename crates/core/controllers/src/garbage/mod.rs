@@ -10,7 +10,7 @@
 mod graph;
 mod verdict;
 
-pub use graph::{Attempt, Graph, Identity, Uid, Work};
+pub use graph::{Attempt, Graph, Identity, Uid, Work, gone};
 pub use verdict::{OwnerState, Verdict, judge, unblock_owners, without_finalizer, without_owners};
 
 /// Holds an owner until its blocking dependents are gone.
