@@ -14,7 +14,7 @@ use crate::{Informers, Metrics};
 use apimachinery::{GroupVersionResource, Object};
 use attempt::{Attempter, Done};
 use client::{Api, Delta, EventRecorder, Scope};
-use controllers::garbage::{Attempt, Graph, Uid};
+use controllers::garbage::{Attempt, Graph, Uid, gone};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, FuturesUnordered, SelectAll};
 use futures_util::{FutureExt, StreamExt, stream};
@@ -147,19 +147,25 @@ impl Collector {
 
     fn take_in(&mut self, of: &Arc<GroupVersionResource>, delta: Delta) {
         match delta {
-            Delta::Change { new: Some(object), .. } => self.put(of, &object),
-            Delta::Change { old: Some(object), new: None } => {
-                let attempts = self.graph.remove(&object.head.namespace, &object.head.uid);
-                self.add(attempts);
+            Delta::Change { old, new } => {
+                if let Some(gone) = gone(old.as_deref(), new.as_deref()) {
+                    let attempts = self.graph.remove(&gone.head.namespace, &gone.head.uid);
+                    self.add(attempts);
+                }
+                if let Some(object) = new {
+                    self.put(of, &object);
+                }
             }
-            Delta::Change { old: None, new: None } => {}
             Delta::Reset => self.read_again(of),
         }
     }
 
     /// Changes were missed: everything is looked at again.
     fn read_again(&mut self, of: &Arc<GroupVersionResource>) {
-        self.read(of);
+        let seen = self.informers.of(of).list(Scope::All);
+        let attempts = self.graph.keep(of, &seen.iter().map(|object| object.head.uid.as_str()).collect());
+        self.add(attempts);
+        seen.iter().for_each(|object| self.put(of, object));
         let attempts = self.graph.all();
         self.add(attempts);
     }
