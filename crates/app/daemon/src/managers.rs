@@ -31,6 +31,11 @@ pub fn as_system(api: &ApiServer, name: &str) -> Local {
     api.local(UserInfo::system(name))
 }
 
+/// Volumes on this machine's disk.
+pub(crate) fn local_path(config: &Config, is_master: bool) -> LocalPath {
+    LocalPath { folder: config.data_dir.join("volumes"), node: config.node_name.clone(), is_master }
+}
+
 impl Managers {
     pub fn new(config: &Config, api: &ApiServer, pki: &Pki, metrics: &Metrics) -> Self {
         let settings = Settings {
@@ -45,7 +50,7 @@ impl Managers {
             signer: joining::signer(pki),
             clock: Arc::new(SystemClock),
             metrics: reconciler::Metrics::new(metrics),
-            volumes: LocalPath { folder: config.data_dir.join("volumes"), node: config.node_name.clone() },
+            volumes: local_path(config, true),
             node: config.node_name.clone(),
         }
     }

@@ -6,7 +6,7 @@ use crate::identity::credentials;
 use crate::join::certificate::{self, Purpose};
 use crate::server::{end_pods, of_member, run_to_end, serve_agent};
 use crate::status::Status;
-use crate::{Config, StartError, parts};
+use crate::{Config, StartError, managers, parts};
 use client::door::NodeDoor;
 use client::remote::{Remote, RemoteOptions};
 use client::{Api, Certificate};
@@ -42,6 +42,14 @@ pub async fn run(config: Config, membership: Membership) -> Result<(), StartErro
     let api = remote(&config, &membership, &ca)?;
     let agent: Arc<dyn Api> = Arc::new(api.clone());
     tokio::spawn(members.follow(Arc::clone(&agent), stop.clone()));
+    let volumes = reconciler::run_local_path(
+        managers::local_path(&config, false),
+        Arc::clone(&agent),
+        reconciler::Informers::new(Arc::clone(&agent), stop.clone()),
+        reconciler::Metrics::default(),
+        stop.clone(),
+    );
+    tokio::spawn(volumes);
     let network_config = of_member(&config, &membership, &agent).await?;
     let network = Network::start(network_config, Arc::clone(&agent), &health).await?;
     let runtime = Runtime::open(parts::runtime_config(&config)).await?;

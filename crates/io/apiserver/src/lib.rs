@@ -59,6 +59,7 @@ impl ApiServer {
         for resource in server.registry.table().all() {
             server.cache.shelf(&resource.place);
         }
+        server.follow_nodes();
         server.cache.load().await.map_err(ApiError::internal)?;
         special::claims::repair(&server).await?;
         crd::controller::load(&server);

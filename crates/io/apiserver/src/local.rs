@@ -2,7 +2,7 @@
 
 use crate::auth::UserInfo;
 use crate::handlers::Call;
-use crate::handlers::options::{DeleteParams, FieldValidation, ListParams, Propagation, WriteParams};
+use crate::handlers::options::{DeleteParams, FieldValidation, ListParams, Propagation, WriteParams, name_selected};
 use crate::server::Server;
 use apimachinery::patch::PatchType;
 use apimachinery::{ApiError, ApiResult, GroupVersionResource as Gvr, Object, Reason, Value};
@@ -55,6 +55,19 @@ impl Local {
         self.server.authorize(&call, verb)?;
         Ok(call)
     }
+
+    /// A list or a watch; one of a single object may be allowed by the object's name.
+    async fn read_many<'a>(
+        &'a self,
+        of: &Gvr,
+        scope: Scope<'a>,
+        options: &ListOptions,
+        verb: &str,
+    ) -> ApiResult<Call<'a>> {
+        let call = self.call(of, namespace_of(scope), "", WriteOptions::default()).await?;
+        self.server.authorize(&call.for_object(call.namespace, name_selected(&options.field_selector)), verb)?;
+        Ok(call)
+    }
 }
 
 #[async_trait]
@@ -65,13 +78,13 @@ impl Api for Local {
     }
 
     async fn list(&self, of: &Gvr, scope: Scope<'_>, options: &ListOptions) -> ApiResult<ObjectList> {
-        let call = self.read(of, namespace_of(scope), "", "list").await?;
+        let call = self.read_many(of, scope, options, "list").await?;
         let listed = self.server.do_list(&call, &params(options)).await?;
         Ok(ObjectList { items: listed.items, revision: listed.revision })
     }
 
     async fn watch(&self, of: &Gvr, scope: Scope<'_>, options: &ListOptions, revision: u64) -> ApiResult<WatchStream> {
-        let call = self.read(of, namespace_of(scope), "", "watch").await?;
+        let call = self.read_many(of, scope, options, "watch").await?;
         let params = ListParams {
             revision: (revision > 0).then_some(revision),
             watch: true,

@@ -76,6 +76,22 @@ impl Server {
         })
     }
 
+    /// Lets the authorizer know what nodes have, from the first object on.
+    pub(crate) fn follow_nodes(&self) {
+        const PODS: &str = "/registry/core/pods/";
+        const VOLUMES: &str = "/registry/core/persistentvolumes/";
+        let authorizer = Arc::clone(&self.authorizer);
+        self.cache.shelf_at(PODS).observe(move |key, pod| {
+            if let Some((namespace, name)) = key[PODS.len()..].split_once('/') {
+                authorizer.graph.take_pod(namespace, name, pod);
+            }
+        });
+        let authorizer = Arc::clone(&self.authorizer);
+        self.cache.shelf_at(VOLUMES).observe(move |key, volume| {
+            authorizer.graph.take_volume(&key[VOLUMES.len()..], volume);
+        });
+    }
+
     /// The API as this identity sees it.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The agent's parts and their start.
 
 use crate::config::Config;
+use crate::watched::Watched;
 use crate::{follow, node_object, volumes};
 use apimachinery::GroupVersionResource;
 use client::{Api, EventRecorder, Informer, ListOptions, resources};
@@ -37,8 +38,8 @@ pub(crate) struct Agent {
     pub events: EventRecorder,
     /// Pods bound to this node.
     pub pods: Informer,
-    pub config_maps: Informer,
-    pub secrets: Informer,
+    /// What they refer to.
+    pub watched: Watched,
     pub services: Informer,
     pub stop: CancellationToken,
     /// By the pod's uid.
@@ -88,8 +89,7 @@ impl Node {
         let ours = ListOptions { field_selector: format!("spec.nodeName={}", config.node_name), ..Default::default() };
         let agent = Arc::new(Agent {
             pods: follow(&resources::PODS, ours),
-            config_maps: follow(&resources::CONFIG_MAPS, ListOptions::default()),
-            secrets: follow(&resources::SECRETS, ListOptions::default()),
+            watched: Watched::new(api.clone(), stop.clone()),
             services: follow(&resources::SERVICES, ListOptions::default()),
             events: EventRecorder::start(api.clone(), "kubelet", &config.node_name),
             starts: Semaphore::new(config.parallel_starts.max(1)),

@@ -2,8 +2,7 @@
 
 use crate::agent::{Agent, Inbox};
 use crate::pod;
-use client::{Delta, Object, Scope, Subscription};
-use memchr::memmem;
+use client::{Delta, Object, Scope};
 use network::PodKey;
 use runtime::Event;
 use std::collections::HashSet;
@@ -17,8 +16,7 @@ pub(crate) async fn run(agent: Arc<Agent>) {
 
 async fn follow(agent: Arc<Agent>) {
     let mut pods = agent.pods.subscribe();
-    let mut config_maps = agent.config_maps.subscribe();
-    let mut secrets = agent.secrets.subscribe();
+    let mut config = agent.watched.subscribe();
     let mut exits = agent.runtime.events();
     agent.pods.wait_for(1).await;
     // Containers get the variables of Services: the first one as well.
@@ -39,35 +37,19 @@ async fn follow(agent: Arc<Agent>) {
                 Err(broadcast::error::RecvError::Lagged(_)) => tell_all(&agent, |inbox| inbox.news += 1),
                 Err(broadcast::error::RecvError::Closed) => return,
             },
-            delta = config_changed(&mut config_maps) => tell_users(&agent, delta),
-            delta = config_changed(&mut secrets) => tell_users(&agent, delta),
+            changed = config.recv() => match changed {
+                Ok(pods) => tell_users(&agent, &pods),
+                Err(broadcast::error::RecvError::Lagged(_)) => tell_all(&agent, |inbox| inbox.config_changes += 1),
+                Err(broadcast::error::RecvError::Closed) => return,
+            },
         }
     }
 }
 
-/// The object that changed; None: any may have.
-async fn config_changed(subscription: &mut Subscription) -> Option<Arc<Object>> {
-    match subscription.next().await {
-        Some(Delta::Change { old, new }) => new.or(old),
-        Some(Delta::Reset) => None,
-        None => std::future::pending().await,
-    }
-}
-
-/// Pods of the namespace whose text mentions the object's name: a few too many at worst.
-fn tell_users(agent: &Agent, changed: Option<Arc<Object>>) {
-    let inboxes = agent.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
-    for inbox in inboxes.values() {
-        let concerns = {
-            let pod = &inbox.borrow().object;
-            changed.as_ref().is_none_or(|changed| {
-                let quoted = format!("\"{}\"", changed.head.name);
-                pod.head.namespace == changed.head.namespace && memmem::find(&pod.bytes, quoted.as_bytes()).is_some()
-            })
-        };
-        if concerns {
-            inbox.send_modify(|inbox| inbox.config_changes += 1);
-        }
+/// Tells the pods that refer to an object that has changed.
+fn tell_users(agent: &Agent, pods: &[String]) {
+    for uid in pods {
+        agent.tell(uid, |inbox| inbox.config_changes += 1);
     }
 }
 
@@ -84,7 +66,8 @@ fn read_all(agent: &Arc<Agent>) {
         take_in(agent, None, Some(pod));
     }
     let inboxes = agent.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
-    for (_, inbox) in inboxes.iter().filter(|(uid, _)| !uids.contains(*uid)) {
+    for (uid, inbox) in inboxes.iter().filter(|(uid, _)| !uids.contains(*uid)) {
+        agent.watched.forget(uid);
         inbox.send_modify(|inbox| inbox.is_gone = true);
     }
 }
@@ -93,10 +76,12 @@ fn take_in(agent: &Arc<Agent>, old: Option<Arc<Object>>, new: Option<Arc<Object>
     let uid_of = |object: &Option<Arc<Object>>| object.as_ref().map(|object| object.head.uid.clone());
     let (old_uid, new_uid) = (uid_of(&old), uid_of(&new));
     if let Some(uid) = old_uid.filter(|uid| Some(uid) != new_uid.as_ref()) {
+        agent.watched.forget(&uid);
         agent.tell(&uid, |inbox| inbox.is_gone = true);
     }
     let Some(object) = new.filter(|pod| !crate::static_views::is_view(pod)) else { return };
     let uid = object.head.uid.clone();
+    agent.watched.refer(&object);
     if agent.tell(&uid, |inbox| inbox.object = object.clone()) {
         return;
     }

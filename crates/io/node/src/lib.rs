@@ -24,6 +24,7 @@ pub mod serve;
 mod static_views;
 mod stats;
 mod volumes;
+mod watched;
 
 pub use agent::{Node, StartError};
 pub use config::{Config, EvictionHard};

@@ -38,6 +38,9 @@ pub struct LocalPath {
     pub folder: PathBuf,
     /// This machine's Node object.
     pub node: String,
+    /// Whether the StorageClass is made here, and claims that wait for no consumer are taken: what a machine does that may
+    /// write all volumes. A worker makes those only that the scheduler sent to it.
+    pub is_master: bool,
 }
 
 /// Runs the provisioner of one node until `stop`; first it makes the default StorageClass if there is none of its name.
@@ -103,7 +106,8 @@ impl Provisioner {
         let result = match key.split_once('/') {
             Some(("claim", claim)) => self.claim(claim).await,
             Some((_, volume)) => self.volume(volume).await,
-            None => self.make_class().await,
+            None if self.config.is_master => self.make_class().await,
+            None => Ok(()),
         };
         match result {
             Ok(()) => (key, Outcome::Settled { again: None }),
@@ -138,7 +142,8 @@ impl Provisioner {
             return Ok(());
         };
         let class = class.to_value();
-        if node.is_empty() && class["volumeBindingMode"] == "WaitForFirstConsumer" {
+        let waits = class["volumeBindingMode"] == "WaitForFirstConsumer" || !self.config.is_master;
+        if node.is_empty() && waits {
             return Ok(());
         }
         self.provision(&object, &claim, &class, asked).await
@@ -188,9 +193,7 @@ impl Provisioner {
         class: &Value,
         asked: &str,
     ) -> Value {
-        let node = self.informers.of(&NODES).get(&self.config.node);
-        let hostname = node.and_then(|node| node.head.labels.get(HOSTNAME).cloned());
-        let hostname = hostname.unwrap_or_else(|| self.config.node.clone());
+        let hostname = self.hostname();
         let head = &object.head;
         let mut volume = json!({
             "apiVersion": "v1", "kind": "PersistentVolume",
@@ -217,6 +220,17 @@ impl Provisioner {
         volume
     }
 
+    fn hostname(&self) -> String {
+        let node = self.informers.of(&NODES).get(&self.config.node);
+        node.and_then(|node| node.head.labels.get(HOSTNAME).cloned()).unwrap_or_else(|| self.config.node.clone())
+    }
+
+    /// Every machine has a folder of the same name: the volume says whose it is in.
+    fn is_here(&self, volume: &Value) -> bool {
+        let term = &volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"][0]["matchExpressions"][0];
+        term["key"] == HOSTNAME && term["values"][0] == *self.hostname()
+    }
+
     /// Deletes what a released volume of ours holds, and the volume.
     async fn volume(&self, name: &str) -> ApiResult<()> {
         let Some(object) = self.informers.of(&PERSISTENT_VOLUMES).get(name) else { return Ok(()) };
@@ -226,7 +240,7 @@ impl Provisioner {
             && volume["spec"]["persistentVolumeReclaimPolicy"] == "Delete"
             && !object.head.is_deleting();
         let path = PathBuf::from(text(&volume["spec"]["local"]["path"]));
-        if !is_ours || !goes || !is_below(&path, &self.config.folder) {
+        if !is_ours || !goes || !self.is_here(&volume) || !is_below(&path, &self.config.folder) {
             return Ok(());
         }
         let shown = path.display().to_string();

@@ -20,7 +20,7 @@ async fn storing() -> World {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (informers, stop) = (world.informers.clone(), world.stop.clone());
     reconciler::run_controllers(&Settings::default(), &api, &informers, &clock, &Metrics::default(), &stop);
-    let config = LocalPath { folder: world.folder.path().join("volumes"), node: "n".to_owned() };
+    let config = LocalPath { folder: world.folder.path().join("volumes"), node: "n".to_owned(), is_master: true };
     tokio::spawn(reconciler::run_local_path(config, api, informers, Metrics::default(), stop));
     world
 }

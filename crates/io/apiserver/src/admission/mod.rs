@@ -11,6 +11,8 @@ mod default_storage_class;
 mod default_toleration_seconds;
 mod escalation;
 mod namespace_lifecycle;
+pub mod node_restriction;
+mod node_volumes;
 mod priority;
 mod service_account;
 mod storage_protection;
@@ -73,6 +75,7 @@ pub trait Plugin: Send + Sync {
 pub fn chain() -> Vec<Box<dyn Plugin>> {
     vec![
         Box::new(namespace_lifecycle::NamespaceLifecycle),
+        Box::new(node_restriction::NodeRestriction),
         Box::new(service_account::ServiceAccount),
         Box::new(default_toleration_seconds::DefaultTolerationSeconds),
         Box::new(priority::Priority),

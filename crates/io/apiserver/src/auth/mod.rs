@@ -1,6 +1,6 @@
 //! Who is asking, and may they: authentication, impersonation, RBAC, service account tokens, access reviews.
 //!
-//! The order for one request: [`Authenticator::authenticate`], [`impersonation::apply`], [`Authorizer::check`];
+//! The order for one request: [`Authenticator::authenticate`], [`impersonation::apply`], [`Authorizer::check`] (nodes, then RBAC);
 //! for writes of RBAC objects also [`rbac::escalation::check`].
 
 pub mod authenticator;
@@ -8,6 +8,7 @@ pub mod bootstrap;
 mod bootstrap_token;
 pub mod certificate;
 pub mod impersonation;
+pub mod node;
 pub mod rbac;
 pub mod reviews;
 pub mod token_request;

@@ -292,6 +292,21 @@ async fn the_index_follows_lists_and_fills_aggregated_roles() {
 }
 
 #[tokio::test]
+async fn a_cluster_of_an_older_version_takes_the_role_from_its_nodes() {
+    let objects = Objects::default();
+    bootstrap::reconcile(&objects).await.unwrap();
+    let subjects = |names: &[(&str, &str)]| -> Value {
+        names.iter().map(|(kind, name)| json!({"kind": kind, "name": name})).collect()
+    };
+    let mut old = objects.get(&follow::CLUSTER_ROLE_BINDINGS, "", "system:node").await.unwrap().to_value();
+    old["subjects"] = subjects(&[("Group", "system:nodes"), ("User", "somebody")]);
+    objects.put("clusterrolebindings", &old);
+    bootstrap::reconcile(&objects).await.unwrap();
+    let now = objects.get(&follow::CLUSTER_ROLE_BINDINGS, "", "system:node").await.unwrap().to_value();
+    assert_eq!(now["subjects"], subjects(&[("User", "somebody")]), "what the user put in stays");
+}
+
+#[tokio::test]
 async fn impersonation_needs_a_rule_and_keeps_upstreams_groups() {
     let (objects, authorizer) = (Arc::new(Objects::default()), Arc::new(Authorizer::new()));
     objects.put(

@@ -10,7 +10,7 @@ use apimachinery::Object;
 use imbl::OrdMap;
 use std::collections::VecDeque;
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use store::{Key, Revision};
 use tokio::sync::watch;
 
@@ -32,8 +32,20 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub struct Shelf {
     state: RwLock<State>,
+    observer: OnceLock<Observer>,
     /// Number of the next event; readers wait for it to rise.
     changed: watch::Sender<u64>,
+}
+
+/// Who is told of each change before any reader can see it: by the object's key, None for one that is gone.
+struct Observer(Box<Told>);
+
+type Told = dyn Fn(&str, Option<&Object>) + Send + Sync;
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 #[derive(Debug)]
@@ -71,7 +83,12 @@ impl Shelf {
             oldest: revision,
             last: 0,
         };
-        Self { state: RwLock::new(state), changed: watch::Sender::new(0) }
+        Self { state: RwLock::new(state), observer: OnceLock::new(), changed: watch::Sender::new(0) }
+    }
+
+    /// Sets who is told of changes; once, and before the first objects are here.
+    pub fn observe(&self, observer: impl Fn(&str, Option<&Object>) + Send + Sync + 'static) {
+        _ = self.observer.set(Observer(Box::new(observer)));
     }
 
     /// Sets the selectable fields, and takes them out of the objects that are here already.
@@ -122,6 +139,7 @@ impl Shelf {
         let mut state = self.write();
         let selectable = state.selectable.clone();
         for (key, object) in objects {
+            self.tell(&key, Some(&object));
             state.objects.insert(key, Arc::new(Entry::new(object, &selectable)));
         }
         state.oldest = revision;
@@ -129,6 +147,7 @@ impl Shelf {
 
     /// Puts changes of one transaction.
     pub fn apply(&self, revision: Revision, changes: Vec<(Key, Option<Object>)>) {
+        changes.iter().for_each(|(key, object)| self.tell(key, object.as_ref()));
         let selectable = self.selectable();
         let entries =
             changes.into_iter().map(|(key, object)| (key, object.map(|o| Arc::new(Entry::new(o, &selectable)))));
@@ -176,6 +195,12 @@ impl Shelf {
 
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    fn tell(&self, key: &str, object: Option<&Object>) {
+        if let Some(Observer(told)) = self.observer.get() {
+            told(key, object);
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

@@ -75,6 +75,11 @@ fn flag(query: &Query, name: &str) -> bool {
     value(query, name).is_some_and(|text| text.is_empty() || (text != "false" && text != "0"))
 }
 
+/// The name that a field selector asks for, if that is all it does; else empty.
+pub fn name_selected(field_selector: &str) -> &str {
+    field_selector.strip_prefix("metadata.name=").filter(|name| !name.contains([',', '='])).unwrap_or_default()
+}
+
 impl ListParams {
     /// # Errors
     /// 400 for numbers that are none, 422 for combinations upstream refuses.

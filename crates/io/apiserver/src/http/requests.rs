@@ -7,7 +7,7 @@ use super::forms::{Form, Limits};
 use super::{Front, Peer, RequestInfo, body, paths, watching};
 use crate::auth::{Attributes, Target, UserInfo, impersonation};
 use crate::handlers::delete::Deleted;
-use crate::handlers::options::{DeleteParams, ListParams, WriteParams, revision};
+use crate::handlers::options::{DeleteParams, ListParams, WriteParams, name_selected, revision};
 use crate::handlers::{Call, Written};
 use crate::resource::Resource;
 use apimachinery::codec;
@@ -122,8 +122,7 @@ fn named(info: &RequestInfo) -> &str {
     if !info.name.is_empty() || !matches!(info.verb.as_str(), "list" | "watch" | "deletecollection") {
         return &info.name;
     }
-    let selector = info.value("fieldSelector").unwrap_or_default();
-    selector.strip_prefix("metadata.name=").filter(|name| !name.contains([',', '='])).unwrap_or_default()
+    name_selected(info.value("fieldSelector").unwrap_or_default())
 }
 
 /// The parameter `timeout` must be a duration. It ends nothing: writes are done or not, and never half.

@@ -3,6 +3,7 @@
 //! Upstream: `pkg/registry/core/serviceaccount/storage/token.go`.
 
 use super::{Handler, answered};
+use crate::admission::node_restriction;
 use crate::auth::{UserInfo, authenticator, token_request};
 use crate::handlers::{Call, Written};
 use crate::server::Server;
@@ -20,6 +21,7 @@ impl Handler for Token {
         meta::set(&mut body, "namespace", call.namespace);
         body["apiVersion"] = "authentication.k8s.io/v1".into();
         body["kind"] = "TokenRequest".into();
+        node_restriction::check_token(&objects, call, &body).await?;
         let now = authenticator::unix_now();
         answered(&token_request::answer(&server.tokens, &objects, &account, body, now).await?)
     }

@@ -4,6 +4,7 @@ mod custom;
 mod election;
 mod lists;
 mod local;
+mod nodes;
 mod remote;
 mod remote_breaks;
 mod watches;

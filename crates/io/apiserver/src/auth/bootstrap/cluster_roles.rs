@@ -49,6 +49,7 @@ pub const ROLES: &[Role] = &[
     Role::cluster("system:node", NODE),
     Role::cluster("system:node-proxier", NODE_PROXIER),
     Role::cluster("barque:network", NETWORK),
+    Role::cluster("barque:local-path", LOCAL_PATH),
     Role::cluster(
         "system:node-problem-detector",
         &[on("get", "core", "nodes"), on("patch", "core", "nodes/status"), EVENTS],
@@ -190,7 +191,7 @@ const VIEW: &[Line] = &[
     on(READ, RESOURCE, "resourceclaims resourceclaims/status resourceclaimtemplates"),
 ];
 
-const NODE: &[Line] = &[
+pub(super) const NODE: &[Line] = &[
     on("create", AUTHENTICATION, "tokenreviews"),
     on("create", AUTHORIZATION, "localsubjectaccessreviews subjectaccessreviews"),
     on(READ, "core", "services"),
@@ -230,6 +231,13 @@ const NETWORK: &[Line] = &[
     on("list watch", DISCOVERY, "endpointslices"),
     on("list watch", NETWORKING, "networkpolicies"),
     on("get list patch watch", "core", "nodes"),
+];
+
+/// Ours: what a node needs to make volumes of its own disk. Which it makes and removes is for admission to see.
+const LOCAL_PATH: &[Line] = &[
+    on(READ, "core", "persistentvolumeclaims"),
+    on("create delete get list watch", "core", "persistentvolumes"),
+    on(READ, STORAGE, "storageclasses"),
 ];
 
 const CONTROLLER_MANAGER: &[Line] = &[
@@ -276,9 +284,11 @@ pub const BINDINGS: &[Binding] = &[
     bind("system:basic-user", &["Group:system:authenticated"]),
     bind("system:public-info-viewer", &["Group:system:authenticated", "Group:system:unauthenticated"]),
     bind("system:service-account-issuer-discovery", &["Group:system:serviceaccounts"]),
-    bind("system:node", &["Group:system:nodes"]),
+    // The Node authorizer decides about nodes.
+    bind("system:node", &[]),
     bind("system:node-proxier", &["User:system:kube-proxy"]),
     bind("barque:network", &["User:system:kube-proxy", "Group:system:nodes"]),
+    bind("barque:local-path", &["Group:system:nodes"]),
     bind("system:kube-controller-manager", &["User:system:kube-controller-manager"]),
     bind("system:kube-dns", &["ServiceAccount:kube-system:kube-dns"]),
     bind("system:kube-scheduler", &["User:system:kube-scheduler"]),

@@ -2,9 +2,9 @@
 //!
 //! Upstream: `plugin/pkg/auth/authorizer/rbac/bootstrappolicy`, `pkg/registry/rbac/reconciliation`.
 //!
-//! Nodes are authorized by the ClusterRole `system:node` bound to the group `system:nodes`. Upstream has a node
-//! authorizer beside it, which lets a node read only the Secrets, ConfigMaps and volumes of its own pods; that is not
-//! here yet, so a node's credentials can read those of all pods.
+//! Nodes are authorized by [`super::node`]; the ClusterRole `system:node` is bound to nobody, as upstream. What a
+//! node's network, door and volumes need beside is in roles of ours that are bound to the group `system:nodes`; none of
+//! them reads Secrets.
 
 mod cluster_roles;
 mod controller_roles;
@@ -13,4 +13,4 @@ mod reconcile;
 mod table;
 
 pub use reconcile::reconcile;
-pub use table::objects;
+pub use table::{node_rules, objects};

@@ -1,7 +1,8 @@
 //! Brings the stored roles and bindings up to what this version knows.
 //!
 //! Invariants
-//! - Only adds: rules and subjects that somebody put in stay.
+//! - Only adds: rules and subjects that somebody put in stay. The one exception is the binding `system:node`, which older
+//!   versions gave to all nodes.
 //! - An object whose `autoupdate` annotation is `false` is left alone.
 
 use super::table::objects;
@@ -96,10 +97,21 @@ fn merged(wanted: &Value, mut existing: Value) -> Option<Value> {
     } else if !wanted["rules"].is_null() {
         add_rules(&mut existing, wanted);
     }
+    if wanted["metadata"]["name"] == "system:node" {
+        unbind_nodes(&mut existing);
+    }
     if !wanted["subjects"].is_null() && existing["roleRef"] == wanted["roleRef"] {
         add_to(&mut existing["subjects"], &wanted["subjects"]);
     }
     (existing != before).then_some(existing)
+}
+
+/// Versions without a Node authorizer bound the role to all nodes; with it each would go on reading every Secret. Who
+/// wants that says so in a binding of another name.
+fn unbind_nodes(binding: &mut Value) {
+    if let Some(subjects) = binding.get_mut("subjects").and_then(Value::as_array_mut) {
+        subjects.retain(|subject| subject["kind"] != "Group" || subject["name"] != "system:nodes");
+    }
 }
 
 fn add_to(list: &mut Value, wanted: &Value) {

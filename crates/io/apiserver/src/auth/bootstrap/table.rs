@@ -4,6 +4,7 @@ use super::{cluster_roles, controller_roles, join_roles};
 use crate::auth::rbac::Rule;
 use apimachinery::Value;
 use serde_json::json;
+use std::sync::OnceLock;
 
 /// Read-only access.
 pub const READ: &str = "get list watch";
@@ -69,6 +70,12 @@ pub fn objects() -> Vec<Value> {
     let bindings = bindings.chain(join_roles::BINDINGS).map(binding);
     let controller_bindings = controller_roles::ROLES.iter().map(|(name, _)| controller_binding(name));
     roles.chain(controllers).chain(namespaced).chain(bindings).chain(controller_bindings).collect()
+}
+
+/// What a node may do with resources that are not divided among nodes. Upstream: `NodeRules`.
+pub fn node_rules() -> &'static [Rule] {
+    static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
+    RULES.get_or_init(|| cluster_roles::NODE.iter().map(rule).collect())
 }
 
 fn role(role: &Role) -> Value {

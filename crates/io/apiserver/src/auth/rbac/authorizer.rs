@@ -6,6 +6,7 @@
 use super::Rule;
 use super::index::Index;
 use crate::auth::UserInfo;
+use crate::auth::node::{self, Graph};
 use crate::auth::user::MASTERS;
 use apimachinery::{ApiError, ApiResult, Reason};
 use serde_json::json;
@@ -42,6 +43,8 @@ pub enum Decision {
 #[derive(Default)]
 pub struct Authorizer {
     index: RwLock<Index>,
+    /// What nodes may read. Fed by the watch cache.
+    pub graph: Graph,
     /// One bit for each followed resource that has been listed.
     listed: watch::Sender<u8>,
     /// ClusterRoles changed: aggregated ones may be stale.
@@ -60,21 +63,38 @@ impl Authorizer {
         if asked.user.is_in(MASTERS) {
             return Decision::Allowed(String::new());
         }
-        self.read(|index| index.decide(asked))
+        let why = match node::opinion(&self.graph, asked) {
+            Some(Ok(())) => return Decision::Allowed(String::new()),
+            Some(Err(why)) => why,
+            None => String::new(),
+        };
+        match self.read(|index| index.decide(asked)) {
+            Decision::NoOpinion(reason) => Decision::NoOpinion(joined(why, reason)),
+            allowed => allowed,
+        }
     }
 
     /// Like [`Self::authorize`], without the reason.
     pub fn allows(&self, asked: &Attributes<'_>) -> bool {
-        asked.user.is_in(MASTERS) || self.read(|index| index.permits(asked)).is_ok()
+        self.permits(asked).is_ok()
     }
 
     /// # Errors
     /// 403 in upstream's words.
     pub fn check(&self, asked: &Attributes<'_>) -> ApiResult<()> {
+        self.permits(asked).map_err(|reason| forbidden(asked, &reason))
+    }
+
+    fn permits(&self, asked: &Attributes<'_>) -> Result<(), String> {
         if asked.user.is_in(MASTERS) {
             return Ok(());
         }
-        self.read(|index| index.permits(asked)).map_err(|reason| forbidden(asked, &reason))
+        let why = match node::opinion(&self.graph, asked) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(why)) => why,
+            None => String::new(),
+        };
+        self.read(|index| index.permits(asked)).map_err(|reason| joined(why, reason))
     }
 
     /// All rules the user holds in the namespace (with those of the whole cluster), and what could not be resolved.
@@ -133,6 +153,15 @@ pub fn refused(group: &str, resource: &str, name: &str, why: &str) -> ApiError {
     let subject = if name.is_empty() { qualified } else { format!("{qualified} {name:?}") };
     ApiError::new(Reason::Forbidden, format!("{subject} is forbidden: {why}"))
         .with_details(json!({"name": name, "group": group, "kind": resource}))
+}
+
+/// Reasons of several authorizers. Upstream: `union`, whose list is written one a line.
+fn joined(first: String, second: String) -> String {
+    match (first.is_empty(), second.is_empty()) {
+        (true, _) => second,
+        (_, true) => first,
+        _ => format!("{first}\n{second}"),
+    }
 }
 
 fn with_reason(text: String, reason: &str) -> String {
