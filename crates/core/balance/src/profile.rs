@@ -29,9 +29,9 @@ const TIMEOUT: Duration = Duration::from_millis(250);
 /// A server that is down is asked seldom: each time costs a handshake.
 const DOWNINTER: Duration = Duration::from_millis(1000);
 
-/// What is asked: whether the server answers. All of `/readyz` also tells of the node that it is on; a server is none the
-/// worse for a DNS that starts there.
-const READY: &str = "/readyz/ping";
+/// What is asked: whether the server is ready, which everybody may ask. Not whether the parts of the node are that it is
+/// on: a server is none the worse for a DNS that starts there.
+const READY: &str = "/readyz?exclude=node&exclude=service-proxy&exclude=dns&exclude=overlay&exclude=network-policies";
 
 /// How long a server that came back is spared: with the fewest connections it would otherwise get every new one.
 const SLOWSTART: Duration = Duration::from_secs(30);

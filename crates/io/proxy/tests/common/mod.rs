@@ -99,7 +99,7 @@ async fn answer(acceptor: TlsAcceptor, stream: TcpStream, port: &str) -> std::io
     let mut stream = BufStream::new(acceptor.accept(stream).await?);
     let mut line = String::new();
     while stream.read_line(&mut line).await? > 0 {
-        if line.starts_with("GET /readyz/ping ") {
+        if line.starts_with("GET /readyz?exclude=") {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok").await?;
             return stream.shutdown().await;
         }
