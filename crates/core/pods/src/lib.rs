@@ -26,7 +26,7 @@ mod wanted;
 mod tests;
 
 pub use life::{Action, Life, Note, Step};
-pub use patch::status_patch;
+pub use patch::{status_body, status_patch};
 pub use probe::{Outcome, ProbeKind};
 pub use resize::{allocated, is_resized, taken};
 pub use seen::{ContainerSeen, ContainerState, Exit, SandboxSeen, Seen, Trouble};

@@ -9,15 +9,16 @@ const GONE_WHEN_FALSE: [&str; 2] = ["PodResizePending", "PodResizeInProgress"];
 /// status would differ for ever.
 const MERGED: [&str; 2] = ["podIPs", "hostIPs"];
 
+const ENDS: [&str; 2] = ["Succeeded", "Failed"];
+
 /// The fields of a strategic merge patch of a pod's `status`; None if nothing differs. What `wanted` lacks is taken
 /// away, but for the end of the pod, whoever wrote it: that is for good.
 pub fn status_patch(wanted: &Value, written: &Map<String, Value>) -> Option<Map<String, Value>> {
     let wanted = wanted.as_object()?;
     let mut change = Map::new();
     for (field, value) in wanted {
-        let is_end =
-            field == "phase" && matches!(written.get(field).and_then(Value::as_str), Some("Succeeded" | "Failed"));
-        if is_end || written.get(field) == Some(value) {
+        let is_ended = field == "phase" && is_end(written.get(field));
+        if is_ended || written.get(field) == Some(value) {
             continue;
         }
         let value = match field.as_str() {
@@ -34,6 +35,22 @@ pub fn status_patch(wanted: &Value, written: &Map<String, Value>) -> Option<Map<
         change.insert(field.clone(), Value::Null);
     }
     (!change.is_empty()).then_some(change)
+}
+
+/// The patch with the fields of [`status_patch`], for the pod of that `uid` as it was at `revision` (its
+/// resourceVersion), from where the written status is. Refused with 409 if the pod is another one; and, where it sets
+/// a phase that is no end, if the pod has changed since: somebody may have ended it while the patch was under way, and
+/// the end would be taken back. Upstream's agent asks for the uid only.
+pub fn status_body(uid: &str, revision: u64, change: Map<String, Value>) -> Value {
+    let mut metadata = json!({"uid": uid});
+    if change.contains_key("phase") && !is_end(change.get("phase")) {
+        metadata["resourceVersion"] = revision.to_string().into();
+    }
+    json!({"metadata": metadata, "status": change})
+}
+
+fn is_end(phase: Option<&Value>) -> bool {
+    phase.and_then(Value::as_str).is_some_and(|phase| ENDS.contains(&phase))
 }
 
 /// In place of the list, not merged into it.
@@ -77,6 +94,18 @@ mod tests {
         let (written, wanted) = (json!({"phase": "Failed"}), json!({"phase": "Running", "podIP": "10.0.0.1"}));
         let patch = status_patch(&wanted, written.as_object().unwrap());
         assert_eq!(Value::from(patch.unwrap()), json!({"podIP": "10.0.0.1"}));
+    }
+
+    /// Seed 102446 of the simulation: the pod collector gave the pod up while "Running" was on its way.
+    #[test]
+    fn an_end_that_comes_in_between_is_not_taken_back() {
+        let body = |change: Value| status_body("u", 7, change.as_object().unwrap().clone());
+        let running = body(json!({"phase": "Running", "podIP": "10.0.0.1"}));
+        assert_eq!(running["metadata"], json!({"uid": "u", "resourceVersion": "7"}));
+        assert_eq!(running["status"], json!({"phase": "Running", "podIP": "10.0.0.1"}));
+        // These may be written over whatever is there: no need to do it twice.
+        assert_eq!(body(json!({"phase": "Failed"}))["metadata"], json!({"uid": "u"}));
+        assert_eq!(body(json!({"podIP": "10.0.0.1"}))["metadata"], json!({"uid": "u"}));
     }
 
     /// Merged into the old address, the new one would leave a difference that is written again and again.

@@ -24,7 +24,7 @@ pub(super) struct Reporter {
 /// A finished write.
 pub(super) struct Written {
     status: Value,
-    /// None: the pod is gone.
+    /// None: the pod is gone, or has become another than we knew.
     result: Result<Option<Arc<Object>>, String>,
 }
 
@@ -108,14 +108,14 @@ impl Task {
         let Some(change) = self.report.change() else { return };
         self.report.is_writing = true;
         let status = self.report.wanted.clone().unwrap_or_default();
-        let (api, key) = (self.agent.api.clone(), self.key.clone());
+        let (api, key, revision) = (self.agent.api.clone(), self.key.clone(), self.report.revision);
         self.jobs.push(Box::pin(async move {
-            let patch = json!({"metadata": {"uid": key.uid}, "status": change});
+            let patch = pods::status_body(&key.uid, revision, change);
             let options = WriteOptions { subresource: "status", field_manager: "kubelet" };
             let written =
                 api.patch(&resources::PODS, &key.namespace, &key.name, PatchKind::Strategic, patch, options).await;
             let result = match written {
-                // The pod is gone, or another one has its name: the informer tells.
+                // The pod is gone, has changed, or another one has its name: the informer tells.
                 Err(error) if error.is_not_found() || error.is_conflict() => Ok(None),
                 other => other.map(Some).map_err(|error| error.to_string()),
             };
@@ -176,5 +176,25 @@ mod tests {
         // Older news than ours is no news.
         reporter.see(&object(3, json!({"phase": "Pending"})));
         assert_eq!(change(&mut reporter), json!({"conditions": [ready("True")]}));
+    }
+
+    #[test]
+    fn a_refused_write_is_made_again_on_what_the_api_has() {
+        let wanted: PodStatus = serde_json::from_value(json!({"phase": "Running", "podIP": "10.0.0.1"})).unwrap();
+        let refused = |news: Value| {
+            let mut reporter = Reporter::new(&object(5, json!({"phase": "Pending"})));
+            reporter.want(&wanted);
+            let status = reporter.wanted.clone().unwrap();
+            reporter.is_writing = true;
+            reporter.written(Written { status, result: Ok(None) }).unwrap();
+            assert!(reporter.is_settled(), "nothing to do before the informer tells");
+            reporter.see(&object(6, news));
+            reporter.want(&wanted);
+            (Value::from(reporter.change().unwrap_or_default()), reporter.revision)
+        };
+        let labelled = refused(json!({"phase": "Pending"}));
+        assert_eq!(labelled, (json!({"phase": "Running", "podIP": "10.0.0.1"}), 6));
+        let ended = refused(json!({"phase": "Failed"}));
+        assert_eq!(ended, (json!({"podIP": "10.0.0.1"}), 6));
     }
 }

@@ -11,7 +11,7 @@ use apimachinery::{Object, Value};
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kinds::resources::PODS;
 use pods::{Action, ContainerState, Life, Outcome, SandboxSeen, Seen, Trouble};
-use serde_json::{Map, json};
+use serde_json::Map;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -243,7 +243,7 @@ impl Task {
         }
         let Some(change) = self.change() else { return };
         self.is_writing = true;
-        let body = json!({"metadata": {"uid": self.uid}, "status": change});
+        let body = pods::status_body(&self.uid, self.revision, change);
         let call = Call::patch(&PODS, &self.object, "status", PatchType::Strategic, body);
         let tag = Tag::Pod { uid: self.uid.clone(), status: self.wanted.clone() };
         ctx.start(Job::new(me, "kubelet", tag, vec![call.tolerating(Tolerance::GoneOrOther)]));
