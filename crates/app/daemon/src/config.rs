@@ -157,23 +157,14 @@ impl Config {
 
     /// Zero: never.
     pub fn snapshot_every(&self) -> Result<Duration, ConfigError> {
-        let parsed = self.snapshot_interval.parse::<jiff::SignedDuration>().ok();
-        parsed.and_then(|every| every.try_into().ok()).ok_or_else(|| ConfigError::Value {
-            field: "snapshotInterval",
-            value: self.snapshot_interval.clone(),
-            why: "a time such as 12h or 30m is needed",
-        })
+        let why = "a time such as 12h or 30m is needed";
+        time("snapshotInterval", &self.snapshot_interval, Duration::ZERO, why)
     }
 
     /// A minute and more.
     pub fn certificates_live(&self) -> Result<Duration, ConfigError> {
-        let parsed = self.certificate_validity.parse::<jiff::SignedDuration>().ok();
-        let life = parsed.and_then(|life| Duration::try_from(life).ok()).filter(|life| life.as_secs() >= 60);
-        life.ok_or_else(|| ConfigError::Value {
-            field: "certificateValidity",
-            value: self.certificate_validity.clone(),
-            why: "a time such as 8760h or 30m is needed, of a minute or more",
-        })
+        let why = "a time such as 8760h or 30m is needed, of a minute or more";
+        time("certificateValidity", &self.certificate_validity, Duration::from_secs(60), why)
     }
 
     pub fn service_range(&self) -> Result<Range, ConfigError> {
@@ -225,6 +216,13 @@ impl Config {
     pub fn store_file(&self) -> PathBuf {
         self.data_dir.join("store").join("state.db")
     }
+}
+
+/// `12h`, `1h30m`; at least `least`.
+fn time(field: &'static str, text: &str, least: Duration, why: &'static str) -> Result<Duration, ConfigError> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
+    let refused = || ConfigError::Value { field, value: text.to_owned(), why };
+    parsed.filter(|time| *time >= least).ok_or_else(refused)
 }
 
 fn range(field: &'static str, text: &str) -> Result<Range, ConfigError> {

@@ -5,7 +5,7 @@ use clap::Args;
 use cluster::Encryption;
 use cluster::kubeadm::{self, Endpoint, Etcd, Kubeadm, KubeadmError};
 use daemon::Config;
-use daemon::init::{Options, init, success};
+use daemon::init::{Initialized, Options, init, success};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -84,7 +84,12 @@ pub fn run(config: &Config, arguments: Arguments, file: Option<PathBuf>, before:
     };
     let options = Options { kubeadm, token_ttl, before };
     println!("[init] Barque {}", env!("CARGO_PKG_VERSION"));
-    match super::block_on(init(&config, &options, |phase| println!("{phase}"))) {
+    told(super::block_on(init(&config, &options, |phase| println!("{phase}"))))
+}
+
+/// How a first master was made, or why not.
+pub fn told<E: std::error::Error>(made: std::io::Result<Result<Initialized, E>>) -> ExitCode {
+    match made {
         Ok(Ok(made)) => {
             print!("{}", success(&made));
             ExitCode::SUCCESS

@@ -1,12 +1,12 @@
 //! `barque migrate`: from the single server to the first of several masters.
 
-use super::init::{Wrong, endpoint};
+use super::init::{Wrong, endpoint, told};
 use crate::output::fail;
 use clap::Args;
 use cluster::Encryption;
 use cluster::kubeadm::Kubeadm;
 use daemon::Config;
-use daemon::init::{Options, success};
+use daemon::init::Options;
 use daemon::migrate::migrate;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -48,14 +48,7 @@ pub fn run(config: &Config, arguments: Arguments, before: Vec<String>) -> ExitCo
         Err(error) => return fail(&error),
     };
     print!("{BEFORE}");
-    match super::block_on(migrate(&config, &options, |phase| println!("{phase}"))) {
-        Ok(Ok(made)) => {
-            print!("{}", success(&made));
-            ExitCode::SUCCESS
-        }
-        Ok(Err(error)) => fail(&error),
-        Err(error) => fail(&error),
-    }
+    told(super::block_on(migrate(&config, &options, |phase| println!("{phase}"))))
 }
 
 impl Arguments {

@@ -218,19 +218,6 @@ impl Client {
         timeout(limit, asked).await.unwrap_or_else(|_| Err(unanswered(endpoint, limit)))
     }
 
-    /// The same without a conclusion about the connection if there is no answer.
-    pub async fn exchange<A: Message + Default>(
-        &self,
-        endpoint: &Arc<Endpoint>,
-        path: &str,
-        request: Bytes,
-        limit: Duration,
-        wanted: impl Fn() -> bool,
-    ) -> Result<A, CallError> {
-        let connection = self.connection(endpoint, wanted).await?;
-        exchanged(endpoint, connection, path, request, limit).await
-    }
-
     async fn open(
         &self,
         endpoint: &Arc<Endpoint>,
@@ -246,7 +233,7 @@ impl Client {
         Ok(Stream { _request, answers, endpoint: Arc::clone(endpoint) })
     }
 
-    async fn connection(
+    pub async fn connection(
         &self,
         endpoint: &Arc<Endpoint>,
         wanted: impl Fn() -> bool,
@@ -330,7 +317,8 @@ fn endpoints(named: &[String], tls: Option<&Tls>, known: &[Arc<Endpoint>]) -> Re
     }
 }
 
-async fn exchanged<A: Message + Default>(
+/// One question and its answer on a connection, of which nothing is concluded if there is none.
+pub async fn exchanged<A: Message + Default>(
     endpoint: &Endpoint,
     connection: SendRequest<Outgoing>,
     path: &str,

@@ -4,7 +4,7 @@
 //! Each leader has its term, and every answer names the one it was given in. So a call that takes long asks its member,
 //! beside, for the term: a later one than when the call was sent tells that it need not be waited for.
 
-use super::client::Client;
+use super::client::{Client, exchanged};
 use super::connection::Endpoint;
 use super::grpc::{CallError, framed};
 use super::{admin, proto};
@@ -45,8 +45,10 @@ impl Client {
         }
         loop {
             sleep(LOOK).await;
-            let status =
-                self.exchange::<admin::Status>(endpoint, admin::STATUS, framed(&admin::Empty {}), LOOK, || true);
+            let status = async {
+                let connection = self.connection(endpoint, || true).await?;
+                exchanged::<admin::Status>(endpoint, connection, admin::STATUS, framed(&admin::Empty {}), LOOK).await
+            };
             // Without an answer nothing is known: the call's own time limit decides.
             let Ok(Ok(status)) = timeout(LOOK, status).await else { continue };
             let now = status.header.as_ref().map_or(0, |header| header.raft_term);

@@ -122,6 +122,16 @@ async fn the_leader_dies_under_writes() {
     }
 }
 
+/// The end that followers wait for, written as soon as there is a leader.
+async fn end_at_last(store: &Etcd) -> Revision {
+    loop {
+        match in_time(store.txn(vec![], vec![Op::put("/c/end", "1")])).await {
+            Ok(Outcome::Done { revision }) => return revision,
+            other => assert!(matches!(other, Err(WriteError::Unknown(_) | WriteError::Io(_))), "{other:?}"),
+        }
+    }
+}
+
 /// Nothing is closed, nothing answers: calls move on by their deadline, watches by the probe of their connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_leader_is_left() {
@@ -139,12 +149,7 @@ async fn a_frozen_leader_is_left() {
     assert!(matches!(error, WriteError::Unknown(_)), "it was sent: {error}");
     let key = in_time(store.get("/c/before")).await.unwrap();
     assert!(key.is_some(), "reads ask another member");
-    let end = loop {
-        match in_time(store.txn(vec![], vec![Op::put("/c/end", "1")])).await {
-            Ok(Outcome::Done { revision }) => break revision,
-            other => assert!(matches!(other, Err(WriteError::Unknown(_) | WriteError::Io(_))), "{other:?}"),
-        }
-    };
+    let end = end_at_last(&store).await;
     let changes = in_time(follower).await.unwrap();
     assert!(changes.iter().map(|change| change.revision).eq(start + 1..=end), "{changes:?}");
     cluster.members[leader].freeze(false);
@@ -182,12 +187,7 @@ async fn members_that_came_later_stand_in() {
     };
     assert_eq!(sorted(known), sorted(endpoints));
     cluster.members[0].kill();
-    let end = loop {
-        match in_time(store.txn(vec![], vec![Op::put("/c/end", "1")])).await {
-            Ok(Outcome::Done { revision }) => break revision,
-            other => assert!(matches!(other, Err(WriteError::Unknown(_) | WriteError::Io(_))), "{other:?}"),
-        }
-    };
+    let end = end_at_last(&store).await;
     let changes = in_time(follower).await.unwrap();
     assert!(changes.iter().map(|change| change.revision).eq(start + 1..=end), "{changes:?}");
 }
