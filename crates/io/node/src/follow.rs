@@ -34,12 +34,12 @@ async fn follow(agent: Arc<Agent>) {
                 Ok(Event::ContainerExited { pod_uid, .. } | Event::SandboxLost { pod_uid }) => {
                     agent.tell(&pod_uid, |inbox| inbox.news += 1);
                 }
-                Err(broadcast::error::RecvError::Lagged(_)) => tell_all(&agent, |inbox| inbox.news += 1),
+                Err(broadcast::error::RecvError::Lagged(_)) => agent.tell_all(|inbox| inbox.news += 1),
                 Err(broadcast::error::RecvError::Closed) => return,
             },
             changed = config.recv() => match changed {
                 Ok(pods) => tell_users(&agent, &pods),
-                Err(broadcast::error::RecvError::Lagged(_)) => tell_all(&agent, |inbox| inbox.config_changes += 1),
+                Err(broadcast::error::RecvError::Lagged(_)) => agent.tell_all(|inbox| inbox.config_changes += 1),
                 Err(broadcast::error::RecvError::Closed) => return,
             },
         }
@@ -51,11 +51,6 @@ fn tell_users(agent: &Agent, pods: &[String]) {
     for uid in pods {
         agent.tell(uid, |inbox| inbox.config_changes += 1);
     }
-}
-
-fn tell_all(agent: &Agent, word: impl Fn(&mut Inbox)) {
-    let inboxes = agent.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
-    inboxes.values().for_each(|inbox| inbox.send_modify(&word));
 }
 
 /// After a gap: tells every task what its pod is now.
