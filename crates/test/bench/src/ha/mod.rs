@@ -23,7 +23,8 @@ const AFTER: Duration = Duration::from_secs(15);
 pub fn run(only: &str, report: &mut Report) {
     let wanted = |names: &str| names.split(' ').any(|name| name.contains(only));
     if wanted(
-        "ha_five_ready_s ha_rss_master_mb ha_rss_worker_mb ha_cpu_idle_percent ha_write_pause_ms ha_read_pause_ms",
+        "ha_five_ready_s ha_rss_master_mb ha_rss_worker_mb ha_cpu_idle_percent ha_write_pause_ms ha_read_pause_ms \
+         ha_newest_read_pause_ms",
     ) {
         five(report);
     }
