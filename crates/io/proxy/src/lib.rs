@@ -35,6 +35,7 @@ pub mod server;
 pub mod session;
 pub mod setup;
 pub mod sockets;
+pub mod sql;
 pub mod stream;
 pub mod text;
 pub mod tls;

@@ -1,0 +1,1 @@
+//! His `proxysql.cnf`: libconfig settings become rows and variables, or a problem with its place.

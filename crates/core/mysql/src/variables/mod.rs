@@ -1,0 +1,1 @@
+//! Every variable of ProxySQL 2.x.

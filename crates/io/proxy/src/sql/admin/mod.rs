@@ -1,0 +1,1 @@
+//! The admin interface: ProxySQL's tables in SQLite, and its commands.
