@@ -30,7 +30,7 @@ const FOLLOWS: [&str; 5] =
     ["character_set_database", "collation_database", "autocommit", "last_gtid", "session_track_transaction_info"];
 
 /// Names that are for one statement or one connection only.
-const ONE_SHOT: [&str; 8] = [
+const ONE_SHOT: [&str; 9] = [
     "insert_id",
     "last_insert_id",
     "identity",
@@ -39,6 +39,8 @@ const ONE_SHOT: [&str; 8] = [
     "pseudo_thread_id",
     "gtid_seq_no",
     "default_master_connection",
+    // MariaDB tells a stale value when it is set back to DEFAULT.
+    "timestamp",
 ];
 
 /// What is to be sent so that a connection's state becomes a session's.
@@ -78,6 +80,10 @@ impl State {
         }
         if ONE_SHOT.contains(&name) || name.starts_with("session_track_") || !can_be_written(value) {
             return Meaning::Opaque;
+        }
+        if name == "character_set_connection" {
+            // It takes its default collation along, which MariaDB does not tell.
+            self.variables.remove("collation_connection");
         }
         self.variables.insert(name.into(), value.into());
         self.note();

@@ -1,3 +1,16 @@
 //! The SQL proxy: ProxySQL's job. Deciding is in `mysql`; here are sockets, pools and the admin interface.
 
 pub mod admin;
+pub mod client;
+pub mod listener;
+pub mod log;
+pub mod run;
+pub mod server;
+pub mod sessions;
+pub mod shared;
+pub mod stats;
+pub mod stream;
+pub mod tls;
+pub mod tuning;
+pub mod wire;
+pub mod worker;

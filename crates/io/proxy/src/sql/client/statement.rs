@@ -1,0 +1,188 @@
+//! COM_QUERY: what the statement is, what the rules say, where it goes.
+
+use super::execute::{Kind, Target};
+use super::local;
+use super::session::{Next, Session};
+use crate::sql::stats::Ran;
+use crate::sql::tuning::SafeRouting;
+use mysql::digest;
+use mysql::protocol::answer::Expect;
+use mysql::protocol::reply::{self, ServerError, status};
+use mysql::rules::{Outcome, Question};
+use mysql::session::route::{self, Facts};
+use mysql::settings::Hostgroup;
+use mysql::statement::{self, Effects, Modes, Statement};
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A statement as far as it is decided before it is sent.
+pub struct Decided {
+    pub statement: Statement,
+    pub digest: u64,
+    pub outcome: Outcome,
+    pub hostgroup: Hostgroup,
+    pub kind: Kind,
+}
+
+/// Performs the COM_QUERY in `session.payload`.
+///
+/// # Errors
+/// The client's stream.
+pub async fn query(session: &mut Session) -> io::Result<Next> {
+    let mut payload = std::mem::take(&mut session.payload);
+    let next = run(session, &mut payload).await;
+    session.payload = payload;
+    next
+}
+
+async fn run(session: &mut Session, payload: &mut Vec<u8>) -> io::Result<Next> {
+    let started = Instant::now();
+    let decided = decide(session, &payload[1..], false);
+    if let Some(error) = &decided.outcome.error_msg {
+        return session.fail(&ServerError::new(1148, b"42000", &**error)).await;
+    }
+    if let Some(text) = &decided.outcome.ok_msg {
+        let ok = reply::Ok { status: session.status, info: text.as_bytes(), ..Default::default() };
+        session.ok(&ok).await?;
+        return Ok(Next::Command);
+    }
+    if let Some(answer) = local::answer(session, &payload[1..], &decided.statement).await? {
+        return Ok(answer);
+    }
+    if let Some(milliseconds) = decided.outcome.delay {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+    if let Some(rewritten) = &decided.outcome.rewritten {
+        payload.truncate(1);
+        payload.extend_from_slice(rewritten);
+    }
+    let target = target(session, &decided, &payload[1..]);
+    session.begin_statement(&payload[1..]);
+    let outcome = session.execute(payload, Expect::Results, &target).await?;
+    session.end_statement();
+    if let Some(heard) = &outcome.heard {
+        session.count(&decided, outcome.hostgroup, started, heard.affected_rows, heard.rows);
+    }
+    Ok(outcome.next)
+}
+
+/// Asks the rules, and puts right what they may not decide.
+pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
+    let modes = modes(session.status);
+    let statement = statement::analyze(sql, modes);
+    session.digest_text.clear();
+    let digest = digest::digest_into(&mut session.digest_text, sql, modes, &digest::Options::default());
+    let shared = session.worker.shared.clone();
+    let plan = shared.plan.load();
+    let schema = String::from_utf8_lossy(&session.state.schema);
+    let peer = session.peer.to_string();
+    let question = Question {
+        username: &session.user.name,
+        schemaname: &schema,
+        client_addr: &peer,
+        proxy_addr: "",
+        proxy_port: 0,
+        flag_in: std::mem::take(&mut session.next_flag_in),
+        query: sql,
+        digest,
+        digest_text: &session.digest_text,
+        first_comment: statement.first_comment.clone().and_then(|range| sql.get(range)),
+        executes,
+        random: session.worker.random(),
+    };
+    let outcome = plan.rules.ask(&question, 0, &mut |rule| shared.stats.hit(rule as i64));
+    if let Some(flag) = outcome.next_query_flag_in {
+        session.next_flag_in = flag;
+    }
+    let groups = shared.live.groups.load();
+    let tuning = shared.tuning.load();
+    let facts = Facts {
+        wanted: outcome.destination_hostgroup.unwrap_or(session.user.settings.default_hostgroup),
+        writer_of: &|hostgroup| groups.writer_of(hostgroup),
+        strict: tuning.safe_routing == SafeRouting::Strict,
+        effects: statement.effects,
+        is_read: statement.not_a_read.is_none(),
+    };
+    let routed = route::route(&facts);
+    if routed.rerouted {
+        shared.stats.rerouted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    let kind = if statement.not_a_read.is_none() { Kind::Read } else { Kind::Plain };
+    Decided { statement, digest, outcome, hostgroup: routed.hostgroup, kind }
+}
+
+/// Of an execution: what was decided, and what the text names.
+pub fn target(session: &Session, decided: &Decided, sql: &[u8]) -> Target {
+    let effects = decided.statement.effects;
+    let names_collation = effects.contains(Effects::SET_VARIABLES).then(|| collation_named(sql)).flatten();
+    let retries = session.worker.shared.tuning.load().query_retries_on_failure;
+    Target {
+        hostgroup: decided.hostgroup,
+        kind: decided.kind,
+        effects,
+        causal: decided.kind == Kind::Read,
+        names_collation,
+        retries: decided.outcome.retries.unwrap_or(retries).max(1),
+        multiplex: match decided.outcome.multiplex {
+            Some(0) => Some(false),
+            Some(1) => Some(true),
+            _ => None,
+        },
+        ..Target::default()
+    }
+}
+
+/// The lexer has to read strings as the server will.
+pub fn modes(status: u16) -> Modes {
+    Modes {
+        ansi_quotes: status & status::ANSI_QUOTES != 0,
+        no_backslash_escapes: status & status::NO_BACKSLASH_ESCAPES != 0,
+    }
+}
+
+/// Of `SET NAMES x COLLATE y`, which MariaDB does not tell: the word behind COLLATE.
+fn collation_named(sql: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(sql);
+    let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
+    words.find(|word| word.eq_ignore_ascii_case("collate"))?;
+    words.next().map(str::to_owned)
+}
+
+impl Session {
+    /// For the process list.
+    pub fn begin_statement(&mut self, sql: &[u8]) {
+        /// Characters of a statement that the process list shows.
+        const SHOWN: usize = 256;
+        let mut now = self.public.now();
+        now.statement.clear();
+        let shown = &sql[..sql.len().min(SHOWN)];
+        match String::from_utf8_lossy(shown) {
+            Cow::Borrowed(text) => now.statement.push_str(text),
+            Cow::Owned(text) => now.statement.push_str(&text),
+        }
+        now.since = Some(Instant::now());
+    }
+
+    pub fn end_statement(&mut self) {
+        let mut now = self.public.now();
+        now.statement.clear();
+        now.server = None;
+        now.since = None;
+    }
+
+    pub fn count(&self, decided: &Decided, hostgroup: Hostgroup, started: Instant, affected: u64, rows: u64) {
+        let user: &Arc<str> = &self.user.name;
+        self.worker.shared.stats.ran(&Ran {
+            hostgroup,
+            user,
+            schema: &self.state.schema,
+            digest: decided.digest,
+            text: &self.digest_text,
+            took: started.elapsed(),
+            rows_affected: affected,
+            rows_sent: rows,
+        });
+    }
+}
