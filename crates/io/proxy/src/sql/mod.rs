@@ -2,8 +2,11 @@
 
 pub mod admin;
 pub mod client;
+pub mod compress;
 pub mod listener;
 pub mod log;
+pub mod monitor;
+pub mod placing;
 pub mod run;
 pub mod server;
 pub mod sessions;

@@ -1,10 +1,21 @@
 //! A connection of a client or to a server: TCP or a unix socket, with or without TLS.
 
+use super::compress::Compressed;
+use rustix::net::RecvFlags;
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+
+macro_rules! ready_or_pending {
+    ($poll:expr) => {
+        if $poll.is_pending() {
+            return Poll::Pending;
+        }
+    };
+}
 
 pub enum Stream {
     Tcp(TcpStream),
@@ -12,6 +23,9 @@ pub enum Stream {
     /// Boxed: it is large, and few are.
     TlsClient(Box<tokio_rustls::client::TlsStream<Stream>>),
     TlsServer(Box<tokio_rustls::server::TlsStream<Stream>>),
+    Compressed(Box<Compressed>),
+    /// Stands where a stream was taken from, for a moment.
+    Taken,
 }
 
 impl Stream {
@@ -20,15 +34,50 @@ impl Stream {
         let suite = match self {
             Self::TlsServer(stream) => stream.get_ref().1.negotiated_cipher_suite(),
             Self::TlsClient(stream) => stream.get_ref().1.negotiated_cipher_suite(),
-            Self::Tcp(_) | Self::Unix(_) => None,
+            Self::Compressed(stream) => return stream.inner().cipher(),
+            Self::Tcp(_) | Self::Unix(_) | Self::Taken => None,
         };
         suite.and_then(|suite| suite.suite().as_str())
     }
 
+    /// Ready when the other end has closed it, without reading anything. Data that waits is no end: then it is pending, and
+    /// nobody is woken.
+    pub fn poll_closed(&self, cx: &mut Context) -> Poll<()> {
+        let closed = match self {
+            Self::Tcp(stream) => {
+                ready_or_pending!(stream.poll_read_ready(cx));
+                stream.try_io(Interest::READABLE, || peek(stream))
+            }
+            Self::Unix(stream) => {
+                ready_or_pending!(stream.poll_read_ready(cx));
+                stream.try_io(Interest::READABLE, || peek(stream))
+            }
+            Self::TlsClient(stream) => return stream.get_ref().0.poll_closed(cx),
+            Self::TlsServer(stream) => return stream.get_ref().0.poll_closed(cx),
+            Self::Compressed(stream) => return stream.inner().poll_closed(cx),
+            Self::Taken => return Poll::Ready(()),
+        };
+        match closed {
+            Ok(0) => Poll::Ready(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    }
+
     /// Nobody on the network reads it.
     pub fn is_private(&self) -> bool {
-        !matches!(self, Self::Tcp(_))
+        match self {
+            Self::Tcp(_) | Self::Taken => false,
+            Self::Compressed(stream) => stream.inner().is_private(),
+            Self::Unix(_) | Self::TlsClient(_) | Self::TlsServer(_) => true,
+        }
     }
+}
+
+fn peek(socket: &impl AsFd) -> io::Result<usize> {
+    let mut byte = [0];
+    let (count, _) = rustix::net::recv(socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT)?;
+    Ok(count)
 }
 
 macro_rules! each {
@@ -38,6 +87,8 @@ macro_rules! each {
             Stream::Unix($stream) => $act,
             Stream::TlsClient($stream) => $act,
             Stream::TlsServer($stream) => $act,
+            Stream::Compressed($stream) => $act,
+            Stream::Taken => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     };
 }

@@ -18,6 +18,7 @@ pub struct Tuning {
     pub shun_recovery_time: Duration,
     pub ping_interval_server: Duration,
     pub multiplexing: bool,
+    pub have_compress: bool,
     /// An unused connection is closed after it.
     pub idle_connection: Duration,
     pub default_schema: String,
@@ -64,6 +65,7 @@ impl Default for Tuning {
             shun_recovery_time: Duration::from_secs(10),
             ping_interval_server: Duration::from_millis(10_000),
             multiplexing: true,
+            have_compress: true,
             idle_connection: Duration::from_secs(300),
             default_schema: "information_schema".to_owned(),
             server_version: "8.0.11".to_owned(),

@@ -1,5 +1,6 @@
 //! Packets over a stream. Idle wires own no buffer: what is read lands in the thread's own first.
 
+use super::compress::Compressed;
 use super::stream::Stream;
 use mysql::protocol::packet::{self, HEADER};
 use std::cell::RefCell;
@@ -36,6 +37,13 @@ impl Wire {
     /// The stream, and what was read of it beyond the last packet.
     pub fn into_parts(self) -> (Stream, Vec<u8>) {
         (self.stream, self.inbox)
+    }
+
+    /// From here on in the compressed protocol, both ways.
+    pub fn compress(&mut self) {
+        let early = std::mem::take(&mut self.inbox);
+        let stream = std::mem::replace(&mut self.stream, Stream::Taken);
+        self.stream = Stream::Compressed(Box::new(Compressed::new(stream, early)));
     }
 
     /// Reads one packet, of as many frames as it has, into `payload`; returns the sequence number that follows. A clean
@@ -134,7 +142,7 @@ impl Wire {
         if self.outbox.is_empty()
             && let Poll::Ready(Ok(count)) = Pin::new(&mut self.stream).poll_write(cx, bytes)
         {
-            self.sent_bytes += count as u64;
+                self.sent_bytes += count as u64;
             rest = &bytes[count..];
         }
         self.outbox.extend_from_slice(rest);

@@ -161,7 +161,7 @@ impl Session {
                     return Ok(Outcome::without(next, hostgroup));
                 }
                 Err(Broken::Client(error)) => {
-                    self.drop_connection(connection);
+                    self.abandon(connection);
                     return Err(error);
                 }
                 Err(Broken::Server { source, forwarded }) => {
@@ -423,6 +423,16 @@ impl Session {
         let server = connection.server.clone();
         drop(connection);
         self.worker.pool.ended(&server);
+    }
+
+    /// Nobody waits for what still runs there: it is ended at the server too.
+    fn abandon(&mut self, connection: Connection) {
+        let (server, thread) = (connection.server.clone(), connection.thread_id);
+        self.drop_connection(connection);
+        let (shared, credentials) = (self.worker.shared.clone(), self.credentials.clone());
+        tokio::task::spawn_local(async move {
+            crate::sql::server::aside::run(&shared, &server, &credentials, &format!("KILL CONNECTION {thread}")).await;
+        });
     }
 
     fn note_error(&self, connection: &Connection, error: &ServerError) {

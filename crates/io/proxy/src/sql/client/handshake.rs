@@ -1,7 +1,8 @@
 //! A client's log-in: greeting, TLS if it wants, proof of its password.
 
-use crate::sql::shared::{Shared, UserEntry};
+use crate::sql::shared::Shared;
 use crate::sql::stream::Stream;
+use crate::sql::tls::Acceptor;
 use crate::sql::wire::Wire;
 use mysql::protocol::auth::{self, SCRAMBLE, Secret};
 use mysql::protocol::greeting::Greeting;
@@ -31,11 +32,53 @@ pub enum NoSession {
     Left,
 }
 
+/// Who may come in, and how the proxy introduces itself: differs between clients and administrators.
+pub trait Gate {
+    fn server_version(&self) -> Vec<u8>;
+    fn collation(&self) -> u8;
+    fn tls(&self) -> Option<Arc<Acceptor>>;
+    /// The compressed protocol is offered.
+    fn compresses(&self) -> bool;
+    /// `None`: nobody of that name may come in.
+    fn find(&self, name: &str) -> Option<Known>;
+}
+
+/// What is known of a user.
+pub struct Known {
+    pub password: auth::Password,
+    /// TLS is demanded.
+    pub use_ssl: bool,
+}
+
+impl Gate for Shared {
+    fn server_version(&self) -> Vec<u8> {
+        self.version()
+    }
+
+    fn collation(&self) -> u8 {
+        self.collation()
+    }
+
+    fn tls(&self) -> Option<Arc<Acceptor>> {
+        self.tls.as_ref().map(arc_swap::ArcSwapAny::load_full)
+    }
+
+    fn compresses(&self) -> bool {
+        self.tuning.load().have_compress
+    }
+
+    fn find(&self, name: &str) -> Option<Known> {
+        let plan = self.plan.load();
+        let user = plan.users.get(name).filter(|user| user.settings.active)?;
+        Some(Known { password: user.password.clone(), use_ssl: user.settings.use_ssl })
+    }
+}
+
 /// A client that has proved who it is.
 pub struct LoggedIn {
     pub wire: Wire,
     pub login: Login,
-    pub user: Arc<UserEntry>,
+    pub user: String,
     pub secret: Secret,
     /// Of the OK that is still to be sent.
     pub sequence: u8,
@@ -59,8 +102,8 @@ impl std::fmt::Display for Peer {
 
 /// # Errors
 /// [`NoSession`].
-pub async fn log_in(shared: &Arc<Shared>, stream: Stream, id: u32, peer: Peer) -> Result<LoggedIn, NoSession> {
-    let mut dialogue = Dialogue::new(shared, stream, id);
+pub async fn log_in(gate: &impl Gate, stream: Stream, id: u32, peer: Peer) -> Result<LoggedIn, NoSession> {
+    let mut dialogue = Dialogue::new(gate, stream, id);
     let mut login = dialogue.first_packets().await?;
     let plugin = dialogue.settle_plugin(&mut login).await?;
     match dialogue.prove(&login, &plugin).await {
@@ -84,30 +127,33 @@ fn denied(login: &Login, peer: Peer) -> String {
     format!("Access denied for user '{}'@'{peer}' (using password: {using})", String::from_utf8_lossy(&login.user))
 }
 
-struct Dialogue<'a> {
-    shared: &'a Arc<Shared>,
+struct Dialogue<'a, G> {
+    gate: &'a G,
     wire: Wire,
     greeting: Greeting,
     sequence: u8,
     packet: Vec<u8>,
 }
 
-impl<'a> Dialogue<'a> {
-    fn new(shared: &'a Arc<Shared>, stream: Stream, id: u32) -> Self {
+impl<'a, G: Gate> Dialogue<'a, G> {
+    fn new(gate: &'a G, stream: Stream, id: u32) -> Self {
         let mut capabilities = capability::OFFERED;
-        if shared.tls.is_some() {
+        if gate.compresses() {
+            capabilities |= capability::COMPRESS;
+        }
+        if gate.tls().is_some() {
             capabilities |= capability::SSL;
         }
         let greeting = Greeting {
-            server_version: shared.version(),
+            server_version: gate.server_version(),
             connection_id: id,
             scramble: scramble(),
             capabilities,
-            collation: shared.collation(),
+            collation: gate.collation(),
             status: status::AUTOCOMMIT,
             auth_plugin: auth::NATIVE.as_bytes().to_vec(),
         };
-        Self { shared, wire: Wire::new(stream), greeting, sequence: 0, packet: Vec::new() }
+        Self { gate, wire: Wire::new(stream), greeting, sequence: 0, packet: Vec::new() }
     }
 
     async fn first_packets(&mut self) -> Result<Login, NoSession> {
@@ -142,15 +188,14 @@ impl<'a> Dialogue<'a> {
     }
 
     async fn encrypt(&mut self) -> Result<(), NoSession> {
-        let Some(tls) = &self.shared.tls else {
+        let Some(tls) = self.gate.tls() else {
             return Err(io::Error::other("asked for TLS, which mysql-have_ssl switches off").into());
         };
-        let placeholder = Wire::new(closed_stream()?);
-        let (stream, early) = std::mem::replace(&mut self.wire, placeholder).into_parts();
+        let (stream, early) = std::mem::replace(&mut self.wire, Wire::new(Stream::Taken)).into_parts();
         if !early.is_empty() {
             return Err(io::Error::other("sent more before TLS had begun").into());
         }
-        let stream = tls.load_full().accept(stream).await?;
+        let stream = tls.accept(stream).await?;
         self.wire = Wire::new(Stream::TlsServer(Box::new(stream)));
         Ok(())
     }
@@ -176,12 +221,13 @@ impl<'a> Dialogue<'a> {
         Ok(plugin)
     }
 
-    async fn prove(&mut self, login: &Login, plugin: &[u8]) -> Result<(Arc<UserEntry>, Secret), NoSession> {
+    async fn prove(&mut self, login: &Login, plugin: &[u8]) -> Result<(String, Secret), NoSession> {
         let refused = || NoSession::Refused(ServerError::new(1045, b"28000", ""));
         let name = std::str::from_utf8(&login.user).map_err(|_| refused())?;
-        let user = self.shared.plan.load().users.get(name).cloned();
+        let name = name.to_owned();
+        let known = self.gate.find(&name);
         // An unknown name takes as long as a wrong password.
-        let password = user.as_ref().map_or_else(auth::Password::unknown, |user| user.password.clone());
+        let password = known.as_ref().map_or_else(auth::Password::unknown, |known| known.password.clone());
         let scramble = self.greeting.scramble;
         let secret = if plugin == auth::CACHING_SHA2.as_bytes() {
             match password.check_sha2(&scramble, &login.auth_response) {
@@ -197,16 +243,16 @@ impl<'a> Dialogue<'a> {
         } else {
             password.check_native(&scramble, &login.auth_response)
         };
-        let user = user.filter(|user| user.settings.active).ok_or_else(refused)?;
+        let known = known.ok_or_else(refused)?;
         let secret = secret.ok_or_else(refused)?;
-        if user.settings.use_ssl && self.wire.stream.cipher().is_none() {
+        if known.use_ssl && self.wire.stream.cipher().is_none() {
             return Err(NoSession::Refused(ServerError::new(
                 1045,
                 b"28000",
                 format!("Access denied for user '{name}': it has to use TLS (mysql_users.use_ssl)"),
             )));
         }
-        Ok((user, secret))
+        Ok((name, secret))
     }
 
     /// The password in clear, inside of TLS or a unix socket.
@@ -248,9 +294,4 @@ pub fn scramble() -> [u8; SCRAMBLE] {
     let mut bytes = [0; SCRAMBLE];
     rand::fill(&mut bytes[..]);
     bytes.map(|byte| byte % 94 + 33)
-}
-
-/// To stand where a stream was taken from.
-fn closed_stream() -> io::Result<Stream> {
-    tokio::net::UnixStream::pair().map(|(one, _)| Stream::Unix(one))
 }

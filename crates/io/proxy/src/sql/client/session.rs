@@ -14,7 +14,7 @@ use crate::sql::shared::UserEntry;
 use crate::sql::stream::Stream;
 use crate::sql::wire::Wire;
 use crate::sql::worker::{Lingering, Worker};
-use mysql::protocol::capability::SHAPES_ANSWERS;
+use mysql::protocol::capability::{COMPRESS, SHAPES_ANSWERS};
 use mysql::protocol::packet::frame_with;
 use mysql::protocol::reply::{self, ServerError, status};
 use mysql::session::gtid::Gtid;
@@ -69,12 +69,14 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
     let shared = worker.shared.clone();
     let id = shared.next_id();
     let limit = shared.tuning.load().connect_timeout_client;
-    let attempt = tokio::time::timeout(limit, log_in(&shared, stream, id, peer)).await;
+    let attempt = tokio::time::timeout(limit, log_in(&*shared, stream, id, peer)).await;
     let Ok(Ok(logged_in)) = attempt else {
         shared.sessions.refused.fetch_add(1, Relaxed);
         return;
     };
-    let mut session = Box::new(Session::new(worker, logged_in, id, peer));
+    // It may have been taken out since it was found.
+    let Some(user) = shared.plan.load().users.get(&logged_in.user).cloned() else { return };
+    let mut session = Box::new(Session::new(worker, logged_in, user, id, peer));
     if session.enter().await.is_ok() {
         session.run().await;
     }
@@ -82,8 +84,8 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
 }
 
 impl Session {
-    fn new(worker: Rc<Worker>, logged_in: LoggedIn, id: u32, peer: Peer) -> Self {
-        let LoggedIn { wire, login, user, secret, sequence } = logged_in;
+    fn new(worker: Rc<Worker>, logged_in: LoggedIn, user: Arc<UserEntry>, id: u32, peer: Peer) -> Self {
+        let LoggedIn { wire, login, user: _, secret, sequence } = logged_in;
         let key = Key {
             user: user.name.clone(),
             capabilities: login.capabilities & SHAPES_ANSWERS,
@@ -162,7 +164,11 @@ impl Session {
             self.error(&error).await?;
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        self.ok(&reply::Ok { status: self.status, ..Default::default() }).await
+        self.ok(&reply::Ok { status: self.status, ..Default::default() }).await?;
+        if self.capabilities & COMPRESS != 0 && shared.tuning.load().have_compress {
+            self.wire.compress();
+        }
+        Ok(())
     }
 
     async fn run(&mut self) {

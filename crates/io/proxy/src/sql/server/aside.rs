@@ -3,19 +3,19 @@
 use super::connect::{Credentials, connect};
 use super::connection::Place;
 use super::groups::Server;
-use super::query;
+use super::query::{self, QueryError};
 use crate::sql::shared::Shared;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// Runs it once; whoever waits for it to work sees that by itself.
 pub async fn run(shared: &Arc<Shared>, server: &Arc<Server>, credentials: &Credentials, sql: &str) {
-    // Not counted among the server's connections: it must be possible when all of them hang.
-    let Some(place) = Place::take(&Rc::default(), 1, server) else { return };
     let limit = shared.tuning.load().connect_timeout_server;
-    match connect(server, credentials, place, limit).await {
+    match connect(server, credentials, Place::beside(), limit).await {
         Ok(mut connection) => {
-            if let Err(error) = query::query(&mut connection, sql).await {
+            // 1094: it has ended by itself.
+            if let Err(error) = query::query(&mut connection, sql).await
+                && !matches!(&error, QueryError::Server(error) if error.code == 1094)
+            {
                 crate::sql::log::warn(&format!("{sql} at {}: {error}", server.address()));
             }
         }

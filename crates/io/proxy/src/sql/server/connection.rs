@@ -36,8 +36,8 @@ pub struct Connection {
 
 /// A place among the connections a server may have.
 pub struct Place {
-    count: Rc<std::cell::Cell<u32>>,
-    server: Arc<Server>,
+    /// `None`: beside them, for the proxy's own questions.
+    counted: Option<(Rc<std::cell::Cell<u32>>, Arc<Server>)>,
 }
 
 impl Place {
@@ -48,14 +48,21 @@ impl Place {
         count.set(count.get() + 1);
         let used = server.counters.used.fetch_add(1, Relaxed) + 1;
         server.counters.most_used.fetch_max(used, Relaxed);
-        Some(Self { count: count.clone(), server: server.clone() })
+        Some(Self { counted: Some((count.clone(), server.clone())) })
+    }
+
+    /// It must be possible when all of them hang.
+    pub fn beside() -> Self {
+        Self { counted: None }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.count.set(self.count.get() - 1);
-        self.server.counters.used.fetch_sub(1, Relaxed);
+        if let Some((count, server)) = &self.counted {
+            count.set(count.get() - 1);
+            server.counters.used.fetch_sub(1, Relaxed);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use mysql::session::gtid::Gtid;
 use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 /// Where the bytes go.
 pub struct Client<'a> {
@@ -114,7 +114,16 @@ impl Relay {
             step.forward_rest(client, cx);
             (taken, result)
         });
-        match ready!(looked) {
+        let looked = match looked {
+            Poll::Ready(looked) => looked,
+            // Nobody waits for it any more.
+            Poll::Pending if client.as_ref().is_some_and(|client| client.wire.stream.poll_closed(cx).is_ready()) => {
+                let source = io::Error::new(io::ErrorKind::ConnectionAborted, "left before its answer");
+                return Poll::Ready(Err(Broken::Client(source)));
+            }
+            Poll::Pending => return Poll::Pending,
+        };
+        match looked {
             Ok(result) => Poll::Ready(result.map_err(Broken::Malformed)),
             Err(source) => Poll::Ready(Err(Broken::Server { source, forwarded: self.forwarded })),
         }
