@@ -1,0 +1,492 @@
+//! One pass over the tokens: what is seen on the way, until the command is known at each statement's end.
+
+use super::functions::{self, Call};
+use super::lexer::{Kind, Lexer, Token};
+use super::words::Keyword;
+use super::{Effects, Modes, Reason, Statement, Verb, command, variables};
+
+pub(crate) fn scan(sql: &[u8], modes: Modes) -> Statement {
+    let mut scan =
+        Scan { sql, verb: None, count: 0, effects: Effects::NONE, reason: None, current: Current::default() };
+    let mut lexer = Lexer::new(sql, modes);
+    while let Some(token) = lexer.next() {
+        scan.token(token);
+    }
+    scan.finish();
+    let reason = scan.reason.or((scan.count == 0).then_some(Reason::Empty));
+    Statement {
+        verb: scan.verb.unwrap_or(Verb::Unknown),
+        count: scan.count,
+        effects: scan.effects,
+        not_a_read: if lexer.malformed { Some(Reason::Malformed) } else { reason },
+        first_comment: lexer.first_comment,
+    }
+}
+
+/// A token that has passed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub token: Token,
+    pub keyword: Keyword,
+}
+
+impl Seen {
+    fn is(&self, sign: u8) -> bool {
+        self.token.kind == Kind::Sign(sign)
+    }
+}
+
+/// What is known of the statement being read.
+#[derive(Debug)]
+pub(super) struct Current {
+    /// Its first words; `None` where something else stood.
+    pub head: [Keyword; 4],
+    heads: usize,
+    depth: u32,
+    pub effects: Effects,
+    pub reason: Option<Reason>,
+    /// `CREATE | ALTER | DROP` this; `EXPLAIN | ANALYZE` this.
+    pub object: Option<Keyword>,
+    pub temporary: bool,
+    pub locks_rows: bool,
+    /// A query that turned out to be an UPDATE or DELETE behind its WITH.
+    pub writes: Option<Verb>,
+    /// What follows up to the end of the text belongs to it.
+    body: bool,
+    into: bool,
+    /// Where the names of common table expressions stand.
+    with: Option<u32>,
+    /// `SET STATEMENT`, whose variables are not the session's.
+    set_statement: bool,
+    /// Words of an executable comment directly behind SELECT do no harm, present or not.
+    harmless: bool,
+    last: Option<Seen>,
+    before: Option<Seen>,
+}
+
+impl Default for Current {
+    fn default() -> Self {
+        Self {
+            head: [Keyword::NoWord; 4],
+            heads: 0,
+            depth: 0,
+            effects: Effects::NONE,
+            reason: None,
+            object: None,
+            temporary: false,
+            locks_rows: false,
+            writes: None,
+            body: false,
+            into: false,
+            with: None,
+            set_statement: false,
+            harmless: false,
+            last: None,
+            before: None,
+        }
+    }
+}
+
+impl Current {
+    fn refuse(&mut self, reason: Reason) {
+        self.reason.get_or_insert(reason);
+    }
+
+    fn last_keyword(&self) -> Keyword {
+        self.last.map_or(Keyword::NoWord, |last| last.keyword)
+    }
+
+    fn keyword_before(&self) -> Keyword {
+        self.before.map_or(Keyword::NoWord, |before| before.keyword)
+    }
+
+    fn last_is(&self, sign: u8) -> bool {
+        self.last.is_some_and(|last| last.is(sign))
+    }
+
+    fn is_query(&self) -> bool {
+        matches!(
+            self.head[0],
+            Keyword::Select
+                | Keyword::With
+                | Keyword::Values
+                | Keyword::Table
+                | Keyword::Explain
+                | Keyword::Desc
+                | Keyword::Describe
+                | Keyword::Analyze
+        )
+    }
+}
+
+struct Scan<'a> {
+    sql: &'a [u8],
+    verb: Option<Verb>,
+    count: u32,
+    effects: Effects,
+    reason: Option<Reason>,
+    current: Current,
+}
+
+impl Scan<'_> {
+    fn token(&mut self, token: Token) {
+        if token.kind == Kind::Sign(b';') && !self.current.body {
+            if token.conditional {
+                self.reason.get_or_insert(Reason::ExecutableComment);
+            }
+            return self.finish();
+        }
+        let behind_dot = self.current.last_is(b'.');
+        let keyword = match token.kind {
+            Kind::Word if !behind_dot => Keyword::of(self.text(token)),
+            Kind::Word | Kind::QuotedName => Keyword::Other,
+            _ => Keyword::NoWord,
+        };
+        self.conditional(token);
+        self.argument(token);
+        if behind_dot {
+            self.part_of_name(token);
+        }
+        match token.kind {
+            Kind::Word if keyword != Keyword::Other => self.keyword(keyword),
+            Kind::Sign(b'(') => self.open(token),
+            Kind::Sign(b')') => self.current.depth = self.current.depth.saturating_sub(1),
+            Kind::UserVariable => self.user_variable(),
+            Kind::SystemVariable => self.system_variable(token),
+            Kind::Assign => self.assign(),
+            _ => {}
+        }
+        if self.current.head[0] == Keyword::Set && self.current.depth == 0 {
+            self.set(token, keyword);
+        }
+        self.push_head(token, keyword);
+        self.current.before = self.current.last;
+        self.current.last = Some(Seen { token, keyword });
+    }
+
+    fn text(&self, token: Token) -> &[u8] {
+        &self.sql[token.start..token.end]
+    }
+
+    /// A name without its quotes.
+    fn name(&self, token: Token) -> &[u8] {
+        unquoted(self.text(token))
+    }
+
+    fn conditional(&mut self, token: Token) {
+        let current = &mut self.current;
+        if !token.conditional {
+            current.harmless = false;
+            return;
+        }
+        current.harmless |= current.last_keyword() == Keyword::Select;
+        if !current.harmless || token.kind != Kind::Word {
+            current.refuse(Reason::ExecutableComment);
+        }
+    }
+
+    /// `LAST_INSERT_ID(` and something that is no closing parenthesis; INSERT and REPLACE that are no functions.
+    fn argument(&mut self, token: Token) {
+        let current = &mut self.current;
+        if current.last_is(b'(') && current.keyword_before() == Keyword::LastInsertId && token.kind != Kind::Sign(b')')
+        {
+            current.effects.insert(Effects::ASSIGNS_LAST_INSERT_ID);
+            current.refuse(Reason::Assigns);
+        }
+        if matches!(current.last_keyword(), Keyword::Insert | Keyword::Replace) && token.kind != Kind::Sign(b'(') {
+            current.refuse(Reason::Command);
+        }
+    }
+
+    /// What stands behind a dot: a table of the server, or a sequence in Oracle's way.
+    fn part_of_name(&mut self, token: Token) {
+        let name = self.name(token);
+        if matches!(Keyword::of(name), Keyword::NextVal | Keyword::CurrVal) {
+            self.current.effects.insert(Effects::SEQUENCE);
+            self.current.refuse(Reason::Sequence);
+        } else if let Some(before) = self.current.before
+            && variables::is_server_table(self.name(before.token), name)
+        {
+            self.current.refuse(Reason::ServerSpecific);
+        }
+    }
+
+    fn keyword(&mut self, keyword: Keyword) {
+        use Keyword::*;
+        let current = &mut self.current;
+        let last = current.last_keyword();
+        match keyword {
+            Update if last == For => {
+                current.locks_rows = true;
+                current.refuse(Reason::LocksRows);
+            }
+            Share if last == For => current.refuse(Reason::LocksRows),
+            Lock if current.is_query() => current.refuse(Reason::LocksRows),
+            Update | Delete if current.is_query() => {
+                current.writes.get_or_insert(if keyword == Update { Verb::Update } else { Verb::Delete });
+                current.refuse(Reason::Command);
+            }
+            Into => {
+                current.into = true;
+                current.refuse(Reason::Into);
+            }
+            Procedure if current.is_query() => current.refuse(Reason::Procedure),
+            SqlCalcFoundRows => current.effects.insert(Effects::CALC_FOUND_ROWS),
+            For if last == Value && matches!(current.keyword_before(), Next | Previous) => {
+                current.effects.insert(Effects::SEQUENCE);
+                current.refuse(Reason::Sequence);
+            }
+            With if current.last.is_none_or(|last| last.is(b'(') || last.keyword == Explain) => {
+                current.with = Some(current.depth);
+            }
+            Select if current.with == Some(current.depth) => current.with = None,
+            Lock | Export if current.head[0] == Flush => current.effects.insert(Effects::TABLE_LOCK),
+            Temporary if current.object.is_none() => current.temporary = true,
+            Chain | Release if matches!(current.head[0], Commit | Rollback) => self.end_of_transaction(keyword),
+            Only if last == Read && current.head[0] == Start => current.effects.insert(Effects::BEGIN_READ_ONLY),
+            _ => {}
+        }
+        self.object(keyword);
+    }
+
+    /// `AND [NO] CHAIN`, `[NO] RELEASE`; `NO` is no keyword of ours.
+    fn end_of_transaction(&mut self, keyword: Keyword) {
+        let denied = self.current.last.is_some_and(|last| self.name(last.token).eq_ignore_ascii_case(b"no"));
+        if denied || self.current.last_keyword() == Keyword::To {
+            return;
+        }
+        self.current.effects.insert(if keyword == Keyword::Chain { Effects::CHAIN } else { Effects::RELEASE });
+    }
+
+    /// The thing a definition is of, or the statement that is explained.
+    fn object(&mut self, keyword: Keyword) {
+        use Keyword::*;
+        let current = &mut self.current;
+        if current.object.is_some() {
+            return;
+        }
+        let fits = match current.head[0] {
+            Create | Alter | Drop => matches!(
+                keyword,
+                Table
+                    | View
+                    | Procedure
+                    | Function
+                    | Trigger
+                    | Event
+                    | Package
+                    | Index
+                    | Database
+                    | Schema
+                    | User
+                    | Role
+                    | Sequence
+            ),
+            Explain | Desc | Describe | Analyze => {
+                matches!(keyword, Select | With | Update | Delete | Insert | Replace | Table | Values | For)
+            }
+            _ => false,
+        };
+        if fits {
+            current.object = Some(keyword);
+            current.body = matches!(current.head[0], Create | Alter)
+                && matches!(keyword, Procedure | Function | Trigger | Event | Package);
+        }
+    }
+
+    fn open(&mut self, token: Token) {
+        self.call(token);
+        self.current.depth += 1;
+    }
+
+    /// A parenthesis behind a name calls it, unless the name is a keyword or a common table expression with columns.
+    fn call(&mut self, parenthesis: Token) {
+        let Some(name) = self.current.last else { return };
+        let before = self.current.before;
+        let qualified = before.is_some_and(|before| before.is(b'.'));
+        match name.token.kind {
+            Kind::Word if qualified => return self.current.refuse(Reason::Function),
+            Kind::Word => {}
+            Kind::QuotedName if !self.is_list_of_columns() => return self.current.refuse(Reason::Function),
+            _ => return,
+        }
+        if name.keyword.takes_parenthesis() || self.opens_by_context(name.keyword) {
+            return;
+        }
+        match functions::call(self.text(name.token), name.token.end != parenthesis.start) {
+            Call::Pure => {}
+            Call::Special(special) => {
+                self.current.effects.insert(special.effects);
+                if let Some(reason) = special.reason {
+                    self.current.refuse(reason);
+                }
+            }
+            Call::Unknown if self.is_list_of_columns() => {}
+            Call::Unknown => self.current.refuse(Reason::Function),
+        }
+    }
+
+    /// Words that are not reserved and open a parenthesis only behind certain others.
+    fn opens_by_context(&self, keyword: Keyword) -> bool {
+        let Some(before) = self.current.before else { return false };
+        match keyword {
+            Keyword::Columns => before.token.kind == Kind::Text,
+            Keyword::Any | Keyword::SomeOf => before.is(b'=') || before.is(b'<') || before.is(b'>'),
+            _ => false,
+        }
+    }
+
+    /// `WITH name (column, …) AS`, or `AS name (column, …)` of a derived table.
+    fn is_list_of_columns(&self) -> bool {
+        let Some(before) = self.current.before else { return false };
+        let expression = self.current.with == Some(self.current.depth)
+            && (matches!(before.keyword, Keyword::With | Keyword::Recursive) || before.is(b','));
+        expression || before.keyword == Keyword::As
+    }
+
+    fn user_variable(&mut self) {
+        use Keyword::*;
+        let current = &mut self.current;
+        let account = match current.head[0] {
+            Grant | Revoke | Rename | Drop | Show => true,
+            Create | Alter => current.object != Some(Table),
+            Set => matches!(current.head[1], Password | Role | Default),
+            _ => false,
+        };
+        if account {
+            return;
+        }
+        current.effects.insert(Effects::USER_VARIABLE);
+        if current.into || matches!(current.head[0], Call | Get | Load | Execute) {
+            current.effects.insert(Effects::ASSIGNS_USER_VARIABLE);
+        }
+    }
+
+    fn assign(&mut self) {
+        if self.current.last.is_some_and(|last| last.token.kind == Kind::UserVariable) {
+            self.current.effects.insert(Effects::ASSIGNS_USER_VARIABLE);
+        }
+        self.current.refuse(Reason::Assigns);
+    }
+
+    fn system_variable(&mut self, token: Token) {
+        let (_, name) = self.variable(token);
+        let (effects, reason) = variables::read(name);
+        self.current.effects.insert(effects);
+        if let Some(reason) = reason {
+            self.current.refuse(reason);
+        }
+    }
+
+    /// Scope and name of `@@scope.name`.
+    fn variable(&self, token: Token) -> (&[u8], &[u8]) {
+        let text = &self.text(token)[2..];
+        match text.iter().position(|byte| *byte == b'.') {
+            Some(dot) => (unquoted(&text[..dot]), unquoted(&text[dot + 1..])),
+            None => (b"", unquoted(text)),
+        }
+    }
+
+    /// A token of SET outside of parentheses: the name of a variable where one is due.
+    fn set(&mut self, token: Token, keyword: Keyword) {
+        use Keyword::*;
+        let last = self.current.last_keyword();
+        if self.current.set_statement {
+            if keyword == For {
+                self.restart();
+            }
+            return;
+        }
+        if !(self.current.last_is(b',')
+            || matches!(last, Set | Global | Session | Local | Persist | PersistOnly | Default))
+        {
+            return;
+        }
+        let of_transaction = self.current.head[1..3].contains(&Transaction);
+        let effects = match (token.kind, keyword) {
+            (Kind::UserVariable, _) => Effects::ASSIGNS_USER_VARIABLE,
+            (Kind::SystemVariable, _) => self.set_system_variable(token),
+            (Kind::Word, Role) if last == Default => Effects::CHANGES_USERS,
+            _ if of_transaction || last == Default => Effects::NONE,
+            (Kind::Word, Global | Persist | PersistOnly) => Effects::SET_GLOBAL,
+            (Kind::Word, Session | Local | Default) => Effects::NONE,
+            (Kind::Word, Statement) if last == Set => {
+                self.current.set_statement = true;
+                Effects::SET_STATEMENT
+            }
+            (Kind::Word, Password) => Effects::CHANGES_USERS.union(Effects::IMPLICIT_COMMIT),
+            (Kind::Word, Role) => Effects::SET_ROLE,
+            (Kind::Word, Transaction) if last == Set => Effects::SET_TRANSACTION_NEXT,
+            _ if matches!(last, Global | Persist | PersistOnly) => Effects::NONE,
+            (Kind::Word | Kind::QuotedName, _) => {
+                let scoped = matches!(last, Session | Local);
+                Effects::SET_VARIABLES.union(variables::assigned(self.name(token), scoped))
+            }
+            _ => Effects::NONE,
+        };
+        self.current.effects.insert(effects);
+    }
+
+    fn set_system_variable(&self, token: Token) -> Effects {
+        let (scope, name) = self.variable(token);
+        match Keyword::of(scope) {
+            Keyword::Global | Keyword::Persist | Keyword::PersistOnly => Effects::SET_GLOBAL,
+            scope => {
+                let scoped = matches!(scope, Keyword::Session | Keyword::Local);
+                Effects::SET_VARIABLES.union(variables::assigned(name, scoped))
+            }
+        }
+    }
+
+    /// Behind `SET STATEMENT … FOR` begins another statement, whose effects count.
+    fn restart(&mut self) {
+        let effects = self.current.effects;
+        self.verb.get_or_insert(Verb::Set);
+        self.current = Current { effects, reason: Some(Reason::Command), ..Current::default() };
+    }
+
+    fn push_head(&mut self, token: Token, keyword: Keyword) {
+        let current = &mut self.current;
+        let restarting = current.last.is_none() && current.reason == Some(Reason::Command) && keyword == Keyword::For;
+        if current.heads == current.head.len() || restarting {
+            return;
+        }
+        if current.heads == 0 && token.kind == Kind::Sign(b'(') {
+            return;
+        }
+        current.head[current.heads] = keyword;
+        current.heads += 1;
+        let block = match current.heads {
+            1 => matches!(
+                keyword,
+                Keyword::If | Keyword::Case | Keyword::Loop | Keyword::While | Keyword::Repeat | Keyword::For
+            ),
+            2 => current.head[0] == Keyword::Begin && keyword == Keyword::Not,
+            _ => false,
+        };
+        if block {
+            current.body = true;
+            current.effects.insert(Effects::COMPOUND);
+        }
+    }
+
+    fn finish(&mut self) {
+        let mut current = std::mem::take(&mut self.current);
+        if current.last.is_none() && current.heads == 0 {
+            return;
+        }
+        let verb = command::decide(&mut current);
+        self.verb.get_or_insert(verb);
+        self.count += 1;
+        self.effects.insert(current.effects);
+        self.reason = self.reason.or(current.reason);
+    }
+}
+
+/// Without backticks or double quotes around it.
+fn unquoted(name: &[u8]) -> &[u8] {
+    match name {
+        [b'`' | b'"', inside @ .., b'`' | b'"'] => inside,
+        _ => name,
+    }
+}
