@@ -10,6 +10,7 @@ pub mod history;
 pub mod host;
 pub mod images;
 pub mod machines;
+pub mod mariadb;
 pub mod registry;
 pub mod run;
 pub mod tools;
@@ -18,6 +19,7 @@ pub use cluster::Cluster;
 pub use folder::Folder;
 pub use host::Host;
 pub use machines::{Five, Machine, Switch, administrator, join_line, ready_nodes};
+pub use mariadb::MariaDb;
 pub use registry::Registry;
 pub use run::{Output, wait_for};
 
