@@ -40,12 +40,13 @@ impl<'a> Ok<'a> {
         let last_insert_id = reader.lenenc("last insert id")?;
         let status = reader.u16("status")?;
         let warnings = reader.u16("warnings")?;
-        let mut ok = Self { affected_rows, last_insert_id, status, warnings, info: reader.rest(), state: &[] };
-        if capabilities & capability::SESSION_TRACK != 0 {
-            ok.info = if reader.is_empty() { &[] } else { reader.lenenc_bytes("message")? };
-            if status & status::SESSION_STATE_CHANGED != 0 && !reader.is_empty() {
-                ok.state = reader.lenenc_bytes("session state")?;
-            }
+        let mut ok = Self { affected_rows, last_insert_id, status, warnings, info: &[], state: &[] };
+        if !reader.is_empty() {
+            ok.info = reader.lenenc_bytes("message")?;
+        }
+        let tracks = capabilities & capability::SESSION_TRACK != 0;
+        if tracks && status & status::SESSION_STATE_CHANGED != 0 && !reader.is_empty() {
+            ok.state = reader.lenenc_bytes("session state")?;
         }
         Result::Ok(ok)
     }
@@ -61,9 +62,8 @@ impl<'a> Ok<'a> {
         let status = if changed { others | status::SESSION_STATE_CHANGED } else { others };
         out.extend_from_slice(&status.to_le_bytes());
         out.extend_from_slice(&self.warnings.to_le_bytes());
-        if !tracks {
-            out.extend_from_slice(self.info);
-        } else if changed || !self.info.is_empty() {
+        // Servers write the length whether sessions are tracked or not, though it is documented otherwise.
+        if changed || !self.info.is_empty() {
             put_lenenc_bytes(out, self.info);
             if changed {
                 put_lenenc_bytes(out, self.state);
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(Ok::read(&out, ALL), Result::Ok(ok));
         out.clear();
         ok.write(&mut out, OK, ALL & !capability::SESSION_TRACK);
-        assert_eq!(out, b"\x00\x01\xfc\x2c\x01\x02\x00\x01\x00hi");
+        assert_eq!(out, b"\x00\x01\xfc\x2c\x01\x02\x00\x01\x00\x02hi");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use mysql::protocol::auth::Password;
 use mysql::rules::Rules;
 use mysql::settings::{Hostgroup, User};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -22,6 +22,8 @@ pub struct Shared {
     pub live: Live,
     pub sessions: Sessions,
     pub stats: Stats,
+    /// Goes up when a global variable was set through the proxy: connections from before do not have its value.
+    pub generation: Arc<AtomicU64>,
     /// Present where `mysql-have_ssl` is on.
     pub tls: Option<ArcSwap<Acceptor>>,
     /// By host and port: what is known of a server survives a new plan.
@@ -72,6 +74,7 @@ impl Shared {
             live: Live::default(),
             sessions: Sessions::default(),
             stats: Stats::default(),
+            generation: Arc::default(),
             tls: tls.map(ArcSwap::from_pointee),
             hosts: Mutex::default(),
             shunning: Mutex::default(),

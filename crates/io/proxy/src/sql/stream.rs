@@ -40,6 +40,19 @@ impl Stream {
         suite.and_then(|suite| suite.suite().as_str())
     }
 
+    /// Asks the kernel, without waiting: the other end has closed it, or has said something nobody asked for.
+    pub fn is_closed(&self) -> bool {
+        let peeked = match self {
+            Self::Tcp(stream) => peek(stream),
+            Self::Unix(stream) => peek(stream),
+            Self::TlsClient(stream) => return stream.get_ref().0.is_closed(),
+            Self::TlsServer(stream) => return stream.get_ref().0.is_closed(),
+            Self::Compressed(stream) => return stream.inner().is_closed(),
+            Self::Taken => return true,
+        };
+        !matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// Ready when the other end has closed it, without reading anything. Data that waits is no end: then it is pending, and
     /// nobody is woken.
     pub fn poll_closed(&self, cx: &mut Context) -> Poll<()> {

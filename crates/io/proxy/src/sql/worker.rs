@@ -29,8 +29,8 @@ impl Lingering {
 impl Worker {
     pub fn new(shared: Arc<Shared>, share: Share) -> Self {
         Self {
+            pool: Pool::new(share, shared.generation.clone()),
             shared,
-            pool: Pool::new(share),
             random: Cell::new(rand::random::<u64>() | 1),
             lingering: RefCell::default(),
         }

@@ -141,6 +141,11 @@ impl Session {
             match result {
                 Ok(Ended::Answered) => {
                     let heard = relay.heard;
+                    if target.effects.contains(Effects::RELEASE) && heard.error.is_none() {
+                        // COMMIT RELEASE: the server has closed it, and means the client's too.
+                        self.drop_connection(connection);
+                        return Ok(Outcome { next: Next::End, heard: Some(heard), hostgroup });
+                    }
                     self.after(connection, &heard, &target);
                     return Ok(Outcome { next: Next::Command, heard: Some(heard), hostgroup });
                 }
@@ -370,6 +375,9 @@ impl Session {
                 self.pins.insert(pin);
             }
         }
+        if effects.contains(Effects::SET_GLOBAL) {
+            self.worker.shared.generation.fetch_add(1, Relaxed);
+        }
         if effects.contains(Effects::UNLOCK_TABLES) {
             self.pins.remove(Pins::TABLE_LOCK);
         }
@@ -463,12 +471,16 @@ impl Session {
 }
 
 /// What a statement leaves on its connection.
-const PINNED_BY: [(Effects, Pins); 7] = [
+const PINNED_BY: [(Effects, Pins); 10] = [
     (Effects::ASSIGNS_USER_VARIABLE, Pins::USER_VARIABLE),
     (Effects::TEMPORARY_TABLE, Pins::TEMPORARY_TABLE),
     (Effects::TABLE_LOCK, Pins::TABLE_LOCK),
     (Effects::NAMED_LOCK, Pins::NAMED_LOCK),
     (Effects::TEXT_PREPARE, Pins::TEXT_PREPARED),
+    // EXECUTE IMMEDIATE may have done anything.
+    (Effects::TEXT_EXECUTE, Pins::TEXT_PREPARED),
+    (Effects::SET_ROLE, Pins::OPAQUE),
+    (Effects::XA, Pins::OPAQUE),
     (Effects::HANDLER, Pins::HANDLER),
     (Effects::SET_TRANSACTION_NEXT, Pins::NEXT_TRANSACTION),
 ];

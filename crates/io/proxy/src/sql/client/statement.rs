@@ -70,10 +70,10 @@ async fn run(session: &mut Session, payload: &mut Vec<u8>) -> io::Result<Next> {
 
 /// Asks the rules, and puts right what they may not decide.
 pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
-    let modes = modes(session.status);
+    let modes = modes(session);
     let statement = statement::analyze(sql, modes);
     session.digest_text.clear();
-    let digest = digest::digest_into(&mut session.digest_text, sql, modes, &digest::Options::default());
+    let digest = digest::digest_into(sql, modes, &digest::Options::default(), &mut session.digest_text);
     let shared = session.worker.shared.clone();
     let plan = shared.plan.load();
     let schema = String::from_utf8_lossy(&session.state.schema);
@@ -135,12 +135,23 @@ pub fn target(session: &Session, decided: &Decided, sql: &[u8]) -> Target {
 }
 
 /// The lexer has to read strings as the server will.
-pub fn modes(status: u16) -> Modes {
+pub fn modes(session: &Session) -> Modes {
+    let charset = session.state.get("character_set_client");
     Modes {
-        ansi_quotes: status & status::ANSI_QUOTES != 0,
-        no_backslash_escapes: status & status::NO_BACKSLASH_ESCAPES != 0,
+        ansi_quotes: session.status & status::ANSI_QUOTES != 0,
+        no_backslash_escapes: session.status & status::NO_BACKSLASH_ESCAPES != 0,
+        wide_letters: charset.map_or_else(
+            || WIDE_COLLATIONS.contains(&session.credentials.key.collation),
+            |name| WIDE_CHARSETS.contains(&name),
+        ),
     }
 }
+
+/// Character sets with letters whose second byte may be a backslash or a backtick.
+const WIDE_CHARSETS: [&str; 5] = ["big5", "cp932", "gb18030", "gbk", "sjis"];
+
+/// Their collations, as a log-in numbers them.
+const WIDE_COLLATIONS: [u8; 11] = [1, 13, 28, 84, 87, 88, 95, 96, 248, 249, 250];
 
 /// Of `SET NAMES x COLLATE y`, which MariaDB does not tell: the word behind COLLATE.
 fn collation_named(sql: &[u8]) -> Option<String> {

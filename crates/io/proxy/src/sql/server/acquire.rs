@@ -113,7 +113,11 @@ async fn attempt(worker: &Worker, server: &Arc<Server>, wanted: &Wanted<'_>) -> 
     }
     let Some(place) = place(worker, server) else { return Err(ConnectError::Full { address: server.address() }) };
     let limit = worker.shared.tuning.load().connect_timeout_server;
-    let result = connect(server, wanted.credentials, place, limit).await;
+    let generation = worker.shared.generation.load(Relaxed);
+    let mut result = connect(server, wanted.credentials, place, limit).await;
+    if let Ok(connection) = &mut result {
+        connection.generation = generation;
+    }
     match &result {
         Ok(_) => server.counters.connected.fetch_add(1, Relaxed),
         Err(_) => server.counters.failed.fetch_add(1, Relaxed),

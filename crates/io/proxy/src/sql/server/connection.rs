@@ -30,6 +30,8 @@ pub struct Connection {
     pub state: Rc<State>,
     pub statements: Statements,
     pub idle_since: Instant,
+    /// Of `Shared::generation`, when it logged in.
+    pub generation: u64,
     /// Gives its place back when it ends.
     pub place: Place,
 }

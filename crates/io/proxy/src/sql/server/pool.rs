@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -31,6 +31,7 @@ impl Share {
 
 pub struct Pool {
     share: Share,
+    generation: Arc<AtomicU64>,
     shelves: RefCell<HashMap<usize, Shelf>>,
 }
 
@@ -44,12 +45,22 @@ struct Shelf {
 }
 
 impl Pool {
-    pub fn new(share: Share) -> Self {
-        Self { share, shelves: RefCell::default() }
+    pub fn new(share: Share, generation: Arc<AtomicU64>) -> Self {
+        Self { share, generation, shelves: RefCell::default() }
     }
 
     /// An idle connection of this key, the best there is: of equal state, else one that can be brought to it.
     pub fn take(&self, server: &Arc<Server>, key: &Key, state: &Rc<State>) -> Option<Connection> {
+        loop {
+            let connection = self.take_any(server, key, state)?;
+            // What the server has closed meanwhile never had a statement: another will do.
+            if connection.generation == self.generation.load(Relaxed) && !is_stale(&connection) {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn take_any(&self, server: &Arc<Server>, key: &Key, state: &Rc<State>) -> Option<Connection> {
         let mut shelves = self.shelves.borrow_mut();
         let shelf = shelves.get_mut(&id(server))?;
         let fits = |connection: &Connection| connection.key == *key;
@@ -90,7 +101,8 @@ impl Pool {
         let server = connection.server.clone();
         let mut shelves = self.shelves.borrow_mut();
         let shelf = shelves.entry(id(&server)).or_default();
-        if server.standing() == Standing::Online && connection.wire.is_quiet() {
+        let current = connection.generation == self.generation.load(Relaxed);
+        if current && server.standing() == Standing::Online && connection.wire.is_quiet() {
             connection.idle_since = Instant::now();
             server.counters.free.fetch_add(1, Relaxed);
             shelf.idle.push(connection);
@@ -114,6 +126,7 @@ impl Pool {
             let before = shelf.idle.len();
             let stays = |connection: &Connection| {
                 connection.server.standing() == Standing::Online
+                    && connection.generation == self.generation.load(Relaxed)
                     && now.saturating_duration_since(connection.idle_since) < limit
             };
             let closed = |connection: &Connection| !stays(connection);
@@ -127,6 +140,12 @@ impl Pool {
         }
         self.shelves.borrow_mut().retain(|_, shelf| shelf.open.get() > 0 || Rc::strong_count(&shelf.freed) > 1);
     }
+}
+
+/// Looks at the socket, where it was idle long enough for that to be worth a call.
+fn is_stale(connection: &Connection) -> bool {
+    const FRESH: Duration = Duration::from_millis(100);
+    connection.idle_since.elapsed() > FRESH && connection.wire.stream.is_closed()
 }
 
 /// A server is known by the place of what is shared about it: it lives as long as a connection to it.

@@ -207,7 +207,7 @@ impl Step<'_> {
         self.relay.note(&ok)?;
         let Some(client) = client else { return Ok(()) };
         let tracks = client.capabilities & capability::SESSION_TRACK != 0;
-        if ok.state.is_empty() && (tracks || ok.info.is_empty()) {
+        if ok.state.is_empty() {
             return Ok(());
         }
         let state = if tracks { tracked::for_client(ok.state)? } else { Vec::new() };
