@@ -226,7 +226,7 @@ impl Scan<'_> {
                 current.writes.get_or_insert(if keyword == Update { Verb::Update } else { Verb::Delete });
                 current.refuse(Reason::Command);
             }
-            Into => {
+            Into if current.is_query() => {
                 current.into = true;
                 current.refuse(Reason::Into);
             }
