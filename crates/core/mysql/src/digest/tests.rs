@@ -28,7 +28,10 @@ const STATEMENTS: &str = r#"
 
 #[test]
 fn values_go() {
-    check(&Options::default(), STATEMENTS, expect![[r#"
+    check(
+        &Options::default(),
+        STATEMENTS,
+        expect![[r#"
         SELECT * FROM t WHERE id=? AND name=?
         select a,b from t where c in (?,?,?,...)
         SELECT ? LIMIT ?,?
@@ -40,7 +43,8 @@ fn values_go() {
         SET @a :=?,@@session.sql_mode=?
         SELECT a * ?,count(*),a/b,a- -b,a<=?,a!=? FROM t
         SELECT c FROM t WHERE id=? AND d BETWEEN ? AND ?
-        SELECT ?"#]]);
+        SELECT ?"#]],
+    );
 }
 
 #[test]
@@ -54,7 +58,10 @@ fn options_are_heeded() {
         groups_grouping_limit: 1,
         max_bytes: 40,
     };
-    check(&options, STATEMENTS, expect![[r#"
+    check(
+        &options,
+        STATEMENTS,
+        expect![[r#"
         select * from t where id=? and name=?
         select a,b from t where c in (?,...)
         select ? limit ?,...
@@ -66,7 +73,8 @@ fn options_are_heeded() {
         set @a :=?,@@session.sql_mode=?
         select a * ?,count(*),a/b,a- -b,a<=?,a!=
         select c from t where id=? and d between
-        select ?"#]]);
+        select ?"#]],
+    );
 }
 
 /// Digests that ProxySQL has shown, in published reports of it.

@@ -336,14 +336,21 @@ fn modes_move_the_ends_of_strings() {
         SELECT "f"(1)
         SELECT 'a\', GET_LOCK('b', 1)
     "#;
-    check(sql, expect![[r#"
+    check(
+        sql,
+        expect![[r#"
         SELECT "f"(1) => SELECT read
         SELECT 'a\', GET_LOCK('b', 1) => SELECT Malformed
-    "#]]);
-    check_in(Modes { ansi_quotes: true, no_backslash_escapes: true, ..Modes::default() }, sql, expect![[r#"
+    "#]],
+    );
+    check_in(
+        Modes { ansi_quotes: true, no_backslash_escapes: true, ..Modes::default() },
+        sql,
+        expect![[r#"
         SELECT "f"(1) => SELECT Function
         SELECT 'a\', GET_LOCK('b', 1) => SELECT NamedLock; NAMED_LOCK
-    "#]]);
+    "#]],
+    );
     let wide = Modes { wide_letters: true, ..Modes::default() };
     assert_eq!(analyze("SELECT 'ä'".as_bytes(), wide).not_a_read, Some(Reason::Charset));
 }

@@ -1,6 +1,8 @@
 //! One pass over the tokens: what is seen on the way, until the command is known at each statement's end.
 
-use super::functions::{self, Call};
+mod assignments;
+mod calls;
+
 use super::lexer::{Kind, Lexer, Token};
 use super::words::Keyword;
 use super::{Effects, Modes, Reason, Statement, Verb, command, variables};
@@ -9,7 +11,7 @@ pub(crate) fn scan(sql: &[u8], modes: Modes) -> Statement {
     let mut scan =
         Scan { sql, verb: None, count: 0, effects: Effects::NONE, reason: None, current: Current::default() };
     let mut lexer = Lexer::new(sql, modes);
-    while let Some(token) = lexer.next() {
+    for token in lexer.by_ref() {
         scan.token(token);
     }
     scan.finish();
@@ -185,19 +187,6 @@ impl Scan<'_> {
         }
     }
 
-    /// `LAST_INSERT_ID(` and something that is no closing parenthesis; INSERT and REPLACE that are no functions.
-    fn argument(&mut self, token: Token) {
-        let current = &mut self.current;
-        if current.last_is(b'(') && current.keyword_before() == Keyword::LastInsertId && token.kind != Kind::Sign(b')')
-        {
-            current.effects.insert(Effects::ASSIGNS_LAST_INSERT_ID);
-            current.refuse(Reason::Assigns);
-        }
-        if matches!(current.last_keyword(), Keyword::Insert | Keyword::Replace) && token.kind != Kind::Sign(b'(') {
-            current.refuse(Reason::Command);
-        }
-    }
-
     /// What stands behind a dot: a table of the server, or a sequence in Oracle's way.
     fn part_of_name(&mut self, token: Token) {
         let name = self.name(token);
@@ -299,51 +288,6 @@ impl Scan<'_> {
         self.current.depth += 1;
     }
 
-    /// A parenthesis behind a name calls it, unless the name is a keyword or a common table expression with columns.
-    fn call(&mut self, parenthesis: Token) {
-        let Some(name) = self.current.last else { return };
-        let before = self.current.before;
-        let qualified = before.is_some_and(|before| before.is(b'.'));
-        match name.token.kind {
-            Kind::Word if qualified => return self.current.refuse(Reason::Function),
-            Kind::Word => {}
-            Kind::QuotedName if !self.is_list_of_columns() => return self.current.refuse(Reason::Function),
-            _ => return,
-        }
-        if name.keyword.takes_parenthesis() || self.opens_by_context(name.keyword) {
-            return;
-        }
-        match functions::call(self.text(name.token), name.token.end != parenthesis.start) {
-            Call::Pure => {}
-            Call::Special(special) => {
-                self.current.effects.insert(special.effects);
-                if let Some(reason) = special.reason {
-                    self.current.refuse(reason);
-                }
-            }
-            Call::Unknown if self.is_list_of_columns() => {}
-            Call::Unknown => self.current.refuse(Reason::Function),
-        }
-    }
-
-    /// Words that are not reserved and open a parenthesis only behind certain others.
-    fn opens_by_context(&self, keyword: Keyword) -> bool {
-        let Some(before) = self.current.before else { return false };
-        match keyword {
-            Keyword::Columns => before.token.kind == Kind::Text,
-            Keyword::Any | Keyword::SomeOf => before.is(b'=') || before.is(b'<') || before.is(b'>'),
-            _ => false,
-        }
-    }
-
-    /// `WITH name (column, …) AS`, or `AS name (column, …)` of a derived table.
-    fn is_list_of_columns(&self) -> bool {
-        let Some(before) = self.current.before else { return false };
-        let expression = self.current.with == Some(self.current.depth)
-            && (matches!(before.keyword, Keyword::With | Keyword::Recursive) || before.is(b','));
-        expression || before.keyword == Keyword::As
-    }
-
     fn user_variable(&mut self) {
         use Keyword::*;
         let current = &mut self.current;
@@ -384,57 +328,6 @@ impl Scan<'_> {
         match text.iter().position(|byte| *byte == b'.') {
             Some(dot) => (unquoted(&text[..dot]), unquoted(&text[dot + 1..])),
             None => (b"", unquoted(text)),
-        }
-    }
-
-    /// A token of SET outside of parentheses: the name of a variable where one is due.
-    fn set(&mut self, token: Token, keyword: Keyword) {
-        use Keyword::*;
-        let last = self.current.last_keyword();
-        if self.current.set_statement {
-            if keyword == For {
-                self.restart();
-            }
-            return;
-        }
-        if !(self.current.last_is(b',')
-            || matches!(last, Set | Global | Session | Local | Persist | PersistOnly | Default))
-        {
-            return;
-        }
-        let of_transaction = self.current.head[1..3].contains(&Transaction);
-        let effects = match (token.kind, keyword) {
-            (Kind::UserVariable, _) => Effects::ASSIGNS_USER_VARIABLE,
-            (Kind::SystemVariable, _) => self.set_system_variable(token),
-            (Kind::Word, Role) if last == Default => Effects::CHANGES_USERS,
-            _ if of_transaction || last == Default => Effects::NONE,
-            (Kind::Word, Global | Persist | PersistOnly) => Effects::SET_GLOBAL,
-            (Kind::Word, Session | Local | Default) => Effects::NONE,
-            (Kind::Word, Statement) if last == Set => {
-                self.current.set_statement = true;
-                Effects::SET_STATEMENT
-            }
-            (Kind::Word, Password) => Effects::CHANGES_USERS.union(Effects::IMPLICIT_COMMIT),
-            (Kind::Word, Role) => Effects::SET_ROLE,
-            (Kind::Word, Transaction) if last == Set => Effects::SET_TRANSACTION_NEXT,
-            _ if matches!(last, Global | Persist | PersistOnly) => Effects::NONE,
-            (Kind::Word | Kind::QuotedName, _) => {
-                let scoped = matches!(last, Session | Local);
-                Effects::SET_VARIABLES.union(variables::assigned(self.name(token), scoped))
-            }
-            _ => Effects::NONE,
-        };
-        self.current.effects.insert(effects);
-    }
-
-    fn set_system_variable(&self, token: Token) -> Effects {
-        let (scope, name) = self.variable(token);
-        match Keyword::of(scope) {
-            Keyword::Global | Keyword::Persist | Keyword::PersistOnly => Effects::SET_GLOBAL,
-            scope => {
-                let scoped = matches!(scope, Keyword::Session | Keyword::Local);
-                Effects::SET_VARIABLES.union(variables::assigned(name, scoped))
-            }
         }
     }
 
