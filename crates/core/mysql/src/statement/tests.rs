@@ -144,6 +144,8 @@ fn what_pins_a_connection() {
         GET DIAGNOSTICS @n = ROW_COUNT
         SELECT @@warning_count
         SELECT @@identity, @@session.last_insert_id
+        SELECT @@session . last_insert_id
+        SET @@global . x = 1
         SELECT ROW_COUNT()
         SET sql_log_bin=0
         SET @@global.max_connections = 5
@@ -188,6 +190,8 @@ fn what_pins_a_connection() {
             GET DIAGNOSTICS @n = ROW_COUNT => UNKNOWN Command; USER_VARIABLE | ASSIGNS_USER_VARIABLE | DIAGNOSTICS
             SELECT @@warning_count => SELECT read; DIAGNOSTICS
             SELECT @@identity, @@session.last_insert_id => SELECT read; USES_LAST_INSERT_ID
+            SELECT @@session . last_insert_id => SELECT read; USES_LAST_INSERT_ID
+            SET @@global . x = 1 => SET Command; SET_GLOBAL
             SELECT ROW_COUNT() => SELECT read; USES_ROW_COUNT
             SET sql_log_bin=0 => SET Command; SET_VARIABLES
             SET @@global.max_connections = 5 => SET Command; SET_GLOBAL
@@ -237,6 +241,9 @@ fn what_is_a_read() {
         SELECT 1 /*!99999 , '*/; DELETE FROM t; -- '*/
         SELECT count (*) FROM t
         SELECT f/**/(1)
+        SELECT lag (1) OVER (), uuid_to_bin(1)
+        SHOW PROCEDURE STATUS
+        SELECT value(a), columns(1) FROM t
         SELECT `abs`(1)
         SELECT 1, any(1)
         SELECT 1 WHERE 1 = ANY (SELECT 1)
@@ -290,6 +297,9 @@ fn what_is_a_read() {
             SELECT 1 /*!99999 , '*/; DELETE FROM t; -- '*/ => SELECT Malformed
             SELECT count (*) FROM t => SELECT Function
             SELECT f/**/(1) => SELECT Function
+            SELECT lag (1) OVER (), uuid_to_bin(1) => SELECT Function
+            SHOW PROCEDURE STATUS => SHOW read
+            SELECT value(a), columns(1) FROM t => SELECT Function
             SELECT `abs`(1) => SELECT Function
             SELECT 1, any(1) => SELECT Function
             SELECT 1 WHERE 1 = ANY (SELECT 1) => SELECT read

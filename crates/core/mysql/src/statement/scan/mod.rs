@@ -193,9 +193,15 @@ impl Scan<'_> {
         if matches!(Keyword::of(name), Keyword::NextVal | Keyword::CurrVal) {
             self.current.effects.insert(Effects::SEQUENCE);
             self.current.refuse(Reason::Sequence);
-        } else if let Some(before) = self.current.before
-            && variables::is_server_table(self.name(before.token), name)
-        {
+            return;
+        }
+        let Some(before) = self.current.before else { return };
+        if before.token.kind == Kind::SystemVariable {
+            // `@@session . name`, as legal as without blanks.
+            let (effects, reason) = variables::read(name);
+            self.current.effects.insert(effects);
+            self.current.reason = self.current.reason.or(reason);
+        } else if variables::is_server_table(self.name(before.token), name) {
             self.current.refuse(Reason::ServerSpecific);
         }
     }
@@ -327,6 +333,7 @@ impl Scan<'_> {
         let text = &self.text(token)[2..];
         match text.iter().position(|byte| *byte == b'.') {
             Some(dot) => (unquoted(&text[..dot]), unquoted(&text[dot + 1..])),
+            None if matches!(Keyword::of(text), Keyword::Global | Keyword::Session | Keyword::Local) => (text, b""),
             None => (b"", unquoted(text)),
         }
     }
