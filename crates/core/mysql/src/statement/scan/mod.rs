@@ -2,10 +2,13 @@
 
 mod assignments;
 mod calls;
+mod current;
 
 use super::lexer::{Kind, Lexer, Token};
 use super::words::Keyword;
 use super::{Effects, Modes, Reason, Statement, Verb, command, variables};
+pub(super) use current::Current;
+use current::Seen;
 
 pub(crate) fn scan(sql: &[u8], modes: Modes) -> Statement {
     let mut scan =
@@ -22,102 +25,6 @@ pub(crate) fn scan(sql: &[u8], modes: Modes) -> Statement {
         effects: scan.effects,
         not_a_read: if lexer.malformed { Some(Reason::Malformed) } else { reason },
         first_comment: lexer.first_comment,
-    }
-}
-
-/// A token that has passed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
-    pub token: Token,
-    pub keyword: Keyword,
-}
-
-impl Seen {
-    fn is(&self, sign: u8) -> bool {
-        self.token.kind == Kind::Sign(sign)
-    }
-}
-
-/// What is known of the statement being read.
-#[derive(Debug)]
-pub(super) struct Current {
-    /// Its first words; `None` where something else stood.
-    pub head: [Keyword; 4],
-    heads: usize,
-    depth: u32,
-    pub effects: Effects,
-    pub reason: Option<Reason>,
-    /// `CREATE | ALTER | DROP` this; `EXPLAIN | ANALYZE` this.
-    pub object: Option<Keyword>,
-    pub temporary: bool,
-    pub locks_rows: bool,
-    /// A query that turned out to be an UPDATE or DELETE behind its WITH.
-    pub writes: Option<Verb>,
-    /// What follows up to the end of the text belongs to it.
-    body: bool,
-    into: bool,
-    /// Where the names of common table expressions stand.
-    with: Option<u32>,
-    /// `SET STATEMENT`, whose variables are not the session's.
-    set_statement: bool,
-    /// Words of an executable comment directly behind SELECT do no harm, present or not.
-    harmless: bool,
-    last: Option<Seen>,
-    before: Option<Seen>,
-}
-
-impl Default for Current {
-    fn default() -> Self {
-        Self {
-            head: [Keyword::NoWord; 4],
-            heads: 0,
-            depth: 0,
-            effects: Effects::NONE,
-            reason: None,
-            object: None,
-            temporary: false,
-            locks_rows: false,
-            writes: None,
-            body: false,
-            into: false,
-            with: None,
-            set_statement: false,
-            harmless: false,
-            last: None,
-            before: None,
-        }
-    }
-}
-
-impl Current {
-    fn refuse(&mut self, reason: Reason) {
-        self.reason.get_or_insert(reason);
-    }
-
-    fn last_keyword(&self) -> Keyword {
-        self.last.map_or(Keyword::NoWord, |last| last.keyword)
-    }
-
-    fn keyword_before(&self) -> Keyword {
-        self.before.map_or(Keyword::NoWord, |before| before.keyword)
-    }
-
-    fn last_is(&self, sign: u8) -> bool {
-        self.last.is_some_and(|last| last.is(sign))
-    }
-
-    fn is_query(&self) -> bool {
-        matches!(
-            self.head[0],
-            Keyword::Select
-                | Keyword::With
-                | Keyword::Values
-                | Keyword::Table
-                | Keyword::Explain
-                | Keyword::Desc
-                | Keyword::Describe
-                | Keyword::Analyze
-        )
     }
 }
 
