@@ -240,12 +240,19 @@ impl Writer<'_> {
 
     /// Writes the blank before a token that begins with `next`, if one stood there and means something.
     fn separate(&mut self, next: u8) {
-        let Some(last) = self.out.as_bytes().last().copied().filter(|_| self.gap) else { return };
+        let Some(last) = self.out.as_bytes().last().copied() else { return };
+        // Two of them might become a comment, by what follows.
+        if (last, next) == (b'-', b'-') {
+            return self.out.push(' ');
+        }
+        if !self.gap {
+            return;
+        }
         let signs = (is_operator(last), is_operator(next));
         let dropped = match signs {
-            // Two of them may be a comment together.
-            (true, true) => !matches!((last, next), (b'-', b'-') | (b'/', b'*') | (b'*', b'/')),
-            (true, false) | (false, true) => true,
+            (true, true) => true,
+            (true, false) => (last, next) != (b'/', b'*') && !self.out.ends_with("*/"),
+            (false, true) => (last, next) != (b'*', b'/'),
             (false, false) => last == b'(' || matches!(next, b')'),
         };
         if !dropped {

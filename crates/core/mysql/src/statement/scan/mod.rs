@@ -1,15 +1,20 @@
 //! One pass over the tokens: what is seen on the way, until the command is known at each statement's end.
 
-use super::functions::{self, Call};
+mod assignments;
+mod calls;
+mod current;
+
 use super::lexer::{Kind, Lexer, Token};
 use super::words::Keyword;
 use super::{Effects, Modes, Reason, Statement, Verb, command, variables};
+pub(super) use current::Current;
+use current::Seen;
 
 pub(crate) fn scan(sql: &[u8], modes: Modes) -> Statement {
     let mut scan =
         Scan { sql, verb: None, count: 0, effects: Effects::NONE, reason: None, current: Current::default() };
     let mut lexer = Lexer::new(sql, modes);
-    while let Some(token) = lexer.next() {
+    for token in lexer.by_ref() {
         scan.token(token);
     }
     scan.finish();
@@ -20,102 +25,6 @@ pub(crate) fn scan(sql: &[u8], modes: Modes) -> Statement {
         effects: scan.effects,
         not_a_read: if lexer.malformed { Some(Reason::Malformed) } else { reason },
         first_comment: lexer.first_comment,
-    }
-}
-
-/// A token that has passed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
-    pub token: Token,
-    pub keyword: Keyword,
-}
-
-impl Seen {
-    fn is(&self, sign: u8) -> bool {
-        self.token.kind == Kind::Sign(sign)
-    }
-}
-
-/// What is known of the statement being read.
-#[derive(Debug)]
-pub(super) struct Current {
-    /// Its first words; `None` where something else stood.
-    pub head: [Keyword; 4],
-    heads: usize,
-    depth: u32,
-    pub effects: Effects,
-    pub reason: Option<Reason>,
-    /// `CREATE | ALTER | DROP` this; `EXPLAIN | ANALYZE` this.
-    pub object: Option<Keyword>,
-    pub temporary: bool,
-    pub locks_rows: bool,
-    /// A query that turned out to be an UPDATE or DELETE behind its WITH.
-    pub writes: Option<Verb>,
-    /// What follows up to the end of the text belongs to it.
-    body: bool,
-    into: bool,
-    /// Where the names of common table expressions stand.
-    with: Option<u32>,
-    /// `SET STATEMENT`, whose variables are not the session's.
-    set_statement: bool,
-    /// Words of an executable comment directly behind SELECT do no harm, present or not.
-    harmless: bool,
-    last: Option<Seen>,
-    before: Option<Seen>,
-}
-
-impl Default for Current {
-    fn default() -> Self {
-        Self {
-            head: [Keyword::NoWord; 4],
-            heads: 0,
-            depth: 0,
-            effects: Effects::NONE,
-            reason: None,
-            object: None,
-            temporary: false,
-            locks_rows: false,
-            writes: None,
-            body: false,
-            into: false,
-            with: None,
-            set_statement: false,
-            harmless: false,
-            last: None,
-            before: None,
-        }
-    }
-}
-
-impl Current {
-    fn refuse(&mut self, reason: Reason) {
-        self.reason.get_or_insert(reason);
-    }
-
-    fn last_keyword(&self) -> Keyword {
-        self.last.map_or(Keyword::NoWord, |last| last.keyword)
-    }
-
-    fn keyword_before(&self) -> Keyword {
-        self.before.map_or(Keyword::NoWord, |before| before.keyword)
-    }
-
-    fn last_is(&self, sign: u8) -> bool {
-        self.last.is_some_and(|last| last.is(sign))
-    }
-
-    fn is_query(&self) -> bool {
-        matches!(
-            self.head[0],
-            Keyword::Select
-                | Keyword::With
-                | Keyword::Values
-                | Keyword::Table
-                | Keyword::Explain
-                | Keyword::Desc
-                | Keyword::Describe
-                | Keyword::Analyze
-        )
     }
 }
 
@@ -185,28 +94,21 @@ impl Scan<'_> {
         }
     }
 
-    /// `LAST_INSERT_ID(` and something that is no closing parenthesis; INSERT and REPLACE that are no functions.
-    fn argument(&mut self, token: Token) {
-        let current = &mut self.current;
-        if current.last_is(b'(') && current.keyword_before() == Keyword::LastInsertId && token.kind != Kind::Sign(b')')
-        {
-            current.effects.insert(Effects::ASSIGNS_LAST_INSERT_ID);
-            current.refuse(Reason::Assigns);
-        }
-        if matches!(current.last_keyword(), Keyword::Insert | Keyword::Replace) && token.kind != Kind::Sign(b'(') {
-            current.refuse(Reason::Command);
-        }
-    }
-
     /// What stands behind a dot: a table of the server, or a sequence in Oracle's way.
     fn part_of_name(&mut self, token: Token) {
         let name = self.name(token);
         if matches!(Keyword::of(name), Keyword::NextVal | Keyword::CurrVal) {
             self.current.effects.insert(Effects::SEQUENCE);
             self.current.refuse(Reason::Sequence);
-        } else if let Some(before) = self.current.before
-            && variables::is_server_table(self.name(before.token), name)
-        {
+            return;
+        }
+        let Some(before) = self.current.before else { return };
+        if before.token.kind == Kind::SystemVariable {
+            // `@@session . name`, as legal as without blanks.
+            let (effects, reason) = variables::read(name);
+            self.current.effects.insert(effects);
+            self.current.reason = self.current.reason.or(reason);
+        } else if variables::is_server_table(self.name(before.token), name) {
             self.current.refuse(Reason::ServerSpecific);
         }
     }
@@ -226,7 +128,7 @@ impl Scan<'_> {
                 current.writes.get_or_insert(if keyword == Update { Verb::Update } else { Verb::Delete });
                 current.refuse(Reason::Command);
             }
-            Into => {
+            Into if current.is_query() => {
                 current.into = true;
                 current.refuse(Reason::Into);
             }
@@ -299,51 +201,6 @@ impl Scan<'_> {
         self.current.depth += 1;
     }
 
-    /// A parenthesis behind a name calls it, unless the name is a keyword or a common table expression with columns.
-    fn call(&mut self, parenthesis: Token) {
-        let Some(name) = self.current.last else { return };
-        let before = self.current.before;
-        let qualified = before.is_some_and(|before| before.is(b'.'));
-        match name.token.kind {
-            Kind::Word if qualified => return self.current.refuse(Reason::Function),
-            Kind::Word => {}
-            Kind::QuotedName if !self.is_list_of_columns() => return self.current.refuse(Reason::Function),
-            _ => return,
-        }
-        if name.keyword.takes_parenthesis() || self.opens_by_context(name.keyword) {
-            return;
-        }
-        match functions::call(self.text(name.token), name.token.end != parenthesis.start) {
-            Call::Pure => {}
-            Call::Special(special) => {
-                self.current.effects.insert(special.effects);
-                if let Some(reason) = special.reason {
-                    self.current.refuse(reason);
-                }
-            }
-            Call::Unknown if self.is_list_of_columns() => {}
-            Call::Unknown => self.current.refuse(Reason::Function),
-        }
-    }
-
-    /// Words that are not reserved and open a parenthesis only behind certain others.
-    fn opens_by_context(&self, keyword: Keyword) -> bool {
-        let Some(before) = self.current.before else { return false };
-        match keyword {
-            Keyword::Columns => before.token.kind == Kind::Text,
-            Keyword::Any | Keyword::SomeOf => before.is(b'=') || before.is(b'<') || before.is(b'>'),
-            _ => false,
-        }
-    }
-
-    /// `WITH name (column, …) AS`, or `AS name (column, …)` of a derived table.
-    fn is_list_of_columns(&self) -> bool {
-        let Some(before) = self.current.before else { return false };
-        let expression = self.current.with == Some(self.current.depth)
-            && (matches!(before.keyword, Keyword::With | Keyword::Recursive) || before.is(b','));
-        expression || before.keyword == Keyword::As
-    }
-
     fn user_variable(&mut self) {
         use Keyword::*;
         let current = &mut self.current;
@@ -383,58 +240,8 @@ impl Scan<'_> {
         let text = &self.text(token)[2..];
         match text.iter().position(|byte| *byte == b'.') {
             Some(dot) => (unquoted(&text[..dot]), unquoted(&text[dot + 1..])),
+            None if matches!(Keyword::of(text), Keyword::Global | Keyword::Session | Keyword::Local) => (text, b""),
             None => (b"", unquoted(text)),
-        }
-    }
-
-    /// A token of SET outside of parentheses: the name of a variable where one is due.
-    fn set(&mut self, token: Token, keyword: Keyword) {
-        use Keyword::*;
-        let last = self.current.last_keyword();
-        if self.current.set_statement {
-            if keyword == For {
-                self.restart();
-            }
-            return;
-        }
-        if !(self.current.last_is(b',')
-            || matches!(last, Set | Global | Session | Local | Persist | PersistOnly | Default))
-        {
-            return;
-        }
-        let of_transaction = self.current.head[1..3].contains(&Transaction);
-        let effects = match (token.kind, keyword) {
-            (Kind::UserVariable, _) => Effects::ASSIGNS_USER_VARIABLE,
-            (Kind::SystemVariable, _) => self.set_system_variable(token),
-            (Kind::Word, Role) if last == Default => Effects::CHANGES_USERS,
-            _ if of_transaction || last == Default => Effects::NONE,
-            (Kind::Word, Global | Persist | PersistOnly) => Effects::SET_GLOBAL,
-            (Kind::Word, Session | Local | Default) => Effects::NONE,
-            (Kind::Word, Statement) if last == Set => {
-                self.current.set_statement = true;
-                Effects::SET_STATEMENT
-            }
-            (Kind::Word, Password) => Effects::CHANGES_USERS.union(Effects::IMPLICIT_COMMIT),
-            (Kind::Word, Role) => Effects::SET_ROLE,
-            (Kind::Word, Transaction) if last == Set => Effects::SET_TRANSACTION_NEXT,
-            _ if matches!(last, Global | Persist | PersistOnly) => Effects::NONE,
-            (Kind::Word | Kind::QuotedName, _) => {
-                let scoped = matches!(last, Session | Local);
-                Effects::SET_VARIABLES.union(variables::assigned(self.name(token), scoped))
-            }
-            _ => Effects::NONE,
-        };
-        self.current.effects.insert(effects);
-    }
-
-    fn set_system_variable(&self, token: Token) -> Effects {
-        let (scope, name) = self.variable(token);
-        match Keyword::of(scope) {
-            Keyword::Global | Keyword::Persist | Keyword::PersistOnly => Effects::SET_GLOBAL,
-            scope => {
-                let scoped = matches!(scope, Keyword::Session | Keyword::Local);
-                Effects::SET_VARIABLES.union(variables::assigned(name, scoped))
-            }
         }
     }
 
