@@ -28,8 +28,7 @@ pub struct Options {
     pub grouping_limit: u32,
     /// `mysql-query_digests_groups_grouping_limit`: lists in a row that are shown; 0: all. 0..=2089, default 10.
     pub groups_grouping_limit: u32,
-    /// `mysql-query_digests_max_query_length`: bytes of the text that are kept. Default 2048 here; ProxySQL reads at
-    /// most 65,000 bytes of the statement.
+    /// `mysql-query_digests_max_digest_length`: bytes of the text that are kept. Default 2048.
     pub max_bytes: usize,
 }
 
