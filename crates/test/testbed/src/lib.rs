@@ -13,6 +13,7 @@ pub mod machines;
 pub mod mariadb;
 pub mod registry;
 pub mod run;
+pub mod sql_client;
 pub mod sql_proxy;
 pub mod tools;
 
@@ -23,6 +24,7 @@ pub use machines::{Five, Machine, Switch, administrator, join_line, ready_nodes}
 pub use mariadb::MariaDb;
 pub use registry::Registry;
 pub use run::{Output, wait_for};
+pub use sql_client::SqlClient;
 pub use sql_proxy::SqlProxy;
 
 use std::path::PathBuf;

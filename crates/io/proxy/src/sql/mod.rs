@@ -10,6 +10,7 @@ pub mod placing;
 pub mod run;
 pub mod server;
 pub mod sessions;
+pub mod settled;
 pub mod shared;
 pub mod stats;
 pub mod stream;

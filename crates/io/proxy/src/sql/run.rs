@@ -46,6 +46,7 @@ async fn serve(shared: Arc<Shared>, share: Share, sockets: Vec<Opened>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         let limit = worker.shared.tuning.load().idle_connection;
+        while worker.reclaim_after(SWEEP) {}
         worker.pool.sweep(limit);
     }
 }

@@ -6,10 +6,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub struct Worker {
     pub shared: Arc<Shared>,
     pub pool: Pool,
+    pub settled: RefCell<super::settled::Settled>,
     random: Cell<u64>,
     lingering: RefCell<VecDeque<Weak<Lingering>>>,
 }
@@ -24,6 +26,10 @@ impl Lingering {
     pub fn take(&self) -> Option<super::server::connection::Connection> {
         self.connection.borrow_mut().take()
     }
+
+    fn since(&self) -> Option<Instant> {
+        self.connection.borrow().as_ref().map(|connection| connection.idle_since)
+    }
 }
 
 impl Worker {
@@ -31,6 +37,7 @@ impl Worker {
         Self {
             pool: Pool::new(share, shared.generation.clone()),
             shared,
+            settled: RefCell::default(),
             random: Cell::new(rand::random::<u64>() | 1),
             lingering: RefCell::default(),
         }
@@ -58,13 +65,29 @@ impl Worker {
 
     /// Gives one that lingers back to the pool, the oldest; false where there is none.
     pub fn reclaim(&self) -> bool {
-        while let Some(place) = self.lingering.borrow_mut().pop_front() {
-            if let Some(connection) = place.upgrade().and_then(|place| place.take()) {
+        self.reclaim_after(Duration::ZERO)
+    }
+
+    /// The same, if the oldest has lingered for `least`.
+    pub fn reclaim_after(&self, least: Duration) -> bool {
+        loop {
+            let Some(oldest) = self.lingering.borrow().front().cloned() else { return false };
+            let place = oldest.upgrade();
+            let since = place.as_ref().and_then(|place| place.since());
+            if since.is_some_and(|since| since.elapsed() < least) {
+                return false;
+            }
+            self.lingering.borrow_mut().pop_front();
+            if let Some(connection) = place.and_then(|place| place.take()) {
                 self.pool.put(connection);
                 return true;
             }
         }
-        false
+    }
+
+    /// Connections that may linger, roughly.
+    pub fn lingering(&self) -> usize {
+        self.lingering.borrow().len()
     }
 }
 

@@ -19,6 +19,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 /// What kind of command it is, as far as retries and session state go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -150,14 +151,15 @@ impl Session {
                     return Ok(Outcome { next: Next::Command, heard: Some(heard), hostgroup });
                 }
                 Ok(Ended::Held) => {
-                    let error = relay.heard.error.take().unwrap_or_else(|| ServerError::new(2013, b"HY000", ""));
-                    self.note_error(&connection, &error);
-                    self.worker.pool.put(connection);
+                    let error = relay.heard.error.clone().unwrap_or_else(|| ServerError::new(2013, b"HY000", ""));
                     if MAYBE_BEHIND.contains(&error.code) {
+                        self.note_error(&connection, &error);
+                        self.worker.pool.put(connection);
                         self.worker.shared.stats.retries.fetch_add(1, Relaxed);
                         target.hostgroup = self.worker.shared.writer_for(hostgroup);
                         continue;
                     }
+                    self.after(connection, &relay.heard, &target);
                     self.fail(&error).await?;
                     return Ok(Outcome::without(Next::Command, hostgroup));
                 }
@@ -204,7 +206,7 @@ impl Session {
             return Ok(connection);
         }
         if let Some(connection) = self.lingering.take() {
-            if connection.server.hostgroup == target.hostgroup || asks_about_last(target.effects) {
+            if not.is_none() && self.may_go_on(&connection, target) {
                 return Ok(connection);
             }
             self.worker.pool.put(connection);
@@ -216,6 +218,20 @@ impl Session {
         let wanted =
             Wanted { hostgroup: target.hostgroup, fallback, credentials: &self.credentials, state: &state, not };
         acquire(&self.worker, wanted).await
+    }
+
+    /// What lingers is also where the statement would go now, or the only one that can answer.
+    fn may_go_on(&self, connection: &Connection, target: &Target) -> bool {
+        if connection.is_stale() || connection.generation != self.worker.shared.generation.load(Relaxed) {
+            return false;
+        }
+        let groups = self.worker.shared.live.groups.load();
+        if target.effects.intersects(ABOUT_LAST) {
+            // Several statements in one may ask about the last and write too.
+            return target.kind == Kind::Read || groups.writer_of(connection.server.hostgroup).is_none();
+        }
+        let picked = groups.pick(target.hostgroup, self.worker.random(), None);
+        picked.is_some_and(|server| std::sync::Arc::ptr_eq(server, &connection.server))
     }
 
     /// Brings the connection's state to the session's, waits for its own writes, prepares what is to be executed.
@@ -231,6 +247,10 @@ impl Session {
         }
         if target.causal && is_reader && !pinned {
             self.wait_for_writes(connection).await?;
+        }
+        if !pinned && connection.lingers_for != self.id && target.effects.intersects(ABOUT_LAST) {
+            // Another session's last statement was here: nothing of it may be seen.
+            query::query(connection, "DO 0").await?;
         }
         if target.effects.contains(Effects::USES_LAST_INSERT_ID) && !pinned {
             let sql = format!("SET last_insert_id={}", self.last_insert_id);
@@ -321,14 +341,10 @@ impl Session {
             self.held = Some(connection);
             return;
         }
-        let is_write = target.kind != Kind::Read && connection.server.standing().takes_new();
-        let asked_about = heard.warnings > 0 || target.effects.contains(Effects::CALC_FOUND_ROWS) || is_write;
-        if asked_about {
-            let (worker, place) = (self.worker.clone(), self.lingering.clone());
-            worker.linger(&place, connection);
-        } else {
-            self.worker.pool.put(connection);
-        }
+        connection.idle_since = Instant::now();
+        connection.lingers_for = self.id;
+        let (worker, place) = (self.worker.clone(), self.lingering.clone());
+        worker.linger(&place, connection);
     }
 
     fn hear_state(&mut self, connection: &mut Connection, heard: &Heard, target: &Target) {
@@ -377,6 +393,7 @@ impl Session {
         }
         if effects.contains(Effects::SET_GLOBAL) {
             self.worker.shared.generation.fetch_add(1, Relaxed);
+            self.worker.settled.borrow_mut().clear();
         }
         if effects.contains(Effects::UNLOCK_TABLES) {
             self.pins.remove(Pins::TABLE_LOCK);
@@ -486,11 +503,10 @@ const PINNED_BY: [(Effects, Pins); 10] = [
 ];
 
 /// It asks about the statement before: only that one's connection knows.
-fn asks_about_last(effects: Effects) -> bool {
-    [Effects::DIAGNOSTICS, Effects::USES_FOUND_ROWS, Effects::USES_ROW_COUNT, Effects::USES_LAST_INSERT_ID]
-        .into_iter()
-        .any(|effect| effects.contains(effect))
-}
+const ABOUT_LAST: Effects = Effects::DIAGNOSTICS
+    .union(Effects::USES_FOUND_ROWS)
+    .union(Effects::USES_ROW_COUNT)
+    .union(Effects::USES_LAST_INSERT_ID);
 
 async fn bring(connection: &mut Connection, wanted: &Rc<State>) -> Result<(), Unready> {
     let Some(changes) = wanted.changes_from(&connection.state) else {

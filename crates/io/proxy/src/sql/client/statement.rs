@@ -48,6 +48,9 @@ async fn run(session: &mut Session, payload: &mut Vec<u8>) -> io::Result<Next> {
         session.ok(&ok).await?;
         return Ok(Next::Command);
     }
+    if settle(session, &payload[1..], &decided.statement) {
+        return session.done().await;
+    }
     if let Some(answer) = local::answer(session, &payload[1..], &decided.statement).await? {
         return Ok(answer);
     }
@@ -63,9 +66,31 @@ async fn run(session: &mut Session, payload: &mut Vec<u8>) -> io::Result<Next> {
     let outcome = session.execute(payload, Expect::Results, &target).await?;
     session.end_statement();
     if let Some(heard) = &outcome.heard {
+        let collation = target.names_collation;
+        session.worker.settled.borrow_mut().learn(&payload[1..], &decided.statement, heard, collation);
         session.count(&decided, outcome.hostgroup, started, heard.affected_rows, heard.rows);
     }
     Ok(outcome.next)
+}
+
+/// Performs a SET that was performed before, without a server; false: it is to be asked.
+fn settle(session: &mut Session, sql: &[u8], statement: &Statement) -> bool {
+    if statement.effects != Effects::SET_VARIABLES || !session.pins.is_empty() {
+        return false;
+    }
+    let Some(change) = session.worker.settled.borrow().find(sql) else { return false };
+    let mut state = (*session.state).clone();
+    for (name, value) in &change.variables {
+        state.heard(name, value);
+    }
+    if let Some(collation) = &change.collation {
+        state.heard(b"collation_connection", collation.as_bytes());
+    }
+    if state != *session.state {
+        session.set_state(state);
+    }
+    session.status = change.status & !(status::MORE_RESULTS | status::SESSION_STATE_CHANGED);
+    true
 }
 
 /// Asks the rules, and puts right what they may not decide.

@@ -15,6 +15,12 @@ use tokio::time::{Instant, timeout_at};
 /// Between two attempts at servers that refuse.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// As many may linger with their sessions before new statements take them.
+const LINGERING: usize = 16;
+
+/// Sessions that are in the middle of something are back by then.
+const LINGERED: Duration = Duration::from_millis(5);
+
 /// What there was none of.
 #[derive(Debug, thiserror::Error)]
 pub enum NoConnection {
@@ -109,6 +115,13 @@ fn pick(worker: &Worker, groups: &Groups, wanted: &Wanted) -> Option<Arc<Server>
 
 async fn attempt(worker: &Worker, server: &Arc<Server>, wanted: &Wanted<'_>) -> Result<Connection, ConnectError> {
     if let Some(connection) = worker.pool.take(server, &wanted.credentials.key, wanted.state) {
+        return Ok(connection);
+    }
+    // Rather one that lingers with an idle session than one more.
+    if worker.lingering() > LINGERING
+        && worker.reclaim_after(LINGERED)
+        && let Some(connection) = worker.pool.take(server, &wanted.credentials.key, wanted.state)
+    {
         return Ok(connection);
     }
     let Some(place) = place(worker, server) else { return Err(ConnectError::Full { address: server.address() }) };

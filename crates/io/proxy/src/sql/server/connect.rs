@@ -93,6 +93,7 @@ async fn attempt(server: &Arc<Server>, credentials: &Credentials, place: Place) 
         state: Rc::new(state),
         statements: Statements::default(),
         idle_since: Instant::now(),
+        lingers_for: 0,
         generation: 0,
         place,
     })

@@ -6,7 +6,7 @@ use mysql::session::State;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What cannot be changed without logging in anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +30,20 @@ pub struct Connection {
     pub state: Rc<State>,
     pub statements: Statements,
     pub idle_since: Instant,
+    /// The session whose statement was its last; 0: none.
+    pub lingers_for: u32,
     /// Of `Shared::generation`, when it logged in.
     pub generation: u64,
     /// Gives its place back when it ends.
     pub place: Place,
+}
+
+impl Connection {
+    /// The server has closed it; looked at where it was idle long enough for that to be worth a call.
+    pub fn is_stale(&self) -> bool {
+        const FRESH: Duration = Duration::from_millis(100);
+        self.idle_since.elapsed() > FRESH && self.wire.stream.is_closed()
+    }
 }
 
 /// A place among the connections a server may have.

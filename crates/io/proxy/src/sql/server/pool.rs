@@ -54,7 +54,7 @@ impl Pool {
         loop {
             let connection = self.take_any(server, key, state)?;
             // What the server has closed meanwhile never had a statement: another will do.
-            if connection.generation == self.generation.load(Relaxed) && !is_stale(&connection) {
+            if connection.generation == self.generation.load(Relaxed) && !connection.is_stale() {
                 return Some(connection);
             }
         }
@@ -140,12 +140,6 @@ impl Pool {
         }
         self.shelves.borrow_mut().retain(|_, shelf| shelf.open.get() > 0 || Rc::strong_count(&shelf.freed) > 1);
     }
-}
-
-/// Looks at the socket, where it was idle long enough for that to be worth a call.
-fn is_stale(connection: &Connection) -> bool {
-    const FRESH: Duration = Duration::from_millis(100);
-    connection.idle_since.elapsed() > FRESH && connection.wire.stream.is_closed()
 }
 
 /// A server is known by the place of what is shared about it: it lives as long as a connection to it.
