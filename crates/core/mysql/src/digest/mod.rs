@@ -240,8 +240,8 @@ impl Writer<'_> {
     /// Writes the blank before a token that begins with `next`, if one stood there and means something.
     fn separate(&mut self, next: u8) {
         let Some(last) = self.out.as_bytes().last().copied() else { return };
-        // Two of them might become a comment, by what follows.
-        if (last, next) == (b'-', b'-') {
+        // Two of them might become a comment, by what follows; digits behind `...` would be a number.
+        if (last, next) == (b'-', b'-') || next.is_ascii_digit() && self.out.ends_with("...") {
             return self.out.push(' ');
         }
         if !self.gap {

@@ -77,6 +77,14 @@ fn options_are_heeded() {
     );
 }
 
+#[test]
+fn a_cut_list_keeps_its_distance() {
+    let digest = |sql: &[u8]| digest(sql, Modes::default(), &Options::default()).text;
+    let once = digest(b"(1,2,3,'4'5f)");
+    assert_eq!(once, "(?,?,?,... 5f)");
+    assert_eq!(digest(once.as_bytes()), once);
+}
+
 /// Digests that ProxySQL has shown, in published reports of it.
 #[test]
 fn hashes_are_those_of_proxysql() {

@@ -27,7 +27,10 @@ pub enum Expect {
 enum State {
     Start,
     /// Packets to pass, and what comes then.
-    Skip { left: u64, then: Then },
+    Skip {
+        left: u64,
+        then: Then,
+    },
     Rows,
     Done,
 }
@@ -47,14 +50,27 @@ pub enum Event {
     /// All bytes given are taken (or the rest is the beginning of a packet that is needed whole).
     More,
     /// `last`: the answer ends with it. `kind` is the packet's first byte: 0, or 0xfe behind rows.
-    Ok { payload: Range<usize>, last: bool },
+    Ok {
+        payload: Range<usize>,
+        last: bool,
+    },
     /// The end of rows, of a connection that still has EOF packets.
-    Eof { payload: Range<usize>, last: bool },
-    Err { payload: Range<usize> },
+    Eof {
+        payload: Range<usize>,
+        last: bool,
+    },
+    Err {
+        payload: Range<usize>,
+    },
     /// The client has to send a file now. After the file another answer begins.
-    LocalInfile { payload: Range<usize> },
+    LocalInfile {
+        payload: Range<usize>,
+    },
     /// Head of the answer to COM_STMT_PREPARE; its definitions follow (`last`: there are none).
-    Prepared { payload: Range<usize>, last: bool },
+    Prepared {
+        payload: Range<usize>,
+        last: bool,
+    },
     /// The answer is over, and its last packet was nothing to look at.
     End,
 }

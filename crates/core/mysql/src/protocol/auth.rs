@@ -86,9 +86,7 @@ impl Password {
     pub fn check_sha2(&self, scramble: &[u8; SCRAMBLE], answer: &[u8]) -> Option<Secret> {
         match self {
             Self::Empty => answer.is_empty().then_some(Secret::Empty),
-            Self::Clear(clear) => {
-                same(answer, &sha2_answer(clear, scramble)).then(|| Secret::Clear(clear.clone()))
-            }
+            Self::Clear(clear) => same(answer, &sha2_answer(clear, scramble)).then(|| Secret::Clear(clear.clone())),
             Self::Native(_) => None,
         }
     }

@@ -32,9 +32,28 @@ pub enum Command {
 const ALL: [Command; 22] = {
     use Command::*;
     [
-        Quit, InitDb, Query, FieldList, Statistics, ProcessInfo, ProcessKill, Debug, Ping, ChangeUser, BinlogDump,
-        RegisterSlave, StmtPrepare, StmtExecute, StmtSendLongData, StmtClose, StmtReset, SetOption, StmtFetch,
-        BinlogDumpGtid, ResetConnection, StmtBulkExecute,
+        Quit,
+        InitDb,
+        Query,
+        FieldList,
+        Statistics,
+        ProcessInfo,
+        ProcessKill,
+        Debug,
+        Ping,
+        ChangeUser,
+        BinlogDump,
+        RegisterSlave,
+        StmtPrepare,
+        StmtExecute,
+        StmtSendLongData,
+        StmtClose,
+        StmtReset,
+        SetOption,
+        StmtFetch,
+        BinlogDumpGtid,
+        ResetConnection,
+        StmtBulkExecute,
     ]
 };
 

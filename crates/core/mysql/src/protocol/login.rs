@@ -24,7 +24,9 @@ pub struct Login {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FirstPacket {
     /// TLS begins behind this packet; the log-in follows inside.
-    Ssl { capabilities: u32 },
+    Ssl {
+        capabilities: u32,
+    },
     Login(Login),
 }
 

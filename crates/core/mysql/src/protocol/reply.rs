@@ -127,7 +127,14 @@ mod tests {
 
     #[test]
     fn a_client_without_tracking_gets_none() {
-        let ok = Ok { affected_rows: 1, last_insert_id: 300, status: 0x4002, warnings: 1, info: b"hi", state: b"\x02\x01\x31" };
+        let ok = Ok {
+            affected_rows: 1,
+            last_insert_id: 300,
+            status: 0x4002,
+            warnings: 1,
+            info: b"hi",
+            state: b"\x02\x01\x31",
+        };
         let mut out = Vec::new();
         ok.write(&mut out, OK, ALL);
         assert_eq!(Ok::read(&out, ALL), Result::Ok(ok));

@@ -14,7 +14,10 @@ mod kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change<'a> {
     /// `last_gtid` is among them.
-    Variable { name: &'a [u8], value: &'a [u8] },
+    Variable {
+        name: &'a [u8],
+        value: &'a [u8],
+    },
     Schema(&'a [u8]),
     /// Something of the session changed: a user variable, a temporary table, a variable.
     State,

@@ -116,8 +116,7 @@ impl State {
     }
 
     fn note(&mut self) {
-        self.fingerprint =
-            BuildHasherDefault::<DefaultHasher>::default().hash_one((&self.schema, &self.variables));
+        self.fingerprint = BuildHasherDefault::<DefaultHasher>::default().hash_one((&self.schema, &self.variables));
     }
 }
 
@@ -146,8 +145,16 @@ mod tests {
 
     #[test]
     fn a_session_is_carried_over() {
-        check("sql_mode=STRICT_TRANS_TABLES time_zone=+01:00", "", expect!["SET sql_mode='STRICT_TRANS_TABLES',time_zone='+01:00'"]);
-        check("wait_timeout=33 long_query_time=1.5 foreign_key_checks=OFF", "wait_timeout=33", expect!["SET foreign_key_checks='OFF',long_query_time=1.5"]);
+        check(
+            "sql_mode=STRICT_TRANS_TABLES time_zone=+01:00",
+            "",
+            expect!["SET sql_mode='STRICT_TRANS_TABLES',time_zone='+01:00'"],
+        );
+        check(
+            "wait_timeout=33 long_query_time=1.5 foreign_key_checks=OFF",
+            "wait_timeout=33",
+            expect!["SET foreign_key_checks='OFF',long_query_time=1.5"],
+        );
         check("", "sql_mode= group_concat_max_len=5", expect!["SET group_concat_max_len=DEFAULT,sql_mode=DEFAULT"]);
         check("character_set_results=", "", expect!["SET character_set_results=NULL"]);
         check("sql_mode=", "sql_mode=", expect!["nothing"]);
