@@ -4,6 +4,7 @@ use crate::mariadb::{MariaDb, Rows, ask, client_at, free_port};
 use crate::run::{run, wait_for};
 use crate::{barque, example_text};
 use std::fs::File;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -72,7 +73,7 @@ impl SqlProxy {
         self.process.as_ref().map_or(0, Child::id)
     }
 
-    /// Starts the process and waits until its admin port answers.
+    /// Starts the process and waits until its admin port answers and the other takes connections.
     #[track_caller]
     pub fn serve(&mut self) {
         let log = File::options().append(true).create(true).open(self.folder.join("log")).expect("a log file");
@@ -86,6 +87,9 @@ impl SqlProxy {
             // Waiting longer would not help.
             assert!(ended.is_none(), "barque sql ended with {ended:?}:\n{}", self.log());
             self.try_admin("SELECT 1").map_err(|why| format!("{why}\n{}", self.log()))
+        });
+        wait_for("listening for applications", PATIENCE, || {
+            TcpStream::connect(("127.0.0.1", self.port)).map_err(|why| format!("{why}\n{}", self.log()))
         });
     }
 

@@ -54,6 +54,7 @@ const SMALL: &[&str] = &[
     "--log-bin=bin",
     "--binlog-format=ROW",
     "--log-slave-updates",
+    "--relay-log=relay",
     "--slave-net-timeout=10",
     "--general-log-file=general.log",
 ];
