@@ -218,12 +218,20 @@ mod tests {
 
     #[test]
     fn rows_of_a_file() {
-        check(include_str!("../../testdata/proxysql.cnf"), expect!["2 servers, 1 users, [(100, true, Some(10)), (200, true, Some(20)), (300, true, Some(10))]"]);
+        check(
+            include_str!("../../testdata/proxysql.cnf"),
+            expect!["2 servers, 1 users, [(100, true, Some(10)), (200, true, Some(20)), (300, true, Some(10))]"],
+        );
     }
 
     #[test]
     fn a_number_too_large() {
-        check("mysql_servers=({hostgroup=5000000000 address=\"a\"})", expect![[r#"mysql_servers (5000000000, "a", 3306): hostgroup_id is 5000000000; write a value that the column takes"#]]);
+        check(
+            "mysql_servers=({hostgroup=5000000000 address=\"a\"})",
+            expect![[
+                r#"mysql_servers (5000000000, "a", 3306): hostgroup_id is 5000000000; write a value that the column takes"#
+            ]],
+        );
     }
 
     #[track_caller]
