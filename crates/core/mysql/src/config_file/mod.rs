@@ -9,6 +9,7 @@ mod tests;
 
 use crate::libconfig::{self, Include, Node, Place, Setting, Value};
 use crate::tables::{self, Row, Table};
+use crate::variables::{self, Fate, Variables};
 use std::fmt;
 
 /// Single settings of the top level. Source: ProxySQL 2.7.
@@ -138,9 +139,25 @@ impl Parsed {
             // The admin interface's full name is understood too.
             let full = format!("{prefix}{}", name.strip_prefix(prefix).unwrap_or(&name));
             match scalar(&value.value) {
-                Some(text) => self.variables.push((full, text, place)),
+                Some(text) => self.variable(full, text, place),
                 None => self.say(&place, Level::Error, format!("{name} is {}; write one value", value.value.kind())),
             }
+        }
+    }
+
+    fn variable(&mut self, name: String, text: String, place: Place) {
+        let known = variables::ALL.iter().map(|variable| variable.name);
+        match variables::find(&name).map(|variable| variable.fate) {
+            None => {
+                let message = format!("unknown variable {name}{}; it is left out", suggestion(&name, known));
+                return self.say(&place, Level::Warning, message);
+            }
+            Some(Fate::Ignored(why)) => self.say(&place, Level::Note, format!("{name} has no effect: {why}")),
+            Some(Fate::Done | Fate::Refused(_)) => {}
+        }
+        match Variables::default().set(&name, &text) {
+            Ok(()) => self.variables.push((name, text, place)),
+            Err(message) => self.say(&place, Level::Error, message),
         }
     }
 

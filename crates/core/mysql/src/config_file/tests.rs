@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 #[test]
 fn a_whole_file() {
     let parsed = parse("proxysql.cnf", include_str!("../../testdata/proxysql.cnf"), &|_| Err("none".to_owned()));
-    assert!(parsed.problems.is_empty(), "{:?}", parsed.problems);
+    assert!(parsed.is_usable(), "{:?}", parsed.problems);
     let mut shown = String::new();
     for (name, value, place) in &parsed.variables {
         _ = writeln!(shown, "{place} {name}={value}");
@@ -88,6 +88,18 @@ fn mistakes() {
         expect![[r#"
         t:1:14: error: username is missing in this row of mysql_users; set it
         t:2:17: error: mysql_variables is an integer; write a group { }
+        0 rows"#]],
+    );
+}
+
+#[test]
+fn variables() {
+    check(
+        "mysql_variables={thread=4 max_connections=\"many\" threads=2}",
+        expect![[r#"
+        t:1:18: warning: unknown variable mysql-thread (did you mean mysql-threads?); it is left out
+        t:1:27: error: mysql-max_connections is not valid; write a number from 1 to 1000000
+        t:1:50: note: mysql-threads has no effect: threads and their stacks are the runtime's own
         0 rows"#]],
     );
 }
