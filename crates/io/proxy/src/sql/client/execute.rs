@@ -230,6 +230,10 @@ impl Session {
             // Several statements in one may ask about the last and write too.
             return target.kind == Kind::Read || groups.writer_of(connection.server.hostgroup).is_none();
         }
+        if connection.warned && groups.writer_of(target.hostgroup) == Some(connection.server.hostgroup) {
+            // A statement without a table leaves its warnings there to be asked about.
+            return true;
+        }
         let picked = groups.pick(target.hostgroup, self.worker.random(), None);
         picked.is_some_and(|server| std::sync::Arc::ptr_eq(server, &connection.server))
     }
@@ -250,6 +254,7 @@ impl Session {
         }
         if !pinned && connection.lingers_for != self.id && target.effects.intersects(ABOUT_LAST) {
             // Another session's last statement was here: nothing of it may be seen.
+            query::query(connection, CLEAR).await?;
             query::query(connection, "DO 0").await?;
         }
         if target.effects.contains(Effects::USES_LAST_INSERT_ID) && !pinned {
@@ -343,6 +348,7 @@ impl Session {
         }
         connection.idle_since = Instant::now();
         connection.lingers_for = self.id;
+        connection.warned = heard.warnings > 0 || heard.error.is_some();
         let (worker, place) = (self.worker.clone(), self.lingering.clone());
         worker.linger(&place, connection);
     }
@@ -507,6 +513,10 @@ const ABOUT_LAST: Effects = Effects::DIAGNOSTICS
     .union(Effects::USES_FOUND_ROWS)
     .union(Effects::USES_ROW_COUNT)
     .union(Effects::USES_LAST_INSERT_ID);
+
+/// MariaDB forgets a statement's warnings with the next one that has a table. Of a fresh session
+/// FOUND_ROWS() is 1, and ROW_COUNT() 0, which DO leaves.
+const CLEAR: &str = "SELECT 1 FROM (SELECT 1) a";
 
 async fn bring(connection: &mut Connection, wanted: &Rc<State>) -> Result<(), Unready> {
     let Some(changes) = wanted.changes_from(&connection.state) else {

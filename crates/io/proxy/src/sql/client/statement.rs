@@ -89,7 +89,10 @@ fn settle(session: &mut Session, sql: &[u8], statement: &Statement) -> bool {
     if state != *session.state {
         session.set_state(state);
     }
-    session.status = change.status & !(status::MORE_RESULTS | status::SESSION_STATE_CHANGED);
+    if change.variables.iter().any(|(name, _)| name == b"sql_mode") {
+        const OF_MODE: u16 = status::ANSI_QUOTES | status::NO_BACKSLASH_ESCAPES;
+        session.status = session.status & !OF_MODE | change.status & OF_MODE;
+    }
     true
 }
 

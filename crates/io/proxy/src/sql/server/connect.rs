@@ -94,6 +94,7 @@ async fn attempt(server: &Arc<Server>, credentials: &Credentials, place: Place) 
         statements: Statements::default(),
         idle_since: Instant::now(),
         lingers_for: 0,
+        warned: false,
         generation: 0,
         place,
     })

@@ -32,6 +32,8 @@ pub struct Connection {
     pub idle_since: Instant,
     /// The session whose statement was its last; 0: none.
     pub lingers_for: u32,
+    /// That statement had warnings, or failed.
+    pub warned: bool,
     /// Of `Shared::generation`, when it logged in.
     pub generation: u64,
     /// Gives its place back when it ends.
