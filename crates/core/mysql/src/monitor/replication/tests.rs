@@ -1,0 +1,1 @@
+//! Worlds of servers, round by round.
