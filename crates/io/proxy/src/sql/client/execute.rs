@@ -411,6 +411,9 @@ impl Session {
 
     fn hear_effects(&mut self, heard: &Heard, target: &Target) {
         let effects = target.effects;
+        if effects.intersects(Effects::COMMIT.union(Effects::ROLLBACK).union(Effects::BEGIN)) {
+            self.pins.remove(Pins::READ_ONLY);
+        }
         for (effect, pin) in PINNED_BY {
             if effects.contains(effect) {
                 self.pins.insert(pin);
@@ -434,9 +437,7 @@ impl Session {
             return;
         }
         self.status = heard.status & !(status::MORE_RESULTS | status::SESSION_STATE_CHANGED);
-        // MariaDB leaves a connection read-only where SET autocommit ends a read-only transaction.
-        const OPEN: u16 = status::IN_TRANSACTION | status::IN_READ_ONLY_TRANSACTION;
-        let in_transaction = heard.status & OPEN != 0;
+        let in_transaction = heard.status & status::IN_TRANSACTION != 0;
         if self.pins.contains(Pins::TRANSACTION) && !in_transaction {
             self.pins.remove(Pins::OF_TRANSACTION);
         }
@@ -515,7 +516,8 @@ impl Session {
 }
 
 /// What a statement leaves on its connection.
-const PINNED_BY: [(Effects, Pins); 11] = [
+const PINNED_BY: [(Effects, Pins); 12] = [
+    (Effects::BEGIN_READ_ONLY, Pins::READ_ONLY),
     // Which id it left is not told where the answer is rows.
     (Effects::ASSIGNS_LAST_INSERT_ID, Pins::OPAQUE),
     (Effects::ASSIGNS_USER_VARIABLE, Pins::USER_VARIABLE),
