@@ -67,23 +67,30 @@ impl Group {
         } else if let Some((index, reason)) = self.successor() {
             events.push(self.enthrone(index, reason));
         }
+        if !events.is_empty() {
+            // An old writer may follow the new one already.
+            events.extend((0..self.servers.len()).filter_map(|index| self.rejoin(index)).collect::<Vec<_>>());
+        }
         self.note_rivals();
         events
     }
 
     /// Forgives the old writer once it follows the new one and has what that one had when it took over.
-    pub(super) fn rejoin(&mut self, index: usize) {
+    pub(super) fn rejoin(&mut self, index: usize) -> Option<Event> {
         let server = &self.servers[index];
-        let Some(retirement) = &server.retired else { return };
-        let Some(replica) = server.replica_of() else { return };
+        let retirement = server.retired.as_ref()?;
+        let replica = server.replica_of()?;
         let follows = server.answers() && self.incumbent.is_some() && self.root_of(index) == self.incumbent;
         let caught_up = match (&retirement.at, server.position()) {
             (Some(promotion), Some(position)) => position.contains_all(promotion),
             _ => true,
         };
-        if follows && caught_up && replica.io == Io::Running && replica.sql_running {
-            self.servers[index].retired = None;
+        if !(follows && caught_up && replica.io == Io::Running && replica.sql_running) {
+            return None;
         }
+        let server = server.member.address.clone();
+        self.servers[index].retired = None;
+        Some(Event::Rejoined { server })
     }
 
     /// The first choice, when each member has answered or failed.

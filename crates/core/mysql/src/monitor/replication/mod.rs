@@ -20,7 +20,7 @@ mod tests;
 
 use std::fmt;
 
-pub use alarm::Alarm;
+pub use alarm::{Alarm, History};
 pub use election::{Event, Reason};
 pub use observation::{Answer, Io, Observation, ReplicaOf, SlaveStatus};
 pub use readers::{OutReason, ReaderState};
@@ -243,7 +243,7 @@ impl Group {
             let server = address.clone();
             events.push(if is_dead { Event::Dead { server } } else { Event::Alive { server } });
         }
-        self.rejoin(index);
+        events.extend(self.rejoin(index));
         events.extend(self.elect());
         events
     }
