@@ -353,8 +353,9 @@ impl Session {
             connection.insert_id = 0;
         }
         if let Some(gtid) = heard.gtid {
-            self.written = Some(gtid);
-            *self.user.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(gtid);
+            self.written = Some(later(self.written, gtid));
+            let mut written = self.user.written.lock().unwrap_or_else(PoisonError::into_inner);
+            *written = Some(later(*written, gtid));
         }
         if heard.last_insert_id != 0 {
             self.last_insert_id = heard.last_insert_id;
@@ -538,6 +539,11 @@ const ABOUT_LAST: Effects = Effects::DIAGNOSTICS
     .union(Effects::USES_FOUND_ROWS)
     .union(Effects::USES_ROW_COUNT)
     .union(Effects::USES_LAST_INSERT_ID);
+
+/// Answers of several connections do not come in the order of their commits.
+fn later(known: Option<Gtid>, heard: Gtid) -> Gtid {
+    known.filter(|known| known.domain == heard.domain && known.sequence > heard.sequence).unwrap_or(heard)
+}
 
 /// A function in a SELECT may have written, and rows that end in an EOF do not tell the transaction. False: the
 /// connection broke.
