@@ -3,6 +3,8 @@
 //! The admin database is created from them, the configuration file's lists are read by them, and the documentation's
 //! tables are printed from them.
 
+pub mod stats;
+
 /// A value of a row, as SQLite holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value {
