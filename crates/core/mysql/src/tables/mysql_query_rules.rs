@@ -1,0 +1,48 @@
+//! `mysql_query_rules`: what happens to a statement, by what it looks like and who sends it.
+
+use super::{Column, Table};
+
+/// What happens to a statement, by what it looks like and who sends it.
+pub const TABLE: Table = Table {
+    name: "mysql_query_rules",
+    columns: &[
+        Column::integer("rule_id"),
+        Column::flag("active", "active IN (0,1)", 0).in_file(1),
+        Column::text("username").nullable(),
+        Column::text("schemaname").nullable(),
+        Column::integer("flagIN").check("flagIN>=0").or(0),
+        Column::text("client_addr").nullable(),
+        Column::text("proxy_addr").nullable(),
+        Column::integer("proxy_port").check("proxy_port BETWEEN 0 AND 65535").nullable(),
+        Column::text("digest").nullable(),
+        Column::text("match_digest").nullable(),
+        Column::text("match_pattern").nullable(),
+        Column::flag("negate_match_pattern", "negate_match_pattern IN (0,1)", 0),
+        Column::text("re_modifiers").or_text("CASELESS").nullable(),
+        Column::integer("flagOUT").check("flagOUT>=0").nullable(),
+        Column::text("replace_pattern").check("CASE WHEN replace_pattern IS NULL THEN 1 WHEN replace_pattern IS NOT NULL AND match_pattern IS NOT NULL THEN 1 ELSE 0 END").nullable(),
+        Column::integer("destination_hostgroup").check("destination_hostgroup>=0").nullable(),
+        Column::integer("cache_ttl").check("cache_ttl>0").nullable(),
+        Column::integer("cache_empty_result").check("cache_empty_result IN (0,1)").nullable(),
+        Column::integer("cache_timeout").check("cache_timeout>=0").nullable(),
+        Column::integer("reconnect").check("reconnect IN (0,1)").nullable(),
+        Column::integer("timeout").check("timeout>=0").nullable(),
+        Column::integer("retries").check("retries BETWEEN 0 AND 1000").nullable(),
+        Column::integer("delay").check("delay>=0").nullable(),
+        Column::integer("next_query_flagIN").check("next_query_flagIN>=0").nullable(),
+        Column::integer("mirror_flagOUT").check("mirror_flagOUT>=0").nullable(),
+        Column::integer("mirror_hostgroup").check("mirror_hostgroup>=0").nullable(),
+        Column::text("error_msg").nullable(),
+        Column::text("OK_msg").nullable(),
+        Column::integer("sticky_conn").check("sticky_conn IN (0,1)").nullable(),
+        Column::integer("multiplex").check("multiplex IN (0,1,2)").nullable(),
+        Column::integer("gtid_from_hostgroup").check("gtid_from_hostgroup>=0").nullable(),
+        Column::integer("log").check("log IN (0,1)").nullable(),
+        Column::flag("apply", "apply IN (0,1)", 0),
+        Column::text("attributes").check("JSON_VALID(attributes) OR attributes = ''").or_text(""),
+        Column::text("comment").nullable(),
+    ],
+    key: &["rule_id"],
+    constraints: &[],
+    section: Some("mysql_query_rules"),
+};
