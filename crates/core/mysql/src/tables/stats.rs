@@ -82,11 +82,7 @@ pub const ALL: &[Stat] = &[
         ],
     ),
     stats("stats_mysql_query_rules", false, &[("rule_id", I), ("hits", I)]),
-    stats(
-        "stats_mysql_users",
-        false,
-        &[("username", T), ("frontend_connections", I), ("frontend_max_connections", I)],
-    ),
+    stats("stats_mysql_users", false, &[("username", T), ("frontend_connections", I), ("frontend_max_connections", I)]),
     stats(
         "stats_mysql_commands_counters",
         true,
@@ -182,11 +178,7 @@ pub const ALL: &[Stat] = &[
         ],
     ),
     stats("stats_mysql_gtid_executed", false, &[("hostname", T), ("port", I), ("gtid_executed", T), ("events", I)]),
-    stats(
-        "stats_mysql_client_host_cache",
-        true,
-        &[("client_address", T), ("error_count", I), ("last_updated", I)],
-    ),
+    stats("stats_mysql_client_host_cache", true, &[("client_address", T), ("error_count", I), ("last_updated", I)]),
     stats("stats_memory_metrics", false, &[("Variable_Name", T), ("Variable_Value", T)]),
     stats(
         "stats_proxysql_servers_status",
@@ -257,14 +249,7 @@ pub const ALL: &[Stat] = &[
     ),
     monitor(
         "mysql_server_read_only_log",
-        &[
-            ("hostname", T),
-            ("port", I),
-            ("time_start_us", I),
-            ("success_time_us", I),
-            ("read_only", I),
-            ("error", T),
-        ],
+        &[("hostname", T), ("port", I), ("time_start_us", I), ("success_time_us", I), ("read_only", I), ("error", T)],
     ),
     monitor(
         "mysql_server_replication_lag_log",
@@ -310,4 +295,26 @@ pub fn find(name: &str) -> Option<(&'static Stat, bool)> {
         let base = name.strip_suffix("_reset")?;
         same(base).filter(|stat| stat.reset).map(|stat| (stat, true))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twins_exist_only_where_something_can_be_cleared() {
+        let check =
+            |name: &str, expected: Option<bool>| assert_eq!(find(name).map(|(_, reset)| reset), expected, "{name}");
+        check("stats_mysql_query_digest", Some(false));
+        check("stats_mysql_query_digest_reset", Some(true));
+        check("stats_mysql_global_reset", None);
+        check("MYSQL_SERVER_PING_LOG", Some(false));
+    }
+
+    #[test]
+    fn no_name_stands_twice() {
+        for (at, stat) in ALL.iter().enumerate() {
+            assert!(ALL[at + 1..].iter().all(|other| other.name != stat.name), "{}", stat.name);
+        }
+    }
 }

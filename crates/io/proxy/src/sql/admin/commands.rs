@@ -323,7 +323,12 @@ mod tests {
         check("SAVE PROXYSQL SERVERS FROM MEMORY", expect!["Move(MemoryToDisk, ProxysqlServers)"]);
         check("LOAD MYSQL FIREWALL FROM CONFIG", expect!["Move(ConfigToMemory, MysqlFirewall)"]);
         check("LOAD MYSQL USER 'bob' TO RUNTIME", expect![[r#"LoadUser("bob")"#]]);
-        check("SAVE MYSQL SERVERS TO CONFIG", expect!["SAVE MYSQL SERVERS TO CONFIG: expected LOAD or SAVE, then one of MYSQL SERVERS | MYSQL USERS | MYSQL QUERY RULES | MYSQL FIREWALL | MYSQL VARIABLES | ADMIN VARIABLES | SCHEDULER | PROXYSQL SERVERS | RESTAPI, then TO or FROM, then RUNTIME, MEMORY, DISK or CONFIG"]);
+        check(
+            "SAVE MYSQL SERVERS TO CONFIG",
+            expect![
+                "SAVE MYSQL SERVERS TO CONFIG: expected LOAD or SAVE, then one of MYSQL SERVERS | MYSQL USERS | MYSQL QUERY RULES | MYSQL FIREWALL | MYSQL VARIABLES | ADMIN VARIABLES | SCHEDULER | PROXYSQL SERVERS | RESTAPI, then TO or FROM, then RUNTIME, MEMORY, DISK or CONFIG"
+            ],
+        );
     }
 
     #[test]
@@ -334,7 +339,10 @@ mod tests {
         check("KILL QUERY x", expect!["X is not the number of a session"]);
         check("CHECKSUM DISK MYSQL USERS", expect!["Checksum { disk: true, module: MysqlUsers }"]);
         check("SELECT CONFIG INTO OUTFILE '/tmp/f'", expect![[r#"Config(Some("/tmp/f"))"#]]);
-        check("TRUNCATE TABLE stats.stats_mysql_query_digest", expect![[r#"Clear(["stats", "stats_mysql_query_digest"])"#]]);
+        check(
+            "TRUNCATE TABLE stats.stats_mysql_query_digest",
+            expect![[r#"Clear(["stats", "stats_mysql_query_digest"])"#]],
+        );
         check("DELETE FROM mysql_servers", expect![[r#"Clear(["mysql_servers"])"#]]);
         check("DELETE FROM mysql_servers WHERE 1", expect!["Sql"]);
         check("COMMIT", expect!["Nothing"]);

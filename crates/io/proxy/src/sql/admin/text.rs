@@ -94,9 +94,8 @@ fn in_word(byte: u8) -> bool {
 }
 
 fn word(bytes: &[u8]) -> usize {
-    let inside = |at: usize| {
-        in_word(bytes[at]) || (bytes[at] == b'-' && bytes.get(at + 1).is_some_and(|next| in_word(*next)))
-    };
+    let inside =
+        |at: usize| in_word(bytes[at]) || (bytes[at] == b'-' && bytes.get(at + 1).is_some_and(|next| in_word(*next)));
     (1..bytes.len()).find(|at| !inside(*at)).unwrap_or(bytes.len())
 }
 
