@@ -1,5 +1,5 @@
-//! `cargo xtask bench [balance|ha]`: builds the release binary and the load program, and measures a cluster, the
-//! balancer beside HAProxy, or five machines.
+//! `cargo xtask bench [balance|ha|sql]`: builds the release binary and the load program, and measures a cluster, the
+//! balancer beside HAProxy, five machines, or the SQL proxy.
 //!
 //! The figures and their method: docs/PERFORMANCE.md.
 
@@ -10,8 +10,8 @@ use std::process::Command;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// What to measure: a cluster of one machine unless it says `balance` or `ha`
-    #[arg(value_parser = ["balance", "ha"])]
+    /// What to measure: a cluster of one machine unless it says `balance`, `ha` or `sql`
+    #[arg(value_parser = ["balance", "ha", "sql"])]
     what: Option<String>,
     /// One JSON object a line (name, value, unit) instead of a table
     #[arg(long)]
@@ -19,6 +19,12 @@ pub struct Args {
     /// Only figures whose name contains this text
     #[arg(long, default_value = "")]
     only: String,
+    /// sql: port on 127.0.0.1 of another proxy to measure too
+    #[arg(long)]
+    other: Option<u16>,
+    /// sql: seconds for each step of the load (default 10)
+    #[arg(long)]
+    seconds: Option<u64>,
 }
 
 pub fn run_bench(args: &Args) -> Result<(), Error> {
@@ -35,5 +41,11 @@ pub fn run_bench(args: &Args) -> Result<(), Error> {
         bench.arg("--json");
     }
     bench.args(&args.what);
+    if args.what.as_deref() == Some("sql") {
+        let numbers = [("--other", args.other.map(u64::from)), ("--seconds", args.seconds)];
+        for (name, number) in numbers {
+            bench.args(number.map(|number| format!("{name}={number}")));
+        }
+    }
     run(&mut bench)
 }

@@ -1,4 +1,4 @@
-//! Measures a real cluster of one machine, or the balancer: the figures of docs/PERFORMANCE.md.
+//! Measures a real cluster of one machine, the balancer, or the SQL proxy: the figures of docs/PERFORMANCE.md.
 //!
 //! The cluster lives on a host of its own (a network namespace); the load comes from a second process inside it, so
 //! that client and server are separate programs that share the machine's processors, as on a small server.
@@ -10,6 +10,7 @@ mod load;
 mod process;
 mod report;
 mod scenes;
+mod sql;
 
 use clap::{Parser, Subcommand};
 use report::Report;
@@ -38,6 +39,8 @@ enum Command {
         #[arg(long, default_value_t = 9)]
         rounds: usize,
     },
+    /// The SQL proxy beside none and, where one is named, beside another
+    Sql(sql::Options),
     /// Five machines, and one with 500 simulated nodes
     Ha,
     /// A server or a client of that measurement
@@ -60,6 +63,11 @@ fn main() {
         Some(Command::Ha) => {
             let mut report = Report::new(cli.json);
             ha::run(&cli.only, &mut report);
+            report.finish();
+        }
+        Some(Command::Sql(options)) => {
+            let mut report = Report::new(cli.json);
+            sql::run(&cli.only, &options, &mut report);
             report.finish();
         }
         Some(Command::Part(part)) => balance::run_part(part),

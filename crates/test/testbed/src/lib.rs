@@ -10,16 +10,22 @@ pub mod history;
 pub mod host;
 pub mod images;
 pub mod machines;
+pub mod mariadb;
 pub mod registry;
 pub mod run;
+pub mod sql_client;
+pub mod sql_proxy;
 pub mod tools;
 
 pub use cluster::Cluster;
 pub use folder::Folder;
 pub use host::Host;
 pub use machines::{Five, Machine, Switch, administrator, join_line, ready_nodes};
+pub use mariadb::MariaDb;
 pub use registry::Registry;
 pub use run::{Output, wait_for};
+pub use sql_client::SqlClient;
+pub use sql_proxy::SqlProxy;
 
 use std::path::PathBuf;
 

@@ -3,6 +3,7 @@
 //! The admin database is created from them, the configuration file's lists are read by them, and the documentation's
 //! tables are printed from them.
 
+mod check;
 pub mod global_variables;
 pub mod mysql_aws_aurora_hostgroups;
 pub mod mysql_collations;

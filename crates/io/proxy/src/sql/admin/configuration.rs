@@ -1,7 +1,7 @@
 //! `SELECT CONFIG`: what `main` holds, as a configuration file. Secrets are in their form.
 
 use super::{Admin, AdminError, Answer, Module};
-use mysql::tables::{Row, Table, Value};
+use mysql::tables::{self, Row, Table, Value};
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -21,7 +21,7 @@ impl Admin {
             .map_err(|error| {
                 AdminError::admin(format!("cannot write {path}: {error}; a file that is there is not replaced"))
             })?;
-        Ok(Answer::done("passwords are written as hashes; put those of variables in by hand"))
+        Ok(Answer::told("passwords are written as hashes; put those of variables in by hand"))
     }
 
     fn configuration_text(&self) -> Result<String, AdminError> {
@@ -38,7 +38,7 @@ impl Admin {
             }
             _ = writeln!(text, "}}");
         }
-        for table in self.options.tables {
+        for table in tables::ALL {
             let Some(section) = table.section else { continue };
             let rows = self.held("main", table.name)?;
             if !rows.is_empty() {

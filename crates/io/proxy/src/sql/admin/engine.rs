@@ -5,7 +5,7 @@ use super::guard::{Guard, SECRETS};
 use super::secrets::Secrets;
 use super::text::{self, Token};
 use super::{AdminError, Answer, Command, Module, Options, Role, Runtime, Session, shims};
-use mysql::tables::{Kind, stats};
+use mysql::tables::{self, Kind, stats};
 use rusqlite::{Connection, OpenFlags, limits::Limit};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -41,9 +41,8 @@ impl Admin {
     pub fn open(options: Options, runtime: Arc<dyn Runtime>) -> Result<Self, Vec<String>> {
         let mut db = Connection::open_in_memory().map_err(said)?;
         let (disk, existed, no_disk) = attach(&db, options.datadir.as_deref()).map_err(said)?;
-        let secret = options.variables.iter().filter(|variable| variable.secret).map(|variable| variable.name.clone());
-        let secrets = Secrets::new(secret);
-        make_tables(&db, &options).map_err(|error| {
+        let secrets = Secrets::default();
+        make_tables(&db).map_err(|error| {
             vec![format!("cannot make the tables of {disk}: {error}; move the file away to begin anew")]
         })?;
         shims::add_functions(&db, &options.version).map_err(said)?;
@@ -90,10 +89,10 @@ impl Admin {
             Statement::Tell(command) => self.tell(command),
             Statement::ReadOnly(read_only) => {
                 self.guard.set_read_only(read_only);
-                Ok(Answer::done(""))
+                Ok(Answer::done())
             }
             Statement::FlushConfigDb => {
-                Ok(Answer::done("the disk database is read and written directly; nothing to do"))
+                Ok(Answer::told("the disk database is read and written directly; nothing to do"))
             }
             Statement::Checksum { disk, module } => self.checksum(disk, module),
             Statement::Config(file) => self.configuration(file.as_deref()),
@@ -102,7 +101,7 @@ impl Admin {
             Statement::Set => self.set(session, sql, &tokens),
             Statement::Show => self.show(session, sql, &tokens),
             Statement::Describe => self.describe(session, &tokens),
-            Statement::Nothing => Ok(Answer::done("")),
+            Statement::Nothing => Ok(Answer::done()),
             Statement::Sql => self.sql(session, sql, &tokens),
         }
     }
@@ -125,7 +124,7 @@ impl Admin {
     }
 
     fn tell(&self, command: Command) -> Result<Answer, AdminError> {
-        self.runtime.command(command).map(Answer::done).map_err(AdminError::admin)
+        self.runtime.command(command).map(Answer::told).map_err(AdminError::admin)
     }
 
     fn clear(&mut self, session: &Session, name: &[String]) -> Result<Answer, AdminError> {
@@ -157,7 +156,7 @@ fn use_schema(session: &mut Session, schema: &str) -> Result<Answer, AdminError>
         return Err(AdminError { code: 1049, sqlstate: "42000", message });
     }
     schema.clone_into(&mut session.schema);
-    Ok(Answer::done(""))
+    Ok(Answer::done())
 }
 
 fn said(error: rusqlite::Error) -> Vec<String> {
@@ -192,8 +191,8 @@ fn file(folder: &Path) -> std::io::Result<(PathBuf, bool)> {
     Ok((path, existed))
 }
 
-fn make_tables(db: &Connection, options: &Options) -> rusqlite::Result<()> {
-    for table in options.tables {
+fn make_tables(db: &Connection) -> rusqlite::Result<()> {
+    for table in tables::ALL {
         db.execute_batch(&table.create(&format!("main.{}", table.name)))?;
         db.execute_batch(&table.create(&format!("disk.{}", table.name)).replacen("TABLE", "TABLE IF NOT EXISTS", 1))?;
         let columns: Vec<(&str, Kind)> = table.columns.iter().map(|column| (column.name, column.kind)).collect();

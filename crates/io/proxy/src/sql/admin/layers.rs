@@ -3,24 +3,22 @@
 use super::guard::SECRETS;
 use super::run::{insert_rows, replace_rows};
 use super::{Admin, AdminError, Answer, Direction, Module, Rows};
-use mysql::tables::{Row, Table, Value};
+use mysql::tables::{self, Row, Table, Value};
+use mysql::variables::{self, Variables};
 use sha1::{Digest, Sha1};
 
 impl Admin {
     pub(super) fn table(&self, name: &str) -> Option<&'static Table> {
-        self.options.tables.iter().copied().find(|table| table.name.eq_ignore_ascii_case(name))
+        tables::find(name)
     }
 
     /// Fills `main` at the start: defaults of variables, then the file, or by ProxySQL's rule the database if it was there.
     pub(super) fn fill(&mut self, existed: bool) -> Result<(), Vec<String>> {
         let failed = |error: AdminError| vec![error.message];
         self.remember().map_err(failed)?;
-        let defaults: Vec<Row> = self
-            .options
-            .variables
-            .iter()
-            .map(|variable| vec![Value::Text(variable.name.clone()), Value::Text(variable.default.clone())])
-            .collect();
+        let text = |text: &str| Value::Text(text.to_owned());
+        let defaults =
+            variables::ALL.iter().map(|variable| vec![text(variable.name), text(variable.default)]).collect();
         self.put("global_variables", defaults).map_err(failed)?;
         let database = self.options.compat && existed && !self.options.initial;
         if database {
@@ -52,7 +50,7 @@ impl Admin {
             }
             Direction::ConfigToMemory => self.from_config(module)?,
         }
-        Ok(Answer::done(info))
+        Ok(Answer::told(info))
     }
 
     fn disk_remark(&self) -> String {
@@ -72,7 +70,7 @@ impl Admin {
             let mut held = self.of_module("main", table.name, module).map_err(|error| vec![error.message])?;
             held.iter_mut().for_each(|row| self.secrets.reveal(table.name, row));
             if module.prefix().is_some() {
-                problems.extend(held.iter().filter_map(|row| self.wrong_variable(row)));
+                problems.extend(held.iter().filter_map(wrong_variable));
             }
             rows.insert(table.name.to_owned(), held);
         }
@@ -80,22 +78,6 @@ impl Admin {
             return Err(problems);
         }
         self.runtime.load(module, &rows)
-    }
-
-    /// The words never hold the value of a secret.
-    fn wrong_variable(&self, row: &Row) -> Option<String> {
-        let [Value::Text(name), Value::Text(value)] = row.as_slice() else { return None };
-        let Some(known) = self.options.variables.iter().find(|variable| variable.name == *name) else {
-            return Some(format!(
-                "{name} is not a variable; DELETE FROM global_variables WHERE variable_name='{name}'"
-            ));
-        };
-        let reason = (self.options.check_variable)(name, value).err()?;
-        Some(if known.secret {
-            format!("{name} has a value that cannot be taken")
-        } else {
-            format!("{name}: {reason}")
-        })
     }
 
     /// `LOAD MYSQL USER x TO RUNTIME`: the others stay as they run.
@@ -112,7 +94,7 @@ impl Admin {
         self.runtime
             .load(Module::MysqlUsers, &Rows::from([("mysql_users".to_owned(), rows)]))
             .map_err(|problems| AdminError::admin(problems.join("; ")))?;
-        Ok(Answer::done(""))
+        Ok(Answer::done())
     }
 
     fn from_runtime(&mut self, module: Module) -> Result<(), AdminError> {
@@ -227,6 +209,16 @@ impl Admin {
             rows.push(vec![Some(table.name.as_bytes().to_vec()), Some(format!("0x{number:016X}").into_bytes())]);
         }
         Ok(Answer::Rows { columns: vec!["table".to_owned(), "checksum".to_owned()], rows })
+    }
+}
+
+/// A default is never wrong, even of a variable that cannot be set. The words do not hold the value.
+fn wrong_variable(row: &Row) -> Option<String> {
+    let [Value::Text(name), Value::Text(value)] = row.as_slice() else { return None };
+    match variables::find(name) {
+        Some(known) if known.name == name && known.default == value => None,
+        Some(known) if known.name == name => Variables::default().set(name, value).err(),
+        _ => Some(format!("{name} is not a variable; DELETE FROM global_variables WHERE variable_name='{name}'")),
     }
 }
 

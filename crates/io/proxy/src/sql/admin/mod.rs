@@ -1,4 +1,4 @@
-//! The admin interface's engine: the text of a statement in, its answer out. The wire protocol is not here.
+//! The admin interface's engine: the text of a statement in, its answer out. The protocol around it is [`wire`].
 //!
 //! SQLite holds the rows: `main` (what people edit, and `runtime_` copies), `disk` (`proxysql.db`), `stats` and
 //! `monitor` (filled when a statement reads them).
@@ -16,21 +16,41 @@ mod layers;
 mod run;
 mod secrets;
 mod settings;
+mod shared;
 mod shims;
 mod show;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod wire;
 
-use mysql::tables::{Row, Table};
+use mysql::config_file::{Level, Parsed};
+use mysql::tables::{Row, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use commands::{Command, Direction, Module};
 pub use engine::Admin;
+pub use shared::{Engine, Shared};
 
 /// Rows by the name of their table (`mysql_servers`, `global_variables`).
 pub type Rows = BTreeMap<String, Vec<Row>>;
+
+/// What a configuration file says, as [`Options::config`] gives it; all its errors where it has any.
+pub fn rows_of(parsed: &Parsed) -> Result<Rows, Vec<String>> {
+    if !parsed.is_usable() {
+        let errors = parsed.problems.iter().filter(|problem| problem.level == Level::Error);
+        return Err(errors.map(ToString::to_string).collect());
+    }
+    let mut rows = Rows::new();
+    for (table, row, _) in &parsed.rows {
+        rows.entry((*table).to_owned()).or_default().push(row.clone());
+    }
+    let variables =
+        parsed.variables.iter().map(|(name, value, _)| vec![Value::Text(name.clone()), Value::Text(value.clone())]);
+    rows.insert("global_variables".to_owned(), variables.collect());
+    Ok(rows)
+}
 
 /// What the engine asks of the running proxy. All calls are quick and wait for nothing.
 pub trait Runtime: Send + Sync {
@@ -47,15 +67,6 @@ pub trait Runtime: Send + Sync {
     fn metrics(&self) -> String;
 }
 
-/// What is known of a variable. Names are whole: `mysql-threads`.
-#[derive(Debug, Clone)]
-pub struct Variable {
-    pub name: String,
-    pub default: String,
-    /// Its value is never shown.
-    pub secret: bool,
-}
-
 /// What an [`Admin`] starts from.
 pub struct Options {
     /// Folder of `proxysql.db`; without it `disk` lives in memory.
@@ -66,10 +77,6 @@ pub struct Options {
     pub initial: bool,
     /// With `compat`: rows of the file are added to those of the database, in place of those of the same key.
     pub reload: bool,
-    pub tables: &'static [&'static Table],
-    pub variables: Vec<Variable>,
-    /// Says what is wrong with a value, by the variable's whole name.
-    pub check_variable: fn(&str, &str) -> Result<(), String>,
     /// Reads the configuration file; called at the start and by `LOAD … FROM CONFIG`.
     pub config: Box<dyn Fn() -> Result<Rows, Vec<String>> + Send>,
     /// What `VERSION()` answers.
@@ -115,7 +122,11 @@ pub enum Answer {
 }
 
 impl Answer {
-    fn done(info: impl Into<String>) -> Self {
+    pub fn done() -> Self {
+        Self::told("")
+    }
+
+    fn told(info: impl Into<String>) -> Self {
         Self::Ok { affected: 0, last_insert_id: 0, info: info.into() }
     }
 

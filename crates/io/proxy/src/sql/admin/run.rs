@@ -1,5 +1,6 @@
 //! Runs SQL: tables of the running proxy are filled when a statement names them, answers are bounded.
 
+use super::secrets::Secrets;
 use super::{Admin, AdminError, Answer, Session};
 use mysql::tables::{Row, Value, stats};
 use rusqlite::types::ValueRef;
@@ -64,19 +65,11 @@ impl Admin {
                 let rows = self.runtime.stats_rows(stat.name, reset);
                 replace_rows(&self.db, stat.schema.name(), table, stat.columns.len(), &rows)?;
             } else if let Some(known) = table.strip_prefix("runtime_").and_then(|name| self.table(name)) {
-                let rows = self.shown(known.name, self.runtime.runtime_rows(known.name));
+                let rows = shown(known.name, self.runtime.runtime_rows(known.name));
                 replace_rows(&self.db, "main", table, known.columns.len(), &rows)?;
             }
         }
         Ok(())
-    }
-
-    /// Rows as they may be shown; what is hidden here is not learnt, since nobody can load it.
-    fn shown(&self, table: &str, mut rows: Vec<Row>) -> Vec<Row> {
-        for row in &mut rows {
-            self.secrets.cover(table, row);
-        }
-        rows
     }
 
     /// Puts forms in place of the secrets that a statement wrote in clear.
@@ -105,7 +98,7 @@ impl Admin {
         for table in ["mysql_users", "global_variables"] {
             for (_, mut row) in self.rows_with_id("disk", table)? {
                 let before = row.clone();
-                self.secrets.cover(table, &mut row);
+                Secrets::cover(table, &mut row);
                 if row != before {
                     return Ok(true);
                 }
@@ -137,6 +130,12 @@ impl Admin {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+/// Rows as they may be shown; what is hidden here is not learnt, since nobody can load it.
+fn shown(table: &str, mut rows: Vec<Row>) -> Vec<Row> {
+    rows.iter_mut().for_each(|row| Secrets::cover(table, row));
+    rows
 }
 
 /// Empties a table and puts `rows` into it, all or nothing.

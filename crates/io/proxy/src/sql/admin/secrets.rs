@@ -4,22 +4,16 @@
 
 use mysql::tables::{Row, Value};
 use sha1::{Digest, Sha1};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 #[derive(Default)]
 pub struct Secrets {
     /// Clear text by its form.
     clear: BTreeMap<String, String>,
-    /// Variables whose value is one.
-    variables: BTreeSet<String>,
 }
 
 impl Secrets {
-    pub fn new(variables: impl IntoIterator<Item = String>) -> Self {
-        Self { clear: BTreeMap::new(), variables: variables.into_iter().collect() }
-    }
-
     /// What was kept on disk.
     pub fn learn(&mut self, form: String, clear: String) {
         self.clear.insert(form, clear);
@@ -32,14 +26,14 @@ impl Secrets {
 
     /// Puts forms in place of clear texts.
     pub fn hide(&mut self, table: &str, row: &mut Row) {
-        if let Some((value, many)) = self.place(table, row) {
+        if let Some((value, many)) = Self::place(table, row) {
             *value = if many { self.hide_list(value) } else { self.hide_one(value) };
         }
     }
 
     /// Puts forms in place of clear texts, for an answer only.
-    pub fn cover(&self, table: &str, row: &mut Row) {
-        if let Some((value, many)) = self.place(table, row) {
+    pub fn cover(table: &str, row: &mut Row) {
+        if let Some((value, many)) = Self::place(table, row) {
             let form = |clear: &str| if is_hidden(clear) { clear.to_owned() } else { form_of(clear) };
             *value = if many && value.contains(':') { map_list(value, form) } else { form(value) };
         }
@@ -47,16 +41,16 @@ impl Secrets {
 
     /// Puts clear texts in place of forms, where they are known.
     pub fn reveal(&self, table: &str, row: &mut Row) {
-        if let Some((value, many)) = self.place(table, row) {
+        if let Some((value, many)) = Self::place(table, row) {
             *value = if many { map_list(value, |password| self.reveal_one(password)) } else { self.reveal_one(value) };
         }
     }
 
     /// The secret of a row, and whether it is a list of `user:password`.
-    fn place<'r>(&self, table: &str, row: &'r mut Row) -> Option<(&'r mut String, bool)> {
+    fn place<'r>(table: &str, row: &'r mut Row) -> Option<(&'r mut String, bool)> {
         match (table, row.as_mut_slice()) {
             ("mysql_users", [_, Value::Text(password), ..]) => Some((password, false)),
-            ("global_variables", [Value::Text(name), Value::Text(value)]) if self.variables.contains(name) => {
+            ("global_variables", [Value::Text(name), Value::Text(value)]) if is_secret(name) => {
                 let many = name.ends_with("credentials");
                 Some((value, many))
             }
@@ -83,6 +77,10 @@ impl Secrets {
     fn reveal_one(&self, text: &str) -> String {
         self.clear.get(text).cloned().unwrap_or_else(|| text.to_owned())
     }
+}
+
+fn is_secret(name: &str) -> bool {
+    mysql::variables::find(name).is_some_and(|variable| variable.secret)
 }
 
 /// Applies `change` to each password of `user:password;user:password`.
@@ -121,7 +119,7 @@ mod tests {
 
     #[test]
     fn hidden_and_revealed() {
-        let mut secrets = Secrets::new(["admin-admin_credentials".to_owned()]);
+        let mut secrets = Secrets::default();
         let row = |value: &str| vec![Value::Text("admin-admin_credentials".into()), Value::Text(value.into())];
         let mut hidden = row("a:one;b:*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19");
         let clear = hidden.clone();

@@ -1,6 +1,6 @@
 //! The world of the tests: an engine over rows of his file, and a running proxy that is a store of rows.
 
-use super::super::{Admin, Answer, Command, Module, Options, Role, Row, Rows, Runtime, Session, Variable};
+use super::super::{Admin, Answer, Command, Module, Options, Role, Row, Rows, Runtime, Session};
 use expect_test::Expect;
 use mysql::tables::{self, Value};
 use std::collections::BTreeMap;
@@ -52,25 +52,11 @@ pub fn world() -> World {
 }
 
 pub fn start(datadir: Option<PathBuf>, compat: bool, role: Role) -> World {
-    let variable = |name: &str, default: &str, secret| Variable { name: name.into(), default: default.into(), secret };
     let options = Options {
         datadir,
         compat,
         initial: false,
         reload: false,
-        tables: tables::ALL,
-        variables: vec![
-            variable("mysql-threads", "4", false),
-            variable("mysql-max_connections", "2048", false),
-            variable("mysql-monitor_password", "", true),
-            variable("admin-admin_credentials", "root:hidden-root", true),
-        ],
-        check_variable: |name, value| match value.parse::<u32>() {
-            Err(_) if matches!(name, "mysql-threads" | "mysql-max_connections") => {
-                Err(format!("'{value}' is not a whole number"))
-            }
-            _ => Ok(()),
-        },
         config: Box::new(|| Ok(file())),
         version: "10.11.19-barque".to_owned(),
     };
@@ -106,6 +92,7 @@ fn file() -> Rows {
         )
     };
     Rows::from([
+        ("global_variables".to_owned(), vec![vec![text("admin-admin_credentials"), text("root:hidden-root")]]),
         ("mysql_servers".to_owned(), vec![server(10, "a"), server(20, "b")]),
         (
             "mysql_replication_hostgroups".to_owned(),

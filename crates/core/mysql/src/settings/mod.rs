@@ -2,6 +2,10 @@
 //!
 //! Names are ProxySQL's. A number that is "not set" is `None`, never -1.
 
+mod from_rows;
+
+pub use from_rows::{Error, Settings};
+
 /// Number of a hostgroup.
 pub type Hostgroup = u32;
 

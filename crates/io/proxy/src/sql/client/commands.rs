@@ -1,0 +1,130 @@
+//! What each command asks for.
+
+use super::execute::{Kind, Target};
+use super::handshake::scramble;
+use super::session::{Next, Session};
+use super::{prepared, statement};
+use mysql::protocol::answer::Expect;
+use mysql::protocol::auth::{self, SCRAMBLE};
+use mysql::protocol::change_user::ChangeUser;
+use mysql::protocol::command::Command;
+use mysql::protocol::packet::put_zero_ended;
+use mysql::protocol::reply::{self, ServerError};
+use mysql::session::State;
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Performs the command in `session.payload`.
+///
+/// # Errors
+/// The client's stream: the session is over.
+pub async fn perform(session: &mut Session) -> io::Result<Next> {
+    let Some(&first) = session.payload.first() else {
+        return unknown(session, 0).await;
+    };
+    match Command::of(first) {
+        Some(Command::Query) => statement::query(session).await,
+        Some(Command::StmtExecute | Command::StmtBulkExecute) => prepared::execute(session).await,
+        Some(Command::StmtPrepare) => prepared::prepare(session).await,
+        Some(Command::StmtClose) => prepared::close(session),
+        Some(Command::StmtSendLongData) => prepared::long_data(session).await,
+        Some(Command::StmtReset) => prepared::reset(session).await,
+        Some(Command::StmtFetch) => prepared::fetch(session).await,
+        Some(Command::Ping) => session.done().await,
+        Some(Command::Quit) => Ok(Next::End),
+        Some(Command::InitDb) => forward(session, Expect::One, Kind::Schema).await,
+        Some(Command::FieldList) => forward(session, Expect::Columns, Kind::Plain).await,
+        Some(Command::ProcessInfo) => forward(session, Expect::Results, Kind::Plain).await,
+        Some(Command::Statistics) => forward(session, Expect::One, Kind::Plain).await,
+        // Several statements in one are always taken: nothing changes.
+        Some(Command::SetOption) => set_option(session).await,
+        Some(Command::ResetConnection) => reset(session).await,
+        Some(Command::ChangeUser) => change_user(session).await,
+        Some(Command::ProcessKill) => super::local::kill_by_command(session).await,
+        Some(Command::Debug | Command::BinlogDump | Command::RegisterSlave | Command::BinlogDumpGtid) | None => {
+            unknown(session, first).await
+        }
+    }
+}
+
+async fn unknown(session: &mut Session, command: u8) -> io::Result<Next> {
+    let text = format!("Unknown command (0x{command:02x}): a proxy that splits reads from writes does not forward it");
+    session.fail(&ServerError::new(1047, b"08S01", text)).await
+}
+
+/// To where writes go, as it came.
+async fn forward(session: &mut Session, expect: Expect, kind: Kind) -> io::Result<Next> {
+    let hostgroup = session.worker.shared.writer_for(session.user.settings.default_hostgroup);
+    let payload = std::mem::take(&mut session.payload);
+    let target = Target { hostgroup, kind, ..Target::default() };
+    let next = session.execute(&payload, expect, &target).await;
+    session.payload = payload;
+    next.map(|outcome| outcome.next)
+}
+
+async fn set_option(session: &mut Session) -> io::Result<Next> {
+    let status = session.status;
+    let payload = {
+        let mut payload = Vec::new();
+        reply::write_eof(&mut payload, 0, status);
+        payload
+    };
+    session.sequence = session.wire.send(session.sequence, &payload).await?;
+    Ok(Next::Command)
+}
+
+async fn reset(session: &mut Session) -> io::Result<Next> {
+    let mut state = State::default();
+    // The schema stays, as upstream's COM_RESET_CONNECTION has it.
+    if !session.state.schema.is_empty() {
+        state.set_schema(&session.state.schema);
+    }
+    session.reset();
+    session.set_state(state);
+    session.done().await
+}
+
+async fn change_user(session: &mut Session) -> io::Result<Next> {
+    let wanted = match ChangeUser::read(&session.payload[1..], session.capabilities) {
+        Ok(wanted) => wanted,
+        Err(malformed) => {
+            let error = ServerError::new(1835, b"HY000", format!("Malformed communication packet: {malformed}"));
+            session.error(&error).await?;
+            return Ok(Next::End);
+        }
+    };
+    // A fresh challenge, whatever it has answered to the old one.
+    let challenge = scramble();
+    let mut payload = vec![reply::EOF];
+    put_zero_ended(&mut payload, auth::NATIVE.as_bytes());
+    put_zero_ended(&mut payload, &challenge);
+    session.sequence = session.wire.send(session.sequence, &payload).await?;
+    let mut answer = Vec::new();
+    let Some(sequence) = session.wire.read_packet(&mut answer, 1024).await? else { return Ok(Next::End) };
+    session.sequence = sequence;
+    if become_user(session, &wanted, &challenge, &answer) {
+        return session.done().await;
+    }
+    let name = String::from_utf8_lossy(&wanted.user).into_owned();
+    let text = format!("Access denied for user '{name}'@'{}' (using password: YES)", session.peer);
+    session.error(&ServerError::new(1045, b"28000", text)).await?;
+    Ok(Next::End)
+}
+
+fn become_user(session: &mut Session, wanted: &ChangeUser, challenge: &[u8; SCRAMBLE], answer: &[u8]) -> bool {
+    let plan = session.worker.shared.plan.load_full();
+    let user = std::str::from_utf8(&wanted.user).ok().and_then(|name| plan.users.get(name));
+    let Some(user) = user.filter(|user| user.settings.active) else { return false };
+    let Some(secret) = user.password.check_native(challenge, answer) else { return false };
+    session.reset();
+    session.user.connections.fetch_sub(1, Relaxed);
+    user.connections.fetch_add(1, Relaxed);
+    session.user = user.clone();
+    session.credentials.key.user = user.name.clone();
+    session.credentials.secret = secret;
+    if let Some(collation) = wanted.collation {
+        session.credentials.key.collation = collation as u8;
+    }
+    session.begin_with_schema(wanted.schema.clone());
+    true
+}

@@ -1,0 +1,533 @@
+//! A command on a server: the connection for it, its state, the answer, and what the answer means for the session.
+
+use super::session::{Next, Session};
+use crate::sql::server::acquire::{NoConnection, Wanted, acquire};
+use crate::sql::server::connect::ConnectError;
+use crate::sql::server::connection::Connection;
+use crate::sql::server::query::{self, QueryError};
+use crate::sql::server::relay::{Broken, Client, Ended, Heard, Relay};
+use crate::sql::stats::ErrorKey;
+use crate::sql::tuning::CausalReads;
+use mysql::protocol::answer::Expect;
+use mysql::protocol::packet;
+use mysql::protocol::reply::{ServerError, status};
+use mysql::session::variables::Meaning;
+use mysql::session::{Pins, State};
+use mysql::settings::Hostgroup;
+use mysql::statement::Effects;
+use std::io;
+use std::rc::Rc;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+/// What kind of command it is, as far as retries and session state go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Whatever it does, it is sent once.
+    #[default]
+    Plain,
+    /// It only reads: it may be sent again elsewhere while the client has nothing of an answer.
+    Read,
+    /// COM_INIT_DB.
+    Schema,
+}
+
+/// Where a command goes and what is known of it.
+#[derive(Debug, Clone, Default)]
+pub struct Target {
+    pub hostgroup: Hostgroup,
+    pub kind: Kind,
+    pub effects: Effects,
+    /// Replicas have to have the session's last write.
+    pub causal: bool,
+    /// The text, where the schema or the collation is to be read from it.
+    pub names_collation: Option<String>,
+    /// Of a prepared statement: its text, to be prepared on a connection that lacks it.
+    pub prepared: Option<Rc<[u8]>>,
+    /// The client's number for what is prepared now.
+    pub renamed: Option<u32>,
+    pub retries: u32,
+    /// Of a query rule: `Some(false)` keeps the connection.
+    pub multiplex: Option<bool>,
+    /// Something is sent ahead or left open on the connection.
+    pub keeps_open: bool,
+}
+
+/// After a command.
+pub struct Outcome {
+    pub next: Next,
+    /// The answer, where there was one.
+    pub heard: Option<Heard>,
+    pub hostgroup: Hostgroup,
+}
+
+impl Outcome {
+    fn without(next: Next, hostgroup: Hostgroup) -> Self {
+        Self { next, heard: None, hostgroup }
+    }
+}
+
+/// Errors of a replica that may only be behind: the writer has the last word.
+const MAYBE_BEHIND: [u16; 9] = [1046, 1049, 1054, 1146, 1290, 1305, 1356, 1792, 1836];
+
+/// Why a connection could not be made ready.
+enum Unready {
+    /// The server's answer is the client's.
+    Error(ServerError),
+    Lost(io::Error),
+    /// The replica has not got there.
+    Behind,
+}
+
+impl From<QueryError> for Unready {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Server(error) => Self::Error(error),
+            QueryError::Io(error) => Self::Lost(error),
+            QueryError::Malformed(error) => Self::Lost(io::Error::other(error)),
+        }
+    }
+}
+
+impl Session {
+    /// Has a server perform `command`, and forwards its answer.
+    ///
+    /// # Errors
+    /// The client's stream: the session is over.
+    pub async fn execute(&mut self, command: &[u8], expect: Expect, target: &Target) -> io::Result<Outcome> {
+        let mut target = target.clone();
+        let mut not = None;
+        loop {
+            let pinned = !self.pins.is_empty() && self.held.is_some();
+            let mut connection = match self.connection(&target, not.take()).await {
+                Ok(connection) => connection,
+                Err(error) => return self.without_connection(error, target.hostgroup).await,
+            };
+            let hostgroup = connection.server.hostgroup;
+            let may_retry = target.kind == Kind::Read && !pinned;
+            let is_reader = self.worker.shared.live.groups.load().writer_of(hostgroup).is_some();
+            match self.make_ready(&mut connection, &target, pinned, is_reader).await {
+                Ok(()) => {}
+                Err(Unready::Error(error)) => {
+                    self.note_error(&connection, &error);
+                    self.worker.pool.put(connection);
+                    self.fail(&error).await?;
+                    return Ok(Outcome::without(Next::Command, hostgroup));
+                }
+                Err(Unready::Behind) => {
+                    self.worker.pool.put(connection);
+                    target.hostgroup = self.worker.shared.writer_for(hostgroup);
+                    continue;
+                }
+                Err(Unready::Lost(error)) => {
+                    let server = connection.server.clone();
+                    self.drop_connection(connection);
+                    if !pinned && target.retries > 0 {
+                        // Nothing of the command was sent yet.
+                        target.retries -= 1;
+                        not = Some(server);
+                        continue;
+                    }
+                    return self.lost(&error, pinned, hostgroup).await;
+                }
+            }
+            let mut relay = Relay::new(expect, &connection);
+            relay.renamed = target.renamed;
+            let sent = self.send(&mut connection, command, &target).await;
+            let result = match sent {
+                Ok(()) => self.relay(&mut relay, &mut connection, may_retry && is_reader).await,
+                Err(source) => Err(Broken::Server { source, forwarded: false }),
+            };
+            match result {
+                Ok(Ended::Answered) => {
+                    let heard = relay.heard;
+                    if target.effects.contains(Effects::RELEASE) && heard.error.is_none() {
+                        // COMMIT RELEASE: the server has closed it, and means the client's too.
+                        self.drop_connection(connection);
+                        return Ok(Outcome { next: Next::End, heard: Some(heard), hostgroup });
+                    }
+                    self.after(connection, &heard, &target);
+                    return Ok(Outcome { next: Next::Command, heard: Some(heard), hostgroup });
+                }
+                Ok(Ended::Held) => {
+                    let error = relay.heard.error.clone().unwrap_or_else(|| ServerError::new(2013, b"HY000", ""));
+                    if MAYBE_BEHIND.contains(&error.code) {
+                        self.note_error(&connection, &error);
+                        self.worker.pool.put(connection);
+                        self.worker.shared.stats.retries.fetch_add(1, Relaxed);
+                        target.hostgroup = self.worker.shared.writer_for(hostgroup);
+                        continue;
+                    }
+                    self.after(connection, &relay.heard, &target);
+                    self.fail(&error).await?;
+                    return Ok(Outcome::without(Next::Command, hostgroup));
+                }
+                Ok(Ended::LocalInfile) => {
+                    let next = self.local_infile(connection, relay, &target).await?;
+                    return Ok(Outcome::without(next, hostgroup));
+                }
+                Err(Broken::Client(error)) => {
+                    self.abandon(connection);
+                    return Err(error);
+                }
+                Err(Broken::Server { source, forwarded }) => {
+                    let server = connection.server.clone();
+                    self.drop_connection(connection);
+                    if may_retry && !forwarded && target.retries > 0 {
+                        self.worker.shared.stats.retries.fetch_add(1, Relaxed);
+                        target.retries -= 1;
+                        not = Some(server);
+                        continue;
+                    }
+                    if forwarded {
+                        // Half an answer cannot be taken back.
+                        return Ok(Outcome::without(Next::End, hostgroup));
+                    }
+                    return self.lost(&source, pinned, hostgroup).await;
+                }
+                Err(Broken::Malformed(error)) => {
+                    self.drop_connection(connection);
+                    let error = ServerError::new(2027, b"HY000", format!("Malformed packet from the server: {error}"));
+                    self.error(&error).await?;
+                    return Ok(Outcome::without(Next::End, hostgroup));
+                }
+            }
+        }
+    }
+
+    /// The one it holds, the one that lingers if it fits, or another.
+    async fn connection(
+        &mut self,
+        target: &Target,
+        not: Option<std::sync::Arc<crate::sql::server::groups::Server>>,
+    ) -> Result<Connection, NoConnection> {
+        if let Some(connection) = self.held.take() {
+            return Ok(connection);
+        }
+        if let Some(connection) = self.lingering.take() {
+            if not.is_none() && self.may_go_on(&connection, target) {
+                return Ok(connection);
+            }
+            self.worker.pool.put(connection);
+        }
+        let shared = self.worker.shared.clone();
+        let fallback = shared.live.groups.load().writer_of(target.hostgroup);
+        let fallback = fallback.filter(|_| shared.tuning.load().reader_fallback_to_writer);
+        let state = self.state.clone();
+        let wanted =
+            Wanted { hostgroup: target.hostgroup, fallback, credentials: &self.credentials, state: &state, not };
+        acquire(&self.worker, wanted).await
+    }
+
+    /// What lingers is also where the statement would go now, or the only one that can answer.
+    fn may_go_on(&self, connection: &Connection, target: &Target) -> bool {
+        if connection.is_stale() || connection.generation != self.worker.shared.generation.load(Relaxed) {
+            return false;
+        }
+        let groups = self.worker.shared.live.groups.load();
+        if target.effects.intersects(ABOUT_LAST) {
+            // Several statements in one may ask about the last and write too.
+            return target.kind == Kind::Read || groups.writer_of(connection.server.hostgroup).is_none();
+        }
+        if connection.warned && groups.writer_of(target.hostgroup) == Some(connection.server.hostgroup) {
+            // A statement without a table leaves its warnings there to be asked about.
+            return true;
+        }
+        let picked = groups.pick(target.hostgroup, self.worker.random(), None);
+        picked.is_some_and(|server| std::sync::Arc::ptr_eq(server, &connection.server))
+    }
+
+    /// Brings the connection's state to the session's, waits for its own writes, prepares what is to be executed.
+    async fn make_ready(
+        &mut self,
+        connection: &mut Connection,
+        target: &Target,
+        pinned: bool,
+        is_reader: bool,
+    ) -> Result<(), Unready> {
+        if !pinned && !Rc::ptr_eq(&connection.state, &self.state) {
+            bring(connection, &self.state).await?;
+        }
+        if target.causal && is_reader && !pinned {
+            self.wait_for_writes(connection).await?;
+        }
+        if !pinned && connection.lingers_for != self.id && target.effects.intersects(ABOUT_LAST) {
+            // Another session's last statement was here: nothing of it may be seen.
+            query::query(connection, CLEAR).await?;
+            query::query(connection, "DO 0").await?;
+        }
+        if target.effects.contains(Effects::USES_LAST_INSERT_ID) && !pinned {
+            let sql = format!("SET last_insert_id={}", self.last_insert_id);
+            query::query(connection, &sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait_for_writes(&self, connection: &mut Connection) -> Result<(), Unready> {
+        let shared = &self.worker.shared;
+        let tuning = shared.tuning.load();
+        let written = match tuning.causal_reads {
+            CausalReads::None => None,
+            CausalReads::Session => self.written,
+            CausalReads::User => *self.user.written.lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        let Some(gtid) = written else { return Ok(()) };
+        let host = connection.server.host.clone();
+        if host.position.load().reaches(&gtid) {
+            return Ok(());
+        }
+        shared.stats.causal_waits.fetch_add(1, Relaxed);
+        let limit = tuning.causal_reads_timeout.as_secs_f64();
+        let sql = format!("SELECT MASTER_GTID_WAIT('{gtid}',{limit})");
+        match query::query(connection, &sql).await {
+            Ok(table) if table.first() == Some("0") => {
+                let mut position = (**host.position.load()).clone();
+                position.advance(gtid);
+                host.position.store(std::sync::Arc::new(position));
+                Ok(())
+            }
+            // In time it did not get there, or it cannot be asked.
+            Ok(_) | Err(QueryError::Server(_)) => {
+                shared.stats.causal_timeouts.fetch_add(1, Relaxed);
+                Err(Unready::Behind)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn send(&mut self, connection: &mut Connection, command: &[u8], target: &Target) -> io::Result<()> {
+        if let Some(text) = &target.prepared {
+            super::prepared::send_execution(self, connection, text, command).await?;
+        } else {
+            packet::frame(connection.wire.outbox(), 0, command);
+        }
+        connection.server.counters.queries.fetch_add(1, Relaxed);
+        self.public.now().server = Some((
+            connection.server.hostgroup,
+            connection.server.hostname.clone(),
+            connection.server.port,
+            connection.thread_id,
+        ));
+        connection.wire.flush().await
+    }
+
+    async fn relay(&mut self, relay: &mut Relay, connection: &mut Connection, holds: bool) -> Result<Ended, Broken> {
+        let before = (connection.wire.received_bytes, connection.wire.sent_bytes);
+        let capabilities = self.capabilities;
+        let client = Client { wire: &mut self.wire, capabilities, holds_error: holds };
+        let result = relay.run(connection, &mut Some(client)).await;
+        let counters = &connection.server.counters;
+        counters.received_bytes.fetch_add(connection.wire.received_bytes - before.0, Relaxed);
+        counters.sent_bytes.fetch_add(connection.wire.sent_bytes, Relaxed);
+        connection.wire.sent_bytes = 0;
+        result
+    }
+
+    /// Takes in what the answer told, and keeps the connection, leaves it lingering, or gives it back.
+    pub(super) fn after(&mut self, mut connection: Connection, heard: &Heard, target: &Target) {
+        self.hear_state(&mut connection, heard, target);
+        if let (Some(prepared), Some(text)) = (heard.prepared, self.preparing.clone()) {
+            super::prepared::remember(self, &mut connection, &text, prepared.id);
+        }
+        if let Some(error) = &heard.error {
+            self.note_error(&connection, error);
+        } else {
+            self.hear_effects(heard, target);
+        }
+        if let Some(gtid) = heard.gtid {
+            self.written = Some(gtid);
+            *self.user.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(gtid);
+        }
+        if heard.last_insert_id != 0 {
+            self.last_insert_id = heard.last_insert_id;
+        }
+        if !self.pins.is_empty() {
+            self.held = Some(connection);
+            return;
+        }
+        connection.idle_since = Instant::now();
+        connection.lingers_for = self.id;
+        connection.warned = heard.warnings > 0 || heard.error.is_some();
+        let (worker, place) = (self.worker.clone(), self.lingering.clone());
+        worker.linger(&place, connection);
+    }
+
+    fn hear_state(&mut self, connection: &mut Connection, heard: &Heard, target: &Target) {
+        let mut state: Option<State> = None;
+        let mut explained = false;
+        for (name, value) in &heard.variables {
+            let state = state.get_or_insert_with(|| (*self.state).clone());
+            match state.heard(name, value) {
+                Meaning::Kept => explained = true,
+                Meaning::Nothing => explained |= name == b"autocommit",
+                Meaning::Opaque => self.pins.insert(Pins::OPAQUE),
+            }
+        }
+        let schema = match (target.kind, &heard.error) {
+            // A server that does not track says nothing of it.
+            (Kind::Schema, None) if heard.schema.is_none() => target.names_collation.clone().map(String::into_bytes),
+            _ => heard.schema.clone(),
+        };
+        if let Some(schema) = schema {
+            state.get_or_insert_with(|| (*self.state).clone()).set_schema(&schema);
+            explained = true;
+        }
+        if target.kind != Kind::Schema
+            && let Some(collation) = target.names_collation.as_ref().filter(|_| heard.error.is_none())
+        {
+            let state = state.get_or_insert_with(|| (*self.state).clone());
+            if state.heard(b"collation_connection", collation.as_bytes()) == Meaning::Opaque {
+                self.pins.insert(Pins::OPAQUE);
+            }
+        }
+        if heard.state && !explained {
+            self.pins.insert(Pins::OPAQUE);
+        }
+        if let Some(state) = state {
+            self.set_state(state);
+        }
+        connection.state = self.state.clone();
+    }
+
+    fn hear_effects(&mut self, heard: &Heard, target: &Target) {
+        let effects = target.effects;
+        for (effect, pin) in PINNED_BY {
+            if effects.contains(effect) {
+                self.pins.insert(pin);
+            }
+        }
+        if effects.contains(Effects::SET_GLOBAL) {
+            self.worker.shared.generation.fetch_add(1, Relaxed);
+            self.worker.settled.borrow_mut().clear();
+        }
+        if effects.contains(Effects::UNLOCK_TABLES) {
+            self.pins.remove(Pins::TABLE_LOCK);
+        }
+        if target.multiplex == Some(false) {
+            self.pins.insert(Pins::RULE);
+        } else if target.multiplex == Some(true) {
+            self.pins.remove(Pins::RULE);
+        }
+        self.pins.set(Pins::STATEMENT_OPEN, target.keeps_open || heard.status & status::CURSOR_EXISTS != 0);
+        // The answer to a preparation has no status.
+        if heard.prepared.is_some() {
+            return;
+        }
+        self.status = heard.status & !(status::MORE_RESULTS | status::SESSION_STATE_CHANGED);
+        let in_transaction = heard.status & status::IN_TRANSACTION != 0;
+        if self.pins.contains(Pins::TRANSACTION) && !in_transaction {
+            self.pins.remove(Pins::OF_TRANSACTION);
+        }
+        self.pins.set(Pins::TRANSACTION, in_transaction);
+        self.pins.set(Pins::AUTOCOMMIT_OFF, heard.status & status::AUTOCOMMIT == 0);
+    }
+
+    async fn without_connection(&mut self, error: NoConnection, hostgroup: Hostgroup) -> io::Result<Outcome> {
+        let error = match error {
+            NoConnection::Refused(ConnectError::Refused { source, .. }) => source,
+            NoConnection::Refused(other) => ServerError::new(9002, b"HY000", other.to_string()),
+            timeout => ServerError::new(9001, b"HY000", timeout.to_string()),
+        };
+        self.fail(&error).await?;
+        Ok(Outcome::without(Next::Command, hostgroup))
+    }
+
+    /// The server went away with a command that cannot be sent again.
+    async fn lost(&mut self, error: &io::Error, pinned: bool, hostgroup: Hostgroup) -> io::Result<Outcome> {
+        let had = self.pins;
+        self.pins = Pins::default();
+        let what = if had.contains(Pins::TRANSACTION) {
+            "; the transaction is rolled back: begin it again".to_owned()
+        } else if pinned {
+            format!("; with it is lost: {had}")
+        } else {
+            "; whether the statement was performed is not known".to_owned()
+        };
+        let text = format!("Lost connection to server during query ({error}){what}");
+        self.error(&ServerError::new(2013, b"HY000", text)).await?;
+        let next = if had.is_lost_with_connection() { Next::End } else { Next::Command };
+        Ok(Outcome::without(next, hostgroup))
+    }
+
+    pub(super) fn drop_connection(&mut self, connection: Connection) {
+        let server = connection.server.clone();
+        drop(connection);
+        self.worker.pool.ended(&server);
+    }
+
+    /// Nobody waits for what still runs there: it is ended at the server too.
+    fn abandon(&mut self, connection: Connection) {
+        let (server, thread) = (connection.server.clone(), connection.thread_id);
+        self.drop_connection(connection);
+        let (shared, credentials) = (self.worker.shared.clone(), self.credentials.clone());
+        tokio::task::spawn_local(async move {
+            crate::sql::server::aside::run(&shared, &server, &credentials, &format!("KILL CONNECTION {thread}")).await;
+        });
+    }
+
+    fn note_error(&self, connection: &Connection, error: &ServerError) {
+        let server = &connection.server;
+        let key = ErrorKey {
+            hostgroup: server.hostgroup,
+            hostname: server.hostname.clone(),
+            port: server.port,
+            user: self.user.name.to_string(),
+            schema: String::from_utf8_lossy(&self.state.schema).into_owned(),
+            code: error.code,
+        };
+        self.worker.shared.stats.failed(key, &error.message);
+    }
+
+    /// Sends what has no answer; the connection is held from then on. What goes wrong shows at the next command.
+    pub(super) async fn send_ahead(&mut self, command: &[u8], target: &Target) {
+        let Ok(mut connection) = self.connection(target, None).await else { return };
+        let pinned = !self.pins.is_empty();
+        let ready = self.make_ready(&mut connection, target, pinned, false).await.is_ok();
+        if ready && self.send(&mut connection, command, target).await.is_ok() {
+            self.pins.insert(Pins::STATEMENT_OPEN);
+            self.held = Some(connection);
+        } else {
+            self.drop_connection(connection);
+        }
+    }
+}
+
+/// What a statement leaves on its connection.
+const PINNED_BY: [(Effects, Pins); 10] = [
+    (Effects::ASSIGNS_USER_VARIABLE, Pins::USER_VARIABLE),
+    (Effects::TEMPORARY_TABLE, Pins::TEMPORARY_TABLE),
+    (Effects::TABLE_LOCK, Pins::TABLE_LOCK),
+    (Effects::NAMED_LOCK, Pins::NAMED_LOCK),
+    (Effects::TEXT_PREPARE, Pins::TEXT_PREPARED),
+    // EXECUTE IMMEDIATE may have done anything.
+    (Effects::TEXT_EXECUTE, Pins::TEXT_PREPARED),
+    (Effects::SET_ROLE, Pins::OPAQUE),
+    (Effects::XA, Pins::OPAQUE),
+    (Effects::HANDLER, Pins::HANDLER),
+    (Effects::SET_TRANSACTION_NEXT, Pins::NEXT_TRANSACTION),
+];
+
+/// It asks about the statement before: only that one's connection knows.
+const ABOUT_LAST: Effects = Effects::DIAGNOSTICS
+    .union(Effects::USES_FOUND_ROWS)
+    .union(Effects::USES_ROW_COUNT)
+    .union(Effects::USES_LAST_INSERT_ID);
+
+/// MariaDB forgets a statement's warnings with the next one that has a table. Of a fresh session
+/// FOUND_ROWS() is 1, and ROW_COUNT() 0, which DO leaves.
+const CLEAR: &str = "SELECT 1 FROM (SELECT 1) a";
+
+async fn bring(connection: &mut Connection, wanted: &Rc<State>) -> Result<(), Unready> {
+    let Some(changes) = wanted.changes_from(&connection.state) else {
+        return Err(Unready::Lost(io::Error::other("a connection whose state cannot be undone")));
+    };
+    if let Some(schema) = changes.schema {
+        query::init_db(connection, &schema).await?;
+    }
+    if let Some(set) = changes.set {
+        query::query(connection, &set).await?;
+    }
+    connection.state = wanted.clone();
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! What the proxy answers itself: its own connection numbers, KILL of them, and values it knows better.
+
+use super::session::{Next, Session};
+use crate::sql::sessions;
+use mysql::protocol::reply::ServerError;
+use mysql::protocol::rows;
+use mysql::statement::{Effects, Statement};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Answers, where it is the proxy's to answer; `None`: it goes to a server.
+///
+/// # Errors
+/// The client's stream.
+pub async fn answer(session: &mut Session, sql: &[u8], statement: &Statement) -> io::Result<Option<Next>> {
+    if statement.count != 1 {
+        return Ok(None);
+    }
+    if statement.effects.contains(Effects::KILL) {
+        return match Kill::parse(sql) {
+            Some(kill) => perform_kill(session, kill).await.map(Some),
+            None => Ok(None),
+        };
+    }
+    if statement.effects.contains(Effects::CONNECTION_ID) && is_only_connection_id(sql) {
+        let value = session.id.to_string().into_bytes();
+        return one_value(session, "CONNECTION_ID()", Some(value)).await.map(Some);
+    }
+    Ok(None)
+}
+
+/// `SELECT CONNECTION_ID()`, in any case and with any blanks: others also ask the server something.
+fn is_only_connection_id(sql: &[u8]) -> bool {
+    let text: Vec<u8> = sql.iter().filter(|byte| !byte.is_ascii_whitespace() && **byte != b';').copied().collect();
+    text.eq_ignore_ascii_case(b"selectconnection_id()")
+}
+
+async fn one_value(session: &mut Session, column: &str, value: Option<Vec<u8>>) -> io::Result<Next> {
+    let (sequence, capabilities) = (session.sequence, session.capabilities);
+    let row = [value];
+    rows::write(session.wire.outbox(), sequence, &[column], [&row[..]], capabilities);
+    session.wire.flush().await?;
+    Ok(Next::Command)
+}
+
+/// KILL of a session of this proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kill {
+    id: u32,
+    /// Only what it does, not the session.
+    query: bool,
+}
+
+impl Kill {
+    /// `KILL [HARD|SOFT] [CONNECTION|QUERY] n`; others (KILL USER, QUERY ID) are the server's.
+    fn parse(sql: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(sql).ok()?.trim().trim_end_matches(';').trim_end();
+        let mut words = text.split_ascii_whitespace().peekable();
+        words.next_if(|word| word.eq_ignore_ascii_case("kill"))?;
+        words.next_if(|word| word.eq_ignore_ascii_case("hard") || word.eq_ignore_ascii_case("soft"));
+        let query = words.next_if(|word| word.eq_ignore_ascii_case("query")).is_some();
+        if !query {
+            words.next_if(|word| word.eq_ignore_ascii_case("connection"));
+        }
+        let id = words.next()?.parse().ok()?;
+        words.next().is_none().then_some(Self { id, query })
+    }
+}
+
+/// COM_PROCESS_KILL.
+///
+/// # Errors
+/// The client's stream.
+pub async fn kill_by_command(session: &mut Session) -> io::Result<Next> {
+    let Some(id) = session.payload.get(1..5).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes) else {
+        return session.fail(&ServerError::new(1835, b"HY000", "Malformed communication packet")).await;
+    };
+    perform_kill(session, Kill { id, query: false }).await
+}
+
+async fn perform_kill(session: &mut Session, kill: Kill) -> io::Result<Next> {
+    let Some(other) = session.worker.shared.sessions.get(kill.id) else {
+        let text = format!("Unknown thread id: {}", kill.id);
+        return session.fail(&ServerError::new(1094, b"HY000", text)).await;
+    };
+    if other.user != session.user.name {
+        let text = format!("You are not owner of thread {}", kill.id);
+        return session.fail(&ServerError::new(1095, b"HY000", text)).await;
+    }
+    if !kill.query {
+        other.killed.store(true, Relaxed);
+        other.kill.notify_one();
+    }
+    kill_at_server(session, &other).await;
+    session.done().await
+}
+
+/// What runs at a server is ended there, from a connection of its own.
+async fn kill_at_server(session: &Session, other: &Arc<sessions::Session>) {
+    let Some((hostgroup, hostname, port, thread)) = other.now().server.clone() else { return };
+    let shared = session.worker.shared.clone();
+    let groups = shared.live.groups.load_full();
+    let found = groups.of(hostgroup).iter().find(|server| server.hostname == hostname && server.port == port);
+    let Some(server) = found else { return };
+    let sql = format!("KILL QUERY {thread}");
+    crate::sql::server::aside::run(&shared, server, &session.credentials, &sql).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_session_is_meant() {
+        for (sql, expected) in [
+            ("KILL 5", Some((5, false))),
+            ("kill query 7;", Some((7, true))),
+            ("KILL HARD CONNECTION 9", Some((9, false))),
+            ("KILL QUERY ID 3", None),
+            ("KILL USER bob", None),
+        ] {
+            let kill = Kill::parse(sql.as_bytes()).map(|kill| (kill.id, kill.query));
+            assert_eq!(kill, expected, "{sql}");
+        }
+        assert!(is_only_connection_id(b" select  CONNECTION_ID ( ) ;"));
+        assert!(!is_only_connection_id(b"SELECT CONNECTION_ID(), 1"));
+    }
+}

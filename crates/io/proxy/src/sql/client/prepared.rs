@@ -1,0 +1,243 @@
+//! Prepared statements: a client's numbers for them are the session's, servers have their own.
+//!
+//! Invariants
+//! - What a client hears of a statement's columns always comes from a server, never from a store of the proxy's.
+//! - A statement's parameters' types go with each execution: another connection may never have heard them.
+
+use super::execute::{Kind, Target};
+use super::session::{Next, Session};
+use super::statement::{decide, target};
+use crate::sql::server::connection::{Connection, Known};
+use crate::sql::server::query::{self, QueryError};
+use mysql::protocol::answer::Expect;
+use mysql::protocol::command::Command;
+use mysql::protocol::execute::{Execute, NO_CURSOR, statement_of};
+use mysql::protocol::packet;
+use mysql::protocol::reply::ServerError;
+use std::io;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// A statement that the client has prepared.
+pub struct Prepared {
+    pub text: Rc<[u8]>,
+    pub parameters: u16,
+    /// As the client sent them last.
+    pub types: Vec<u8>,
+    /// The server's number on the connection that is held for it.
+    pub at: Option<u32>,
+}
+
+/// COM_STMT_PREPARE: on the server that an execution would go to.
+///
+/// # Errors
+/// The client's stream.
+pub async fn prepare(session: &mut Session) -> io::Result<Next> {
+    let payload = std::mem::take(&mut session.payload);
+    let text: Rc<[u8]> = payload[1..].into();
+    let decided = decide(session, &text, false);
+    if let Some(error) = &decided.outcome.error_msg {
+        return session.fail(&ServerError::new(1148, b"42000", &**error)).await;
+    }
+    let text = decided.outcome.rewritten.as_deref().map_or(text, Into::into);
+    let mut command = vec![Command::StmtPrepare as u8];
+    command.extend_from_slice(&text);
+    let id = session.next_statement;
+    let target = Target {
+        hostgroup: decided.hostgroup,
+        // Preparing does nothing, whatever it prepares: it may be sent again.
+        kind: Kind::Read,
+        renamed: Some(id),
+        retries: 1,
+        ..Target::default()
+    };
+    session.begin_statement(&text);
+    session.preparing = Some(text.clone());
+    let outcome = session.execute(&command, Expect::Prepared, &target).await;
+    session.preparing = None;
+    session.end_statement();
+    let outcome = outcome?;
+    session.payload = payload;
+    if let Some(prepared) = outcome.heard.and_then(|heard| heard.prepared) {
+        session.next_statement = session.next_statement.wrapping_add(1).max(1);
+        let statement = Prepared { text, parameters: prepared.parameters, types: Vec::new(), at: None };
+        session.prepared.insert(id, statement);
+    }
+    Ok(outcome.next)
+}
+
+/// COM_STMT_EXECUTE, COM_STMT_BULK_EXECUTE.
+///
+/// # Errors
+/// The client's stream.
+pub async fn execute(session: &mut Session) -> io::Result<Next> {
+    let started = Instant::now();
+    let payload = std::mem::take(&mut session.payload);
+    let next = run(session, &payload, started).await;
+    session.payload = payload;
+    next
+}
+
+async fn run(session: &mut Session, payload: &[u8], started: Instant) -> io::Result<Next> {
+    let Some((id, text)) = find(session, payload) else {
+        return unknown(session, payload, "mysqld_stmt_execute").await;
+    };
+    let bulk = payload[0] == Command::StmtBulkExecute as u8;
+    let decided = decide(session, &text, true);
+    let mut target = target(session, &decided, &text);
+    target.prepared = Some(text.clone());
+    session.begin_statement(&text);
+    if !bulk {
+        let statement = session.prepared.get_mut(&id).map(|statement| (statement.parameters, statement));
+        if let Some((parameters, statement)) = statement {
+            match Execute::read(payload, parameters) {
+                Ok(execute) => {
+                    if let Some(types) = execute.types {
+                        statement.types = types.to_vec();
+                    }
+                    target.keeps_open = execute.flags != NO_CURSOR;
+                }
+                Err(malformed) => {
+                    let text = format!("Incorrect arguments to mysqld_stmt_execute: {malformed}");
+                    return session.fail(&ServerError::new(1210, b"HY000", text)).await;
+                }
+            }
+        }
+    }
+    let outcome = session.execute(payload, Expect::Results, &target).await?;
+    session.end_statement();
+    if let Some(heard) = &outcome.heard {
+        session.count(&decided, outcome.hostgroup, started, heard.affected_rows, heard.rows);
+    }
+    Ok(outcome.next)
+}
+
+/// Sends `command` for the connection's own number of the statement, which is prepared there first if need be.
+pub(super) async fn send_execution(
+    session: &mut Session,
+    connection: &mut Connection,
+    text: &Rc<[u8]>,
+    command: &[u8],
+) -> io::Result<()> {
+    let at = number_at(session, connection, text).await?;
+    let id = statement_of(command).map_err(io::Error::other)?;
+    let statement = session.prepared.get_mut(&id);
+    let mut rewritten = Vec::with_capacity(command.len() + 16);
+    match statement {
+        Some(statement) if command[0] == Command::StmtExecute as u8 => {
+            statement.at = Some(at);
+            let execute = Execute::read(command, statement.parameters).map_err(io::Error::other)?;
+            execute.write(&mut rewritten, at, &statement.types);
+        }
+        statement => {
+            if let Some(statement) = statement {
+                statement.at = Some(at);
+            }
+            rewritten.extend_from_slice(command);
+            rewritten[1..5].copy_from_slice(&at.to_le_bytes());
+        }
+    }
+    packet::frame(connection.wire.outbox(), 0, &rewritten);
+    Ok(())
+}
+
+async fn number_at(session: &Session, connection: &mut Connection, text: &Rc<[u8]>) -> io::Result<u32> {
+    if let Some(id) = connection.statements.find(text, &connection.state.clone()) {
+        return Ok(id);
+    }
+    match query::prepare(connection, text).await {
+        Ok(id) => {
+            remember(session, connection, text, id);
+            Ok(id)
+        }
+        Err(QueryError::Io(error)) => Err(error),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// Keeps a connection's number for a text; the one used longest ago is closed for it.
+pub(super) fn remember(session: &Session, connection: &mut Connection, text: &Rc<[u8]>, id: u32) {
+    let limit = session.worker.shared.tuning.load().max_stmts_per_connection;
+    let known = Known { text: text.clone(), id, schema: connection.state.clone() };
+    if let Some(oldest) = connection.statements.insert(known, limit) {
+        query::close_statement(connection, oldest);
+    }
+}
+
+/// COM_STMT_CLOSE has no answer. The server's statement stays with its connection, for whoever prepares the same.
+///
+/// # Errors
+/// None; for the likeness with the others.
+pub fn close(session: &mut Session) -> io::Result<Next> {
+    if let Ok(id) = statement_of(&session.payload) {
+        session.prepared.remove(&id);
+    }
+    Ok(Next::Command)
+}
+
+/// COM_STMT_SEND_LONG_DATA has no answer: the connection is held until the execution.
+///
+/// # Errors
+/// The client's stream.
+pub async fn long_data(session: &mut Session) -> io::Result<Next> {
+    let payload = std::mem::take(&mut session.payload);
+    let Some((_, text)) = find(session, &payload) else { return Ok(Next::Command) };
+    let decided = decide(session, &text, true);
+    let mut target = target(session, &decided, &text);
+    target.prepared = Some(text);
+    target.keeps_open = true;
+    session.send_ahead(&payload, &target).await;
+    session.payload = payload;
+    Ok(Next::Command)
+}
+
+/// COM_STMT_RESET: the parts sent ahead and the cursor are gone.
+///
+/// # Errors
+/// The client's stream.
+pub async fn reset(session: &mut Session) -> io::Result<Next> {
+    on_held(session, Expect::One, "mysqld_stmt_reset").await
+}
+
+/// COM_STMT_FETCH: from the cursor on the connection that is held for it.
+///
+/// # Errors
+/// The client's stream.
+pub async fn fetch(session: &mut Session) -> io::Result<Next> {
+    on_held(session, Expect::Rows, "mysqld_stmt_fetch").await
+}
+
+async fn on_held(session: &mut Session, expect: Expect, who: &str) -> io::Result<Next> {
+    let payload = std::mem::take(&mut session.payload);
+    let Some((id, text)) = find(session, &payload) else { return unknown(session, &payload, who).await };
+    let at = session.prepared.get(&id).and_then(|statement| statement.at);
+    if session.held.is_none() || at.is_none() {
+        if expect == Expect::One {
+            return session.done().await;
+        }
+        let text = format!("The statement ({id}) has no open cursor.");
+        return session.fail(&ServerError::new(1421, b"HY000", text)).await;
+    }
+    let target = Target {
+        hostgroup: session.user.settings.default_hostgroup,
+        prepared: Some(text),
+        keeps_open: expect == Expect::Rows,
+        ..Target::default()
+    };
+    let outcome = session.execute(&payload, expect, &target).await?;
+    session.payload = payload;
+    Ok(outcome.next)
+}
+
+fn find(session: &Session, payload: &[u8]) -> Option<(u32, Rc<[u8]>)> {
+    let id = statement_of(payload).ok()?;
+    // MariaDB: the statement prepared last.
+    let id = if id == u32::MAX { session.next_statement.wrapping_sub(1) } else { id };
+    session.prepared.get(&id).map(|statement| (id, statement.text.clone()))
+}
+
+async fn unknown(session: &mut Session, payload: &[u8], who: &str) -> io::Result<Next> {
+    let id = statement_of(payload).unwrap_or_default();
+    let text = format!("Unknown prepared statement handler ({id}) given to {who}");
+    session.fail(&ServerError::new(1243, b"HY000", text)).await
+}

@@ -1,0 +1,268 @@
+//! One client's session, from its log-in to its end.
+//!
+//! Invariants
+//! - A connection is held only while something of the session is on it ([`Pins`]); it comes back to the pool clean, or not
+//!   at all.
+//! - A client that is told of an error can go on, unless something it cannot see was lost: then its connection ends.
+
+use super::handshake::{LoggedIn, Peer, log_in};
+use super::prepared::Prepared;
+use crate::sql::server::connect::Credentials;
+use crate::sql::server::connection::{Connection, Key};
+use crate::sql::sessions;
+use crate::sql::shared::UserEntry;
+use crate::sql::stream::Stream;
+use crate::sql::wire::Wire;
+use crate::sql::worker::{Lingering, Worker};
+use mysql::protocol::capability::{COMPRESS, SHAPES_ANSWERS};
+use mysql::protocol::packet::frame_with;
+use mysql::protocol::reply::{self, ServerError, status};
+use mysql::session::gtid::Gtid;
+use mysql::session::{Pins, State};
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+pub struct Session {
+    pub worker: Rc<Worker>,
+    pub wire: Wire,
+    /// The command at hand.
+    pub payload: Vec<u8>,
+    /// Of the next packet to the client.
+    pub sequence: u8,
+    pub id: u32,
+    pub peer: Peer,
+    pub capabilities: u32,
+    pub user: Arc<UserEntry>,
+    pub credentials: Credentials,
+    pub state: Rc<State>,
+    pub pins: Pins,
+    /// Where something of this session is.
+    pub held: Option<Connection>,
+    /// What its last statement left on a connection that others may take.
+    pub lingering: Rc<Lingering>,
+    /// As last told by a server: autocommit, sql_mode's bits.
+    pub status: u16,
+    pub last_insert_id: u64,
+    /// Its last write.
+    pub written: Option<Gtid>,
+    pub prepared: HashMap<u32, Prepared>,
+    pub next_statement: u32,
+    pub next_flag_in: i64,
+    /// The text that a COM_STMT_PREPARE under way prepares.
+    pub preparing: Option<Rc<[u8]>>,
+    pub digest_text: String,
+    pub public: Arc<sessions::Session>,
+}
+
+/// What becomes of a session after a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    Command,
+    End,
+}
+
+/// Serves a client from its first byte to its last.
+pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
+    let shared = worker.shared.clone();
+    let id = shared.next_id();
+    let limit = shared.tuning.load().connect_timeout_client;
+    let attempt = tokio::time::timeout(limit, log_in(&*shared, stream, id, peer)).await;
+    let Ok(Ok(logged_in)) = attempt else {
+        shared.sessions.refused.fetch_add(1, Relaxed);
+        return;
+    };
+    // It may have been taken out since it was found.
+    let Some(user) = shared.plan.load().users.get(&logged_in.user).cloned() else { return };
+    let mut session = Box::new(Session::new(worker, logged_in, user, id, peer));
+    if session.enter().await.is_ok() {
+        session.run().await;
+    }
+    session.leave();
+}
+
+impl Session {
+    fn new(worker: Rc<Worker>, logged_in: LoggedIn, user: Arc<UserEntry>, id: u32, peer: Peer) -> Self {
+        let LoggedIn { wire, login, user: _, secret, sequence } = logged_in;
+        let key = Key {
+            user: user.name.clone(),
+            capabilities: login.capabilities & SHAPES_ANSWERS,
+            collation: login.collation,
+        };
+        let public = Arc::new(sessions::Session {
+            id,
+            user: user.name.clone(),
+            peer: peer.to_string(),
+            killed: false.into(),
+            kill: tokio::sync::Notify::new(),
+            now: std::sync::Mutex::default(),
+        });
+        let mut session = Self {
+            worker,
+            wire,
+            payload: Vec::new(),
+            sequence,
+            id,
+            peer,
+            capabilities: login.capabilities,
+            credentials: Credentials { key, secret, schema: Vec::new() },
+            user,
+            state: Rc::default(),
+            pins: Pins::default(),
+            held: None,
+            lingering: Rc::default(),
+            status: status::AUTOCOMMIT,
+            last_insert_id: 0,
+            written: None,
+            prepared: HashMap::new(),
+            next_statement: 1,
+            next_flag_in: 0,
+            preparing: None,
+            digest_text: String::new(),
+            public,
+        };
+        session.begin_with_schema(login.schema);
+        session
+    }
+
+    /// The schema it named, or its user's.
+    pub fn begin_with_schema(&mut self, named: Option<Vec<u8>>) {
+        let schema = named.or_else(|| self.user.settings.default_schema.clone().map(String::into_bytes));
+        let mut state = State::default();
+        if let Some(schema) = schema.filter(|schema| !schema.is_empty()) {
+            state.set_schema(&schema);
+        }
+        self.set_state(state);
+    }
+
+    pub fn set_state(&mut self, state: State) {
+        self.public.now().schema = String::from_utf8_lossy(&state.schema).into_owned();
+        self.credentials.schema.clone_from(&state.schema);
+        self.state = Rc::new(state);
+    }
+
+    /// Counts it, and tells it that it is in, or that there are too many.
+    async fn enter(&mut self) -> io::Result<()> {
+        let shared = self.worker.shared.clone();
+        shared.sessions.insert(self.public.clone());
+        shared.sessions.total.fetch_add(1, Relaxed);
+        let all = shared.sessions.connected.fetch_add(1, Relaxed) + 1;
+        let own = self.user.connections.fetch_add(1, Relaxed) + 1;
+        let refusal = if all > shared.tuning.load().max_connections {
+            Some(ServerError::new(1040, b"08004", "Too many connections"))
+        } else if own > self.user.settings.max_connections {
+            let name = &self.user.name;
+            let text = format!(
+                "User '{name}' has exceeded the 'max_user_connections' resource (current value: {})",
+                self.user.settings.max_connections
+            );
+            Some(ServerError::new(1226, b"42000", text))
+        } else {
+            None
+        };
+        if let Some(error) = refusal {
+            shared.sessions.refused.fetch_add(1, Relaxed);
+            self.error(&error).await?;
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        self.ok(&reply::Ok { status: self.status, ..Default::default() }).await?;
+        if self.capabilities & COMPRESS != 0 && shared.tuning.load().have_compress {
+            self.wire.compress();
+        }
+        Ok(())
+    }
+
+    async fn run(&mut self) {
+        loop {
+            match self.command().await {
+                Ok(Next::Command) => {}
+                Ok(Next::End) => return,
+                Err(error) => {
+                    if error.kind() == io::ErrorKind::InvalidData {
+                        // The stream cannot be read on, so this is the last it hears.
+                        let error = ServerError::new(1153, b"08S01", format!("Got {error}"));
+                        _ = self.error(&error).await;
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn command(&mut self) -> io::Result<Next> {
+        let shared = self.worker.shared.clone();
+        let tuning = shared.tuning.load();
+        let (idle, largest) = (tuning.wait_timeout, tuning.max_allowed_packet);
+        drop(tuning);
+        let public = self.public.clone();
+        let read = tokio::select! {
+            biased;
+            read = self.wire.read_packet(&mut self.payload, largest) => read?,
+            () = public.kill.notified() => return Ok(Next::End),
+            () = tokio::time::sleep(idle) => return Ok(Next::End),
+        };
+        let Some(sequence) = read else { return Ok(Next::End) };
+        self.sequence = sequence;
+        super::commands::perform(self).await
+    }
+
+    pub async fn ok(&mut self, ok: &reply::Ok<'_>) -> io::Result<()> {
+        let capabilities = self.capabilities;
+        self.sequence = frame_with(self.wire.outbox(), self.sequence, |out| ok.write(out, reply::OK, capabilities));
+        self.wire.flush().await
+    }
+
+    /// An OK that says nothing but that it went well.
+    pub async fn done(&mut self) -> io::Result<Next> {
+        self.ok(&reply::Ok { status: self.status, ..Default::default() }).await?;
+        Ok(Next::Command)
+    }
+
+    pub async fn error(&mut self, error: &ServerError) -> io::Result<()> {
+        self.sequence = frame_with(self.wire.outbox(), self.sequence, |out| error.write(out));
+        self.wire.flush().await
+    }
+
+    pub async fn fail(&mut self, error: &ServerError) -> io::Result<Next> {
+        self.error(error).await?;
+        Ok(Next::Command)
+    }
+
+    /// Back to what it was after its log-in: COM_RESET_CONNECTION, COM_CHANGE_USER.
+    pub fn reset(&mut self) {
+        self.let_go();
+        self.prepared.clear();
+        self.status = status::AUTOCOMMIT;
+        self.last_insert_id = 0;
+        self.next_flag_in = 0;
+    }
+
+    /// Gives up its connections: what is pinned is lost with them.
+    pub fn let_go(&mut self) {
+        if let Some(connection) = self.held.take() {
+            let server = connection.server.clone();
+            if self.pins.is_empty() {
+                self.worker.pool.put(connection);
+            } else {
+                drop(connection);
+                self.worker.pool.ended(&server);
+            }
+        }
+        if let Some(connection) = self.lingering.take() {
+            self.worker.pool.put(connection);
+        }
+        self.pins = Pins::default();
+    }
+
+    fn leave(&mut self) {
+        self.let_go();
+        let shared = &self.worker.shared;
+        shared.sessions.remove(self.id);
+        shared.sessions.connected.fetch_sub(1, Relaxed);
+        self.user.connections.fetch_sub(1, Relaxed);
+        shared.stats.client_bytes_in.fetch_add(self.wire.received_bytes, Relaxed);
+        shared.stats.client_bytes_out.fetch_add(self.wire.sent_bytes, Relaxed);
+    }
+}

@@ -1,0 +1,227 @@
+//! COM_QUERY: what the statement is, what the rules say, where it goes.
+
+use super::execute::{Kind, Target};
+use super::local;
+use super::session::{Next, Session};
+use crate::sql::stats::Ran;
+use crate::sql::tuning::SafeRouting;
+use mysql::digest;
+use mysql::protocol::answer::Expect;
+use mysql::protocol::reply::{self, ServerError, status};
+use mysql::rules::{Outcome, Question};
+use mysql::session::route::{self, Facts};
+use mysql::settings::Hostgroup;
+use mysql::statement::{self, Effects, Modes, Statement};
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A statement as far as it is decided before it is sent.
+pub struct Decided {
+    pub statement: Statement,
+    pub digest: u64,
+    pub outcome: Outcome,
+    pub hostgroup: Hostgroup,
+    pub kind: Kind,
+}
+
+/// Performs the COM_QUERY in `session.payload`.
+///
+/// # Errors
+/// The client's stream.
+pub async fn query(session: &mut Session) -> io::Result<Next> {
+    let mut payload = std::mem::take(&mut session.payload);
+    let next = run(session, &mut payload).await;
+    session.payload = payload;
+    next
+}
+
+async fn run(session: &mut Session, payload: &mut Vec<u8>) -> io::Result<Next> {
+    let started = Instant::now();
+    let decided = decide(session, &payload[1..], false);
+    if let Some(error) = &decided.outcome.error_msg {
+        return session.fail(&ServerError::new(1148, b"42000", &**error)).await;
+    }
+    if let Some(text) = &decided.outcome.ok_msg {
+        let ok = reply::Ok { status: session.status, info: text.as_bytes(), ..Default::default() };
+        session.ok(&ok).await?;
+        return Ok(Next::Command);
+    }
+    if settle(session, &payload[1..], &decided.statement) {
+        return session.done().await;
+    }
+    if let Some(answer) = local::answer(session, &payload[1..], &decided.statement).await? {
+        return Ok(answer);
+    }
+    if let Some(milliseconds) = decided.outcome.delay {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+    if let Some(rewritten) = &decided.outcome.rewritten {
+        payload.truncate(1);
+        payload.extend_from_slice(rewritten);
+    }
+    let target = target(session, &decided, &payload[1..]);
+    session.begin_statement(&payload[1..]);
+    let outcome = session.execute(payload, Expect::Results, &target).await?;
+    session.end_statement();
+    if let Some(heard) = &outcome.heard {
+        let collation = target.names_collation;
+        session.worker.settled.borrow_mut().learn(&payload[1..], &decided.statement, heard, collation);
+        session.count(&decided, outcome.hostgroup, started, heard.affected_rows, heard.rows);
+    }
+    Ok(outcome.next)
+}
+
+/// Performs a SET that was performed before, without a server; false: it is to be asked.
+fn settle(session: &mut Session, sql: &[u8], statement: &Statement) -> bool {
+    if statement.effects != Effects::SET_VARIABLES || !session.pins.is_empty() {
+        return false;
+    }
+    let Some(change) = session.worker.settled.borrow().find(sql) else { return false };
+    let mut state = (*session.state).clone();
+    for (name, value) in &change.variables {
+        state.heard(name, value);
+    }
+    if let Some(collation) = &change.collation {
+        state.heard(b"collation_connection", collation.as_bytes());
+    }
+    if state != *session.state {
+        session.set_state(state);
+    }
+    if change.variables.iter().any(|(name, _)| name == b"sql_mode") {
+        const OF_MODE: u16 = status::ANSI_QUOTES | status::NO_BACKSLASH_ESCAPES;
+        session.status = session.status & !OF_MODE | change.status & OF_MODE;
+    }
+    true
+}
+
+/// Asks the rules, and puts right what they may not decide.
+pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
+    let modes = modes(session);
+    let statement = statement::analyze(sql, modes);
+    session.digest_text.clear();
+    let digest = digest::digest_into(sql, modes, &digest::Options::default(), &mut session.digest_text);
+    let shared = session.worker.shared.clone();
+    let plan = shared.plan.load();
+    let schema = String::from_utf8_lossy(&session.state.schema);
+    let peer = session.peer.to_string();
+    let question = Question {
+        username: &session.user.name,
+        schemaname: &schema,
+        client_addr: &peer,
+        proxy_addr: "",
+        proxy_port: 0,
+        flag_in: std::mem::take(&mut session.next_flag_in),
+        query: sql,
+        digest,
+        digest_text: &session.digest_text,
+        first_comment: statement.first_comment.clone().and_then(|range| sql.get(range)),
+        executes,
+        random: session.worker.random(),
+    };
+    let outcome = plan.rules.ask(&question, 0, &mut |rule| shared.stats.hit(rule as i64));
+    if let Some(flag) = outcome.next_query_flag_in {
+        session.next_flag_in = flag;
+    }
+    let groups = shared.live.groups.load();
+    let tuning = shared.tuning.load();
+    let facts = Facts {
+        wanted: outcome.destination_hostgroup.unwrap_or(session.user.settings.default_hostgroup),
+        writer_of: &|hostgroup| groups.writer_of(hostgroup),
+        strict: tuning.safe_routing == SafeRouting::Strict,
+        effects: statement.effects,
+        is_read: statement.not_a_read.is_none(),
+    };
+    let routed = route::route(&facts);
+    if routed.rerouted {
+        shared.stats.rerouted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    let kind = if statement.not_a_read.is_none() { Kind::Read } else { Kind::Plain };
+    Decided { statement, digest, outcome, hostgroup: routed.hostgroup, kind }
+}
+
+/// Of an execution: what was decided, and what the text names.
+pub fn target(session: &Session, decided: &Decided, sql: &[u8]) -> Target {
+    let effects = decided.statement.effects;
+    let names_collation = effects.contains(Effects::SET_VARIABLES).then(|| collation_named(sql)).flatten();
+    let retries = session.worker.shared.tuning.load().query_retries_on_failure;
+    Target {
+        hostgroup: decided.hostgroup,
+        kind: decided.kind,
+        effects,
+        causal: decided.kind == Kind::Read,
+        names_collation,
+        retries: decided.outcome.retries.unwrap_or(retries).max(1),
+        multiplex: match decided.outcome.multiplex {
+            Some(0) => Some(false),
+            Some(1) => Some(true),
+            _ => None,
+        },
+        ..Target::default()
+    }
+}
+
+/// The lexer has to read strings as the server will.
+pub fn modes(session: &Session) -> Modes {
+    let charset = session.state.get("character_set_client");
+    Modes {
+        ansi_quotes: session.status & status::ANSI_QUOTES != 0,
+        no_backslash_escapes: session.status & status::NO_BACKSLASH_ESCAPES != 0,
+        wide_letters: charset.map_or_else(
+            || WIDE_COLLATIONS.contains(&session.credentials.key.collation),
+            |name| WIDE_CHARSETS.contains(&name),
+        ),
+    }
+}
+
+/// Character sets with letters whose second byte may be a backslash or a backtick.
+const WIDE_CHARSETS: [&str; 5] = ["big5", "cp932", "gb18030", "gbk", "sjis"];
+
+/// Their collations, as a log-in numbers them.
+const WIDE_COLLATIONS: [u8; 11] = [1, 13, 28, 84, 87, 88, 95, 96, 248, 249, 250];
+
+/// Of `SET NAMES x COLLATE y`, which MariaDB does not tell: the word behind COLLATE.
+fn collation_named(sql: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(sql);
+    let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
+    words.find(|word| word.eq_ignore_ascii_case("collate"))?;
+    words.next().map(str::to_owned)
+}
+
+impl Session {
+    /// For the process list.
+    pub fn begin_statement(&mut self, sql: &[u8]) {
+        /// Characters of a statement that the process list shows.
+        const SHOWN: usize = 256;
+        let mut now = self.public.now();
+        now.statement.clear();
+        let shown = &sql[..sql.len().min(SHOWN)];
+        match String::from_utf8_lossy(shown) {
+            Cow::Borrowed(text) => now.statement.push_str(text),
+            Cow::Owned(text) => now.statement.push_str(&text),
+        }
+        now.since = Some(Instant::now());
+    }
+
+    pub fn end_statement(&mut self) {
+        let mut now = self.public.now();
+        now.statement.clear();
+        now.server = None;
+        now.since = None;
+    }
+
+    pub fn count(&self, decided: &Decided, hostgroup: Hostgroup, started: Instant, affected: u64, rows: u64) {
+        let user: &Arc<str> = &self.user.name;
+        self.worker.shared.stats.ran(&Ran {
+            hostgroup,
+            user,
+            schema: &self.state.schema,
+            digest: decided.digest,
+            text: &self.digest_text,
+            took: started.elapsed(),
+            rows_affected: affected,
+            rows_sent: rows,
+        });
+    }
+}

@@ -1,0 +1,3 @@
+//! Watches servers, and puts in force what their answers mean.
+
+pub mod probe;

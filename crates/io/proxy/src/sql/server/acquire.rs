@@ -1,0 +1,169 @@
+//! A connection for a statement: idle, new, or waited for.
+
+use super::connect::{ConnectError, Credentials, connect};
+use super::connection::{Connection, Place};
+use super::groups::{Groups, Server};
+use crate::sql::worker::Worker;
+use mysql::session::State;
+use mysql::settings::Hostgroup;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// Between two attempts at servers that refuse.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// As many may linger with their sessions before new statements take them.
+const LINGERING: usize = 16;
+
+/// Sessions that are in the middle of something are back by then.
+const LINGERED: Duration = Duration::from_millis(5);
+
+/// What there was none of.
+#[derive(Debug, thiserror::Error)]
+pub enum NoConnection {
+    /// ProxySQL's 9001.
+    #[error("Max connect timeout reached while reaching hostgroup {hostgroup} after {}ms{}", after.as_millis(), because(last.as_ref()))]
+    Timeout { hostgroup: Hostgroup, after: Duration, last: Option<ConnectError> },
+    /// A server said no to this user or schema: waiting would not help.
+    #[error(transparent)]
+    Refused(ConnectError),
+}
+
+fn because(last: Option<&ConnectError>) -> String {
+    last.map(|error| format!(": {error}")).unwrap_or_default()
+}
+
+pub struct Wanted<'a> {
+    pub hostgroup: Hostgroup,
+    /// Where to, when the hostgroup has no server that answers: a reader hostgroup's writer.
+    pub fallback: Option<Hostgroup>,
+    pub credentials: &'a Credentials,
+    pub state: &'a Rc<State>,
+    /// It has just failed.
+    pub not: Option<Arc<Server>>,
+}
+
+/// Waits until there is one, at most `mysql-connect_timeout_server_max`.
+///
+/// # Errors
+/// [`NoConnection`].
+pub async fn acquire(worker: &Worker, mut wanted: Wanted<'_>) -> Result<Connection, NoConnection> {
+    let started = Instant::now();
+    let deadline = started + worker.shared.tuning.load().connect_timeout_server_max;
+    let mut last = None;
+    loop {
+        let live = &worker.shared.live;
+        // Before looking: a change in between must not be missed.
+        let changed = live.changed.notified();
+        let groups = live.groups.load_full();
+        let picked = pick(worker, &groups, &wanted);
+        if let Some(server) = &picked {
+            match attempt(worker, server, &wanted).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) if is_final(&error) => return Err(NoConnection::Refused(error)),
+                Err(error) => last = Some(error),
+            }
+        }
+        if Instant::now() >= deadline {
+            return Err(NoConnection::Timeout { hostgroup: wanted.hostgroup, after: started.elapsed(), last });
+        }
+        let full = matches!(last, Some(ConnectError::Full { .. }));
+        if let Some(server) = &picked
+            && !full
+        {
+            let first =
+                !wanted.not.replace(server.clone()).is_some_and(|failed| Arc::ptr_eq(&failed.host, &server.host));
+            if first {
+                // Another server may answer at once.
+                continue;
+            }
+        }
+        let freed = picked.filter(|_| full).map(|server| worker.pool.freed(&server));
+        let until = if full || last.is_none() { deadline } else { deadline.min(Instant::now() + PAUSE) };
+        let rung = async {
+            match &freed {
+                Some(freed) => freed.notified().await,
+                None => std::future::pending().await,
+            }
+        };
+        _ = timeout_at(until, async {
+            tokio::select! {
+                () = changed => {}
+                () = rung => {}
+            }
+        })
+        .await;
+    }
+}
+
+/// The one that failed again only where there is no other.
+fn pick(worker: &Worker, groups: &Groups, wanted: &Wanted) -> Option<Arc<Server>> {
+    let random = worker.random();
+    let of = |hostgroup, not| groups.pick(hostgroup, random, not).cloned();
+    let not = wanted.not.as_ref();
+    of(wanted.hostgroup, not)
+        .or_else(|| {
+            let server = of(wanted.fallback?, not)?;
+            worker.shared.stats.fallbacks.fetch_add(1, Relaxed);
+            Some(server)
+        })
+        .or_else(|| of(wanted.hostgroup, None))
+        .or_else(|| of(wanted.fallback?, None))
+}
+
+async fn attempt(worker: &Worker, server: &Arc<Server>, wanted: &Wanted<'_>) -> Result<Connection, ConnectError> {
+    if let Some(connection) = worker.pool.take(server, &wanted.credentials.key, wanted.state) {
+        return Ok(connection);
+    }
+    // Rather one that lingers with an idle session than one more.
+    if worker.lingering() > LINGERING
+        && worker.reclaim_after(LINGERED)
+        && let Some(connection) = worker.pool.take(server, &wanted.credentials.key, wanted.state)
+    {
+        return Ok(connection);
+    }
+    let Some(place) = place(worker, server) else { return Err(ConnectError::Full { address: server.address() }) };
+    let limit = worker.shared.tuning.load().connect_timeout_server;
+    let generation = worker.shared.generation.load(Relaxed);
+    let mut result = connect(server, wanted.credentials, place, limit).await;
+    if let Ok(connection) = &mut result {
+        connection.generation = generation;
+    }
+    match &result {
+        Ok(_) => server.counters.connected.fetch_add(1, Relaxed),
+        Err(_) => server.counters.failed.fetch_add(1, Relaxed),
+    };
+    if result.is_err() {
+        worker.pool.ended(server);
+    }
+    if let Err(error) = &result
+        && !matches!(error, ConnectError::Refused { .. })
+    {
+        worker.shared.connect_failed(server, error);
+    }
+    result
+}
+
+/// A place for one more; sessions give up what only lingers with them.
+fn place(worker: &Worker, server: &Arc<Server>) -> Option<Place> {
+    loop {
+        if let Some(place) = worker.pool.place(server) {
+            return Some(place);
+        }
+        if !worker.reclaim() {
+            return None;
+        }
+    }
+}
+
+/// The server's own "no": access denied, unknown database.
+fn is_final(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::Refused { source, .. } => matches!(source.code, 1044 | 1045 | 1049 | 1698 | 1251),
+        ConnectError::Plugin { .. } | ConnectError::Malformed { .. } => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,255 @@
+//! Logging in at a server.
+
+use super::connection::{Connection, Key, Place, Statements};
+use super::groups::Server;
+use crate::sql::stream::Stream;
+use crate::sql::wire::Wire;
+use mysql::protocol::auth::Secret;
+use mysql::protocol::greeting::Greeting;
+use mysql::protocol::login::Login;
+use mysql::protocol::packet::Reader;
+use mysql::protocol::reply::{EOF, ERR, OK, ServerError};
+use mysql::protocol::{Malformed, auth, capability};
+use mysql::session::State;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Longer than any packet of a log-in.
+const LOGIN_PACKET: usize = 64 * 1024;
+
+/// Has MariaDB and MySQL tell what changes in a session. `*`: all variables.
+pub const TRACK: &str = "SET session_track_system_variables='*',session_track_schema=1,session_track_state_change=1";
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("{address}: {source}")]
+    Io { address: String, source: io::Error },
+    /// It answered with an error of its own.
+    #[error("{address} refused: {source}")]
+    Refused { address: String, source: ServerError },
+    #[error("{address} wants the plugin {plugin}, which needs the password in clear in mysql_users")]
+    Plugin { address: String, plugin: String },
+    #[error("{address} does not speak the protocol: {source}")]
+    Malformed { address: String, source: Malformed },
+    #[error("{address} did not answer within {} ms (mysql-connect_timeout_server)", limit.as_millis())]
+    Late { address: String, limit: Duration },
+    /// Its share of connections is taken.
+    #[error("{address} has all the connections it may have (mysql_servers.max_connections)")]
+    Full { address: String },
+}
+
+/// What to log in with.
+#[derive(Clone)]
+pub struct Credentials {
+    pub key: Key,
+    pub secret: Secret,
+    pub schema: Vec<u8>,
+}
+
+/// Connects and logs in, with session tracking on.
+///
+/// # Errors
+/// [`ConnectError`], all but `Full`.
+pub async fn connect(
+    server: &Arc<Server>,
+    credentials: &Credentials,
+    place: Place,
+    limit: Duration,
+) -> Result<Connection, ConnectError> {
+    match tokio::time::timeout(limit, attempt(server, credentials, place)).await {
+        Ok(result) => result,
+        Err(_) => Err(ConnectError::Late { address: server.address(), limit }),
+    }
+}
+
+async fn attempt(server: &Arc<Server>, credentials: &Credentials, place: Place) -> Result<Connection, ConnectError> {
+    let mut dialogue = open(server).await?;
+    let greeting = dialogue.greeting().await?;
+    dialogue.log_in(&greeting, credentials).await?;
+    let capabilities = dialogue.capabilities;
+    if !server.host.version.load().as_slice().eq(&greeting.server_version) {
+        server.host.version.store(Arc::new(greeting.server_version.clone()));
+    }
+    if capabilities & capability::SESSION_TRACK != 0 {
+        dialogue.track().await?;
+    } else {
+        dialogue.tracks = false;
+    }
+    let mut state = State::default();
+    if !credentials.schema.is_empty() {
+        state.set_schema(&credentials.schema);
+    }
+    Ok(Connection {
+        wire: dialogue.wire,
+        server: server.clone(),
+        key: credentials.key.clone(),
+        capabilities,
+        tracks: dialogue.tracks,
+        thread_id: greeting.connection_id,
+        state: Rc::new(state),
+        statements: Statements::default(),
+        idle_since: Instant::now(),
+        lingers_for: 0,
+        warned: false,
+        generation: 0,
+        place,
+    })
+}
+
+async fn open(server: &Arc<Server>) -> Result<Dialogue<'_>, ConnectError> {
+    let stream = if server.port == 0 {
+        UnixStream::connect(&server.hostname).await.map(Stream::Unix)
+    } else {
+        TcpStream::connect((server.hostname.as_str(), server.port)).await.and_then(|stream| {
+            stream.set_nodelay(true)?;
+            Ok(Stream::Tcp(stream))
+        })
+    };
+    let stream = stream.map_err(|source| ConnectError::Io { address: server.address(), source })?;
+    Ok(Dialogue { wire: Wire::new(stream), server, sequence: 0, capabilities: 0, tracks: true, packet: Vec::new() })
+}
+
+/// The packets of a log-in, one after the other.
+struct Dialogue<'a> {
+    wire: Wire,
+    server: &'a Arc<Server>,
+    sequence: u8,
+    capabilities: u32,
+    tracks: bool,
+    packet: Vec<u8>,
+}
+
+impl Dialogue<'_> {
+    async fn next(&mut self) -> Result<(), ConnectError> {
+        let read =
+            self.wire.read_packet(&mut self.packet, LOGIN_PACKET).await.and_then(|next| {
+                next.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "closed the connection"))
+            });
+        self.sequence = read.map_err(|source| self.io(source))?;
+        Ok(())
+    }
+
+    async fn send(&mut self, payload: &[u8]) -> Result<(), ConnectError> {
+        self.sequence = self.wire.send(self.sequence, payload).await.map_err(|source| self.io(source))?;
+        Ok(())
+    }
+
+    async fn greeting(&mut self) -> Result<Greeting, ConnectError> {
+        self.next().await?;
+        if self.packet.first() == Some(&ERR) {
+            return Err(self.refused());
+        }
+        Greeting::read(&self.packet).map_err(|source| self.malformed(source))
+    }
+
+    async fn log_in(&mut self, greeting: &Greeting, credentials: &Credentials) -> Result<(), ConnectError> {
+        let mut capabilities = capability::to_server(credentials.key.capabilities, greeting.capabilities);
+        if !credentials.schema.is_empty() {
+            capabilities |= capability::CONNECT_WITH_DB;
+        }
+        self.capabilities = capabilities;
+        // A plugin that asks for more than we know: the server will say what it wants.
+        let answer = credentials.secret.answer(&greeting.auth_plugin, &greeting.scramble);
+        let login = Login {
+            capabilities,
+            max_packet: 1 << 30,
+            collation: credentials.key.collation,
+            user: credentials.key.user.as_bytes().to_vec(),
+            auth_response: answer.unwrap_or_default(),
+            schema: Some(credentials.schema.clone()),
+            auth_plugin: Some(greeting.auth_plugin.clone()),
+            attributes: Vec::new(),
+        };
+        let mut payload = Vec::new();
+        login.write(&mut payload);
+        self.send(&payload).await?;
+        self.verdict(credentials, greeting.scramble).await
+    }
+
+    /// Until the server says yes or no.
+    async fn verdict(&mut self, credentials: &Credentials, scramble: [u8; auth::SCRAMBLE]) -> Result<(), ConnectError> {
+        let mut scramble = scramble;
+        loop {
+            self.next().await?;
+            match self.packet.first().copied() {
+                Some(OK) => return Ok(()),
+                Some(ERR) => return Err(self.refused()),
+                Some(EOF) => {
+                    let (plugin, data) = self.switch().map_err(|source| self.malformed(source))?;
+                    if let Ok(fresh) = data.try_into() {
+                        scramble = fresh;
+                    }
+                    let answer = self.answer(credentials, &plugin, &scramble)?;
+                    self.send(&answer).await?;
+                }
+                // Of caching_sha2_password: the server knows the password already.
+                Some(1) if self.packet.get(1) == Some(&auth::SHA2_FAST_OK) => {}
+                Some(1) if self.wire.stream.is_private() => {
+                    let answer = self.answer(credentials, auth::CLEAR.as_bytes(), &scramble)?;
+                    self.send(&answer).await?;
+                }
+                _ => {
+                    let plugin = format!("{} without TLS", auth::CACHING_SHA2);
+                    return Err(ConnectError::Plugin { address: self.server.address(), plugin });
+                }
+            }
+        }
+    }
+
+    fn switch(&self) -> Result<(Vec<u8>, Vec<u8>), Malformed> {
+        let mut reader = Reader::new(&self.packet);
+        reader.u8("kind")?;
+        let plugin = reader.zero_ended_or_rest().to_vec();
+        let data = reader.rest();
+        Ok((plugin, data.strip_suffix(&[0]).unwrap_or(data).to_vec()))
+    }
+
+    fn answer(
+        &self,
+        credentials: &Credentials,
+        plugin: &[u8],
+        scramble: &[u8; auth::SCRAMBLE],
+    ) -> Result<Vec<u8>, ConnectError> {
+        if plugin == auth::CLEAR.as_bytes() && !self.wire.stream.is_private() {
+            let plugin = format!("{} without TLS", auth::CLEAR);
+            return Err(ConnectError::Plugin { address: self.server.address(), plugin });
+        }
+        credentials.secret.answer(plugin, scramble).ok_or_else(|| ConnectError::Plugin {
+            address: self.server.address(),
+            plugin: String::from_utf8_lossy(plugin).into_owned(),
+        })
+    }
+
+    async fn track(&mut self) -> Result<(), ConnectError> {
+        self.sequence = 0;
+        let mut payload = vec![mysql::protocol::command::Command::Query as u8];
+        payload.extend_from_slice(TRACK.as_bytes());
+        self.send(&payload).await?;
+        self.next().await?;
+        if self.packet.first() == Some(&OK) {
+            return Ok(());
+        }
+        // A server that does not know these variables: MySQL before 5.7, MariaDB before 10.2.
+        self.tracks = false;
+        Ok(())
+    }
+
+    fn refused(&self) -> ConnectError {
+        match ServerError::read(&self.packet) {
+            Ok(source) => ConnectError::Refused { address: self.server.address(), source },
+            Err(source) => self.malformed(source),
+        }
+    }
+
+    fn malformed(&self, source: Malformed) -> ConnectError {
+        ConnectError::Malformed { address: self.server.address(), source }
+    }
+
+    fn io(&self, source: io::Error) -> ConnectError {
+        ConnectError::Io { address: self.server.address(), source }
+    }
+}

@@ -1,0 +1,144 @@
+//! Idle connections of one worker, by server; and how many each server has of this worker.
+//!
+//! Invariants
+//! - A connection in here has no transaction, no pin and nothing unread: any session of its key may take it.
+//! - Connections of all workers together stay within `mysql_servers.max_connections`: each worker has its share.
+
+use super::connection::{Connection, Key, Place};
+use super::groups::{Server, Standing};
+use mysql::session::State;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Which of how many workers.
+#[derive(Debug, Clone, Copy)]
+pub struct Share {
+    pub worker: u32,
+    pub workers: u32,
+}
+
+impl Share {
+    /// Of `whole`; at least one, as a worker without any could serve nobody.
+    pub fn of(self, whole: u32) -> u32 {
+        (whole / self.workers + u32::from(self.worker < whole % self.workers)).max(1)
+    }
+}
+
+pub struct Pool {
+    share: Share,
+    generation: Arc<AtomicU64>,
+    shelves: RefCell<HashMap<usize, Shelf>>,
+}
+
+/// Of one server.
+#[derive(Default)]
+struct Shelf {
+    idle: Vec<Connection>,
+    open: Rc<Cell<u32>>,
+    /// Rung when a connection came back or ended.
+    freed: Rc<Notify>,
+}
+
+impl Pool {
+    pub fn new(share: Share, generation: Arc<AtomicU64>) -> Self {
+        Self { share, generation, shelves: RefCell::default() }
+    }
+
+    /// An idle connection of this key, the best there is: of equal state, else one that can be brought to it.
+    pub fn take(&self, server: &Arc<Server>, key: &Key, state: &Rc<State>) -> Option<Connection> {
+        loop {
+            let connection = self.take_any(server, key, state)?;
+            // What the server has closed meanwhile never had a statement: another will do.
+            if connection.generation == self.generation.load(Relaxed) && !connection.is_stale() {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn take_any(&self, server: &Arc<Server>, key: &Key, state: &Rc<State>) -> Option<Connection> {
+        let mut shelves = self.shelves.borrow_mut();
+        let shelf = shelves.get_mut(&id(server))?;
+        let fits = |connection: &Connection| connection.key == *key;
+        let equal = |connection: &Connection| {
+            Rc::ptr_eq(&connection.state, state) || connection.state.fingerprint() == state.fingerprint()
+        };
+        let index = shelf.idle.iter().rposition(|connection| fits(connection) && equal(connection)).or_else(|| {
+            let can = |connection: &Connection| state.changes_from(&connection.state).is_some();
+            shelf.idle.iter().rposition(|connection| fits(connection) && can(connection))
+        })?;
+        server.counters.free.fetch_sub(1, Relaxed);
+        Some(shelf.idle.remove(index))
+    }
+
+    /// A place for a new connection; idle ones that nobody could use give theirs up.
+    pub fn place(&self, server: &Arc<Server>) -> Option<Place> {
+        let mut shelves = self.shelves.borrow_mut();
+        let shelf = shelves.entry(id(server)).or_default();
+        let limit = self.share.of(server.max_connections);
+        if shelf.open.get() >= limit && !shelf.idle.is_empty() {
+            server.counters.free.fetch_sub(1, Relaxed);
+            shelf.idle.remove(0);
+        }
+        Place::take(&shelf.open, limit, server)
+    }
+
+    /// Rung when there may be a connection or a place again.
+    pub fn freed(&self, server: &Arc<Server>) -> Rc<Notify> {
+        self.shelves.borrow_mut().entry(id(server)).or_default().freed.clone()
+    }
+
+    /// Takes a connection back that has nothing open; one whose server takes nothing new is closed instead.
+    pub fn put(&self, mut connection: Connection) {
+        let server = connection.server.clone();
+        let mut shelves = self.shelves.borrow_mut();
+        let shelf = shelves.entry(id(&server)).or_default();
+        let current = connection.generation == self.generation.load(Relaxed);
+        if current && server.standing() == Standing::Online && connection.wire.is_quiet() {
+            connection.idle_since = Instant::now();
+            server.counters.free.fetch_add(1, Relaxed);
+            shelf.idle.push(connection);
+        } else {
+            drop(connection);
+        }
+        shelf.freed.notify_one();
+    }
+
+    /// A connection ended outside of the pool.
+    pub fn ended(&self, server: &Arc<Server>) {
+        if let Some(shelf) = self.shelves.borrow().get(&id(server)) {
+            shelf.freed.notify_one();
+        }
+    }
+
+    /// Closes what was idle for longer than `limit`, and all of servers that are not online.
+    pub fn sweep(&self, limit: Duration) {
+        let now = Instant::now();
+        for shelf in self.shelves.borrow_mut().values_mut() {
+            let before = shelf.idle.len();
+            let stays = |connection: &Connection| {
+                connection.server.standing() == Standing::Online
+                    && connection.generation == self.generation.load(Relaxed)
+                    && now.saturating_duration_since(connection.idle_since) < limit
+            };
+            let closed = |connection: &Connection| !stays(connection);
+            shelf.idle.iter().filter(|connection| closed(connection)).for_each(|connection| {
+                connection.server.counters.free.fetch_sub(1, Relaxed);
+            });
+            shelf.idle.retain(stays);
+            if shelf.idle.len() < before {
+                shelf.freed.notify_one();
+            }
+        }
+        self.shelves.borrow_mut().retain(|_, shelf| shelf.open.get() > 0 || Rc::strong_count(&shelf.freed) > 1);
+    }
+}
+
+/// A server is known by the place of what is shared about it: it lives as long as a connection to it.
+fn id(server: &Arc<Server>) -> usize {
+    Arc::as_ptr(server) as usize
+}

@@ -1,0 +1,138 @@
+//! What all workers and the control thread share: the plan in force, the servers, counters, the list of sessions.
+
+use super::server::connect::ConnectError;
+use super::server::groups::{Host, Live, Server, Standing};
+use super::sessions::Sessions;
+use super::stats::Stats;
+use super::tls::Acceptor;
+use super::tuning::Tuning;
+use arc_swap::ArcSwap;
+use mysql::protocol::auth::Password;
+use mysql::rules::Rules;
+use mysql::settings::{Hostgroup, User};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+pub struct Shared {
+    pub started: Instant,
+    pub tuning: ArcSwap<Tuning>,
+    pub plan: ArcSwap<Plan>,
+    pub live: Live,
+    pub sessions: Sessions,
+    pub stats: Stats,
+    /// Goes up when a global variable was set through the proxy: connections from before do not have its value.
+    pub generation: Arc<AtomicU64>,
+    /// Present where `mysql-have_ssl` is on.
+    pub tls: Option<ArcSwap<Acceptor>>,
+    /// By host and port: what is known of a server survives a new plan.
+    hosts: Mutex<HashMap<(String, u16), Arc<Host>>>,
+    shunning: Mutex<HashMap<(String, u16), Failures>>,
+}
+
+/// What statements are routed by. Replaced as a whole.
+#[derive(Default)]
+pub struct Plan {
+    pub users: HashMap<String, Arc<UserEntry>>,
+    pub rules: Rules,
+}
+
+pub struct UserEntry {
+    pub settings: User,
+    pub name: Arc<str>,
+    pub password: Password,
+    pub connections: AtomicU32,
+    /// The last write of any session of this user, for `mysql-causal_reads=user`.
+    pub written: Mutex<Option<mysql::session::gtid::Gtid>>,
+}
+
+impl UserEntry {
+    pub fn new(settings: User) -> Self {
+        Self {
+            name: settings.username.as_str().into(),
+            password: Password::of(&settings.password),
+            settings,
+            connections: AtomicU32::new(0),
+            written: Mutex::new(None),
+        }
+    }
+}
+
+/// Connect errors of one server within one second.
+struct Failures {
+    since: Instant,
+    count: u32,
+}
+
+impl Shared {
+    pub fn new(tls: Option<Acceptor>) -> Self {
+        Self {
+            started: Instant::now(),
+            tuning: ArcSwap::default(),
+            plan: ArcSwap::default(),
+            live: Live::default(),
+            sessions: Sessions::default(),
+            stats: Stats::default(),
+            generation: Arc::default(),
+            tls: tls.map(ArcSwap::from_pointee),
+            hosts: Mutex::default(),
+            shunning: Mutex::default(),
+        }
+    }
+
+    /// The version clients are greeted with: the servers' own, once one was heard.
+    pub fn version(&self) -> Vec<u8> {
+        let groups = self.live.groups.load();
+        let known = groups.all().map(|server| server.host.version.load()).find(|version| !version.is_empty());
+        known.map_or_else(|| self.tuning.load().server_version.clone().into_bytes(), |version| version.to_vec())
+    }
+
+    /// utf8mb4_general_ci, which MariaDB and MySQL both have.
+    pub fn collation(&self) -> u8 {
+        45
+    }
+
+    pub fn host(&self, hostname: &str, port: u16) -> Arc<Host> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.entry((hostname.to_owned(), port)).or_default().clone()
+    }
+
+    /// Takes in that a server could not be reached: after `mysql-shun_on_failures` in a second it is left alone for a
+    /// while, unless it is the last of its hostgroup.
+    pub fn connect_failed(&self, server: &Arc<Server>, error: &ConnectError) {
+        self.stats.connect_failed(server.hostgroup, &server.hostname, server.port, &error.to_string());
+        let limit = self.tuning.load().shun_on_failures;
+        let mut shunning = self.shunning.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let key = (server.hostname.clone(), server.port);
+        let failures = shunning.entry(key).or_insert(Failures { since: now, count: 0 });
+        if now.saturating_duration_since(failures.since).as_secs() >= 1 {
+            *failures = Failures { since: now, count: 0 };
+        }
+        failures.count += 1;
+        if failures.count < limit {
+            return;
+        }
+        let groups = self.live.groups.load();
+        let others = groups.of(server.hostgroup).iter().filter(|other| other.standing() == Standing::Online).count();
+        if others > 1 && server.standing() == Standing::Online {
+            server.set_standing(Standing::Shunned);
+            super::log::warn(&format!(
+                "{} is shunned in hostgroup {} for {} s: {error}",
+                server.address(),
+                server.hostgroup,
+                self.tuning.load().shun_recovery_time.as_secs()
+            ));
+        }
+    }
+
+    /// The writer hostgroup of a hostgroup, or itself.
+    pub fn writer_for(&self, hostgroup: Hostgroup) -> Hostgroup {
+        self.live.groups.load().writer_of(hostgroup).unwrap_or(hostgroup)
+    }
+
+    pub fn next_id(&self) -> u32 {
+        self.sessions.next_id.fetch_add(1, Relaxed)
+    }
+}

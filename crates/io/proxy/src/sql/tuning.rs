@@ -1,0 +1,78 @@
+//! Variables that the path of a statement reads, as numbers.
+
+use std::time::Duration;
+
+/// Names and defaults are `mysql::variables`'.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    pub threads: u32,
+    pub max_connections: u32,
+    pub connect_timeout_server: Duration,
+    pub connect_timeout_server_max: Duration,
+    pub connect_timeout_client: Duration,
+    pub wait_timeout: Duration,
+    pub max_allowed_packet: usize,
+    pub max_stmts_per_connection: usize,
+    pub query_retries_on_failure: u32,
+    pub shun_on_failures: u32,
+    pub shun_recovery_time: Duration,
+    pub ping_interval_server: Duration,
+    pub multiplexing: bool,
+    pub have_compress: bool,
+    /// An unused connection is closed after it.
+    pub idle_connection: Duration,
+    pub default_schema: String,
+    pub server_version: String,
+    pub causal_reads: CausalReads,
+    pub causal_reads_timeout: Duration,
+    pub reader_fallback_to_writer: bool,
+    pub safe_routing: SafeRouting,
+}
+
+/// Whose writes a read on a replica has to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CausalReads {
+    None,
+    /// Those of its own session.
+    Session,
+    /// Those of all sessions of its user, through this process.
+    User,
+}
+
+/// What becomes of a statement that a rule sends to a reader hostgroup, and that is not provably a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SafeRouting {
+    /// It goes to the writer.
+    Strict,
+    /// It goes where the rule says, and is logged.
+    Warn,
+    Off,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            threads: 4,
+            max_connections: 10_000,
+            connect_timeout_server: Duration::from_millis(1000),
+            connect_timeout_server_max: Duration::from_millis(10_000),
+            connect_timeout_client: Duration::from_millis(10_000),
+            wait_timeout: Duration::from_millis(28_800_000),
+            max_allowed_packet: 64 << 20,
+            max_stmts_per_connection: 20,
+            query_retries_on_failure: 1,
+            shun_on_failures: 5,
+            shun_recovery_time: Duration::from_secs(10),
+            ping_interval_server: Duration::from_millis(10_000),
+            multiplexing: true,
+            have_compress: true,
+            idle_connection: Duration::from_secs(300),
+            default_schema: "information_schema".to_owned(),
+            server_version: "8.0.11".to_owned(),
+            causal_reads: CausalReads::Session,
+            causal_reads_timeout: Duration::from_millis(1000),
+            reader_fallback_to_writer: true,
+            safe_routing: SafeRouting::Strict,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A thread that serves sessions: its pool, its chance, its connections that linger.
+
+use super::server::pool::{Pool, Share};
+use super::shared::Shared;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub struct Worker {
+    pub shared: Arc<Shared>,
+    pub pool: Pool,
+    pub settled: RefCell<super::settled::Settled>,
+    random: Cell<u64>,
+    lingering: RefCell<VecDeque<Weak<Lingering>>>,
+}
+
+/// A connection that a session keeps after a statement, in case the next one asks about it. Others may take it.
+#[derive(Default)]
+pub struct Lingering {
+    connection: RefCell<Option<super::server::connection::Connection>>,
+}
+
+impl Lingering {
+    pub fn take(&self) -> Option<super::server::connection::Connection> {
+        self.connection.borrow_mut().take()
+    }
+
+    fn since(&self) -> Option<Instant> {
+        self.connection.borrow().as_ref().map(|connection| connection.idle_since)
+    }
+}
+
+impl Worker {
+    pub fn new(shared: Arc<Shared>, share: Share) -> Self {
+        Self {
+            pool: Pool::new(share, shared.generation.clone()),
+            shared,
+            settled: RefCell::default(),
+            random: Cell::new(rand::random::<u64>() | 1),
+            lingering: RefCell::default(),
+        }
+    }
+
+    /// For choices among servers: xorshift64.
+    pub fn random(&self) -> u64 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.set(x);
+        x
+    }
+
+    /// Keeps `connection` with its session until its next statement, or until somebody needs it.
+    pub fn linger(&self, place: &Rc<Lingering>, connection: super::server::connection::Connection) {
+        *place.connection.borrow_mut() = Some(connection);
+        let mut lingering = self.lingering.borrow_mut();
+        if lingering.len() > 2 * LINGERING {
+            lingering.retain(|place| place.upgrade().is_some_and(|place| place.connection.borrow().is_some()));
+        }
+        lingering.push_back(Rc::downgrade(place));
+    }
+
+    /// Gives one that lingers back to the pool, the oldest; false where there is none.
+    pub fn reclaim(&self) -> bool {
+        self.reclaim_after(Duration::ZERO)
+    }
+
+    /// The same, if the oldest has lingered for `least`.
+    pub fn reclaim_after(&self, least: Duration) -> bool {
+        loop {
+            let Some(oldest) = self.lingering.borrow().front().cloned() else { return false };
+            let place = oldest.upgrade();
+            let since = place.as_ref().and_then(|place| place.since());
+            if since.is_some_and(|since| since.elapsed() < least) {
+                return false;
+            }
+            self.lingering.borrow_mut().pop_front();
+            if let Some(connection) = place.and_then(|place| place.take()) {
+                self.pool.put(connection);
+                return true;
+            }
+        }
+    }
+
+    /// Connections that may linger, roughly.
+    pub fn lingering(&self) -> usize {
+        self.lingering.borrow().len()
+    }
+}
+
+/// Entries of sessions that have gone on since are cleared when there are twice as many.
+const LINGERING: usize = 1_000;
