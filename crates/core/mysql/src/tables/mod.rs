@@ -22,6 +22,7 @@ pub mod mysql_users;
 pub mod proxysql_servers;
 pub mod restapi_routes;
 pub mod scheduler;
+pub mod stats;
 
 /// All tables of `main`, in the order in which they are loaded and printed.
 pub const ALL: &[&Table] = &[

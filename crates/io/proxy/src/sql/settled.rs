@@ -36,7 +36,8 @@ impl Settled {
 
     /// Keeps what `sql` did, if it would do the same anywhere.
     pub fn learn(&mut self, sql: &[u8], statement: &Statement, heard: &Heard, collation: Option<String>) {
-        let told = heard.error.is_none() && heard.warnings == 0 && !heard.variables.is_empty() && heard.schema.is_none();
+        let told =
+            heard.error.is_none() && heard.warnings == 0 && !heard.variables.is_empty() && heard.schema.is_none();
         if !told || !is_settled_by_text(sql, statement) {
             return;
         }

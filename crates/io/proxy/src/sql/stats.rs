@@ -121,12 +121,23 @@ impl Stats {
 
     pub fn digests(&self, reset: bool) -> Vec<(DigestKey, DigestEntry)> {
         let mut digests = lock(&self.digests);
-        if reset { digests.drain().collect() } else { digests.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect() }
+        if reset {
+            digests.drain().collect()
+        } else {
+            digests.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect()
+        }
     }
 
     pub fn connect_failed(&self, hostgroup: Hostgroup, hostname: &str, port: u16, text: &str) {
         // CR_CONN_HOST_ERROR, as a client library would say.
-        let key = ErrorKey { hostgroup, hostname: hostname.to_owned(), port, user: String::new(), schema: String::new(), code: 2003 };
+        let key = ErrorKey {
+            hostgroup,
+            hostname: hostname.to_owned(),
+            port,
+            user: String::new(),
+            schema: String::new(),
+            code: 2003,
+        };
         self.failed(key, text);
     }
 
@@ -136,7 +147,12 @@ impl Stats {
         if errors.len() >= ERRORS && !errors.contains_key(&key) {
             return;
         }
-        let entry = errors.entry(key).or_insert_with(|| ErrorEntry { count: 0, first_seen: now, last_seen: now, last: String::new() });
+        let entry = errors.entry(key).or_insert_with(|| ErrorEntry {
+            count: 0,
+            first_seen: now,
+            last_seen: now,
+            last: String::new(),
+        });
         entry.count += 1;
         entry.last_seen = now;
         text.clone_into(&mut entry.last);
@@ -144,7 +160,11 @@ impl Stats {
 
     pub fn errors(&self, reset: bool) -> Vec<(ErrorKey, ErrorEntry)> {
         let mut errors = lock(&self.errors);
-        if reset { errors.drain().collect() } else { errors.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect() }
+        if reset {
+            errors.drain().collect()
+        } else {
+            errors.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect()
+        }
     }
 
     pub fn hit(&self, rule_id: i64) {

@@ -142,7 +142,7 @@ impl Wire {
         if self.outbox.is_empty()
             && let Poll::Ready(Ok(count)) = Pin::new(&mut self.stream).poll_write(cx, bytes)
         {
-                self.sent_bytes += count as u64;
+            self.sent_bytes += count as u64;
             rest = &bytes[count..];
         }
         self.outbox.extend_from_slice(rest);

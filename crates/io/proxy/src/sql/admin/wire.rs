@@ -1,6 +1,6 @@
 //! The admin interface's socket: the protocol around the engine.
 
-use super::engine::{Answer, Engine};
+use super::{Answer, Engine};
 use crate::sql::client::handshake::{Gate, Known, LoggedIn, Peer, log_in};
 use crate::sql::stream::Stream;
 use crate::sql::tls::Acceptor;

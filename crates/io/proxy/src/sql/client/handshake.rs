@@ -107,9 +107,7 @@ pub async fn log_in(gate: &impl Gate, stream: Stream, id: u32, peer: Peer) -> Re
     let mut login = dialogue.first_packets().await?;
     let plugin = dialogue.settle_plugin(&mut login).await?;
     match dialogue.prove(&login, &plugin).await {
-        Ok((user, secret)) => {
-            Ok(LoggedIn { wire: dialogue.wire, login, user, secret, sequence: dialogue.sequence })
-        }
+        Ok((user, secret)) => Ok(LoggedIn { wire: dialogue.wire, login, user, secret, sequence: dialogue.sequence }),
         Err(NoSession::Refused(mut error)) => {
             if error.message.is_empty() {
                 error.message = denied(&login, peer);
@@ -170,7 +168,9 @@ impl<'a, G: Gate> Dialogue<'a, G> {
                 self.receive_whole().await?;
                 match self.read_first().await? {
                     FirstPacket::Login(login) => Ok(login),
-                    FirstPacket::Ssl { .. } => Err(Malformed::Unknown { what: "second request for TLS", value: 2 }.into()),
+                    FirstPacket::Ssl { .. } => {
+                        Err(Malformed::Unknown { what: "second request for TLS", value: 2 }.into())
+                    }
                 }
             }
         }

@@ -2,8 +2,8 @@
 
 use super::session::{Next, Session};
 use crate::sql::sessions;
-use mysql::protocol::rows;
 use mysql::protocol::reply::ServerError;
+use mysql::protocol::rows;
 use mysql::statement::{Effects, Statement};
 use std::io;
 use std::sync::Arc;

@@ -83,7 +83,9 @@ pub async fn execute(session: &mut Session) -> io::Result<Next> {
 }
 
 async fn run(session: &mut Session, payload: &[u8], started: Instant) -> io::Result<Next> {
-    let Some((id, text)) = find(session, payload) else { return unknown(session, payload, "mysqld_stmt_execute").await };
+    let Some((id, text)) = find(session, payload) else {
+        return unknown(session, payload, "mysqld_stmt_execute").await;
+    };
     let bulk = payload[0] == Command::StmtBulkExecute as u8;
     let decided = decide(session, &text, true);
     let mut target = target(session, &decided, &text);

@@ -154,7 +154,10 @@ impl Session {
             Some(ServerError::new(1040, b"08004", "Too many connections"))
         } else if own > self.user.settings.max_connections {
             let name = &self.user.name;
-            let text = format!("User '{name}' has exceeded the 'max_user_connections' resource (current value: {})", self.user.settings.max_connections);
+            let text = format!(
+                "User '{name}' has exceeded the 'max_user_connections' resource (current value: {})",
+                self.user.settings.max_connections
+            );
             Some(ServerError::new(1226, b"42000", text))
         } else {
             None

@@ -26,7 +26,14 @@ pub struct Facts {
 pub enum Replication {
     /// It follows nobody.
     None,
-    Follows { host: String, port: u16, io_running: bool, sql_running: bool, seconds_behind: Option<u64>, error: String },
+    Follows {
+        host: String,
+        port: u16,
+        io_running: bool,
+        sql_running: bool,
+        seconds_behind: Option<u64>,
+        error: String,
+    },
     /// The monitor's user may not ask (1227).
     Forbidden(String),
 }

@@ -74,7 +74,8 @@ pub async fn acquire(worker: &Worker, mut wanted: Wanted<'_>) -> Result<Connecti
         if let Some(server) = &picked
             && !full
         {
-            let first = !wanted.not.replace(server.clone()).is_some_and(|failed| Arc::ptr_eq(&failed.host, &server.host));
+            let first =
+                !wanted.not.replace(server.clone()).is_some_and(|failed| Arc::ptr_eq(&failed.host, &server.host));
             if first {
                 // Another server may answer at once.
                 continue;

@@ -127,9 +127,10 @@ struct Dialogue<'a> {
 
 impl Dialogue<'_> {
     async fn next(&mut self) -> Result<(), ConnectError> {
-        let read = self.wire.read_packet(&mut self.packet, LOGIN_PACKET).await.and_then(|next| {
-            next.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "closed the connection"))
-        });
+        let read =
+            self.wire.read_packet(&mut self.packet, LOGIN_PACKET).await.and_then(|next| {
+                next.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "closed the connection"))
+            });
         self.sequence = read.map_err(|source| self.io(source))?;
         Ok(())
     }

@@ -67,14 +67,10 @@ impl Pool {
         let equal = |connection: &Connection| {
             Rc::ptr_eq(&connection.state, state) || connection.state.fingerprint() == state.fingerprint()
         };
-        let index = shelf
-            .idle
-            .iter()
-            .rposition(|connection| fits(connection) && equal(connection))
-            .or_else(|| {
-                let can = |connection: &Connection| state.changes_from(&connection.state).is_some();
-                shelf.idle.iter().rposition(|connection| fits(connection) && can(connection))
-            })?;
+        let index = shelf.idle.iter().rposition(|connection| fits(connection) && equal(connection)).or_else(|| {
+            let can = |connection: &Connection| state.changes_from(&connection.state).is_some();
+            shelf.idle.iter().rposition(|connection| fits(connection) && can(connection))
+        })?;
         server.counters.free.fetch_sub(1, Relaxed);
         Some(shelf.idle.remove(index))
     }
