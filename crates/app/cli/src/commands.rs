@@ -13,6 +13,7 @@ mod recover;
 mod reset;
 mod server;
 mod snapshot;
+mod sql;
 mod status;
 mod token;
 
@@ -76,6 +77,8 @@ enum Command {
     Reset(reset::Arguments),
     /// Balance TCP and HTTP by a haproxy.cfg, as haproxy would
     Balance(balance::Arguments),
+    /// Split MySQL's reads from its writes by a proxysql.cnf, as proxysql would
+    Sql(sql::Arguments),
     /// Import, list and remove container images
     #[command(subcommand)]
     Image(image::Command),
@@ -91,6 +94,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
+    if let Command::Sql(arguments) = cli.command {
+        return arguments.run(cli.config.into_iter().next_back());
+    }
     let (before, kubeadm) = (cli.before(), cli.files().1.cloned());
     let config = match cli.config() {
         Ok(config) => config,
@@ -109,6 +115,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Token(command) => token::run(&config, command),
         Command::Kubeconfig(arguments) => kubeconfig::run(&config, &arguments),
         Command::Balance(arguments) => arguments.run(),
+        // Done above: our own configuration has no part in it.
+        Command::Sql(_) => ExitCode::SUCCESS,
         Command::Status => status::run(&config),
         Command::Reset(arguments) => reset::run(&config, &arguments),
         Command::Image(command) => image::run(&config, command),

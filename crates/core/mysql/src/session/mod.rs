@@ -1,6 +1,5 @@
 //! What a client's session carries, what of it can be carried over to another connection, and what cannot.
 
-pub mod gtid;
 pub mod pins;
 pub mod route;
 pub mod variables;

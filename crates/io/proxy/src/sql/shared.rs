@@ -1,12 +1,12 @@
 //! What all workers and the control thread share: the plan in force, the servers, counters, the list of sessions.
 
 use super::server::connect::ConnectError;
-use super::server::groups::{Host, Live, Server, Standing};
+use super::server::groups::{Host, Live, Server};
 use super::sessions::Sessions;
 use super::stats::Stats;
 use super::tls::Acceptor;
 use super::tuning::Tuning;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use mysql::protocol::auth::Password;
 use mysql::rules::Rules;
 use mysql::settings::{Hostgroup, User};
@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+use tokio::sync::Notify;
 
 pub struct Shared {
     pub started: Instant,
@@ -25,10 +26,11 @@ pub struct Shared {
     /// Goes up when a global variable was set through the proxy: connections from before do not have its value.
     pub generation: Arc<AtomicU64>,
     /// Present where `mysql-have_ssl` is on.
-    pub tls: Option<ArcSwap<Acceptor>>,
+    pub tls: ArcSwapOption<Acceptor>,
     /// By host and port: what is known of a server survives a new plan.
     hosts: Mutex<HashMap<(String, u16), Arc<Host>>>,
-    shunning: Mutex<HashMap<(String, u16), Failures>>,
+    /// Rung when a server should be looked at before its time.
+    pub look: Notify,
 }
 
 /// What statements are routed by. Replaced as a whole.
@@ -44,7 +46,7 @@ pub struct UserEntry {
     pub password: Password,
     pub connections: AtomicU32,
     /// The last write of any session of this user, for `mysql-causal_reads=user`.
-    pub written: Mutex<Option<mysql::session::gtid::Gtid>>,
+    pub written: Mutex<Option<mysql::monitor::gtid::Gtid>>,
 }
 
 impl UserEntry {
@@ -59,14 +61,9 @@ impl UserEntry {
     }
 }
 
-/// Connect errors of one server within one second.
-struct Failures {
-    since: Instant,
-    count: u32,
-}
-
 impl Shared {
-    pub fn new(tls: Option<Acceptor>) -> Self {
+    #[expect(clippy::new_without_default, reason = "it begins to count its uptime")]
+    pub fn new() -> Self {
         Self {
             started: Instant::now(),
             tuning: ArcSwap::default(),
@@ -75,9 +72,9 @@ impl Shared {
             sessions: Sessions::default(),
             stats: Stats::default(),
             generation: Arc::default(),
-            tls: tls.map(ArcSwap::from_pointee),
+            tls: ArcSwapOption::empty(),
             hosts: Mutex::default(),
-            shunning: Mutex::default(),
+            look: Notify::new(),
         }
     }
 
@@ -98,33 +95,10 @@ impl Shared {
         hosts.entry((hostname.to_owned(), port)).or_default().clone()
     }
 
-    /// Takes in that a server could not be reached: after `mysql-shun_on_failures` in a second it is left alone for a
-    /// while, unless it is the last of its hostgroup.
+    /// Takes in that a server could not be reached: the monitor looks at once.
     pub fn connect_failed(&self, server: &Arc<Server>, error: &ConnectError) {
         self.stats.connect_failed(server.hostgroup, &server.hostname, server.port, &error.to_string());
-        let limit = self.tuning.load().shun_on_failures;
-        let mut shunning = self.shunning.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let key = (server.hostname.clone(), server.port);
-        let failures = shunning.entry(key).or_insert(Failures { since: now, count: 0 });
-        if now.saturating_duration_since(failures.since).as_secs() >= 1 {
-            *failures = Failures { since: now, count: 0 };
-        }
-        failures.count += 1;
-        if failures.count < limit {
-            return;
-        }
-        let groups = self.live.groups.load();
-        let others = groups.of(server.hostgroup).iter().filter(|other| other.standing() == Standing::Online).count();
-        if others > 1 && server.standing() == Standing::Online {
-            server.set_standing(Standing::Shunned);
-            super::log::warn(&format!(
-                "{} is shunned in hostgroup {} for {} s: {error}",
-                server.address(),
-                server.hostgroup,
-                self.tuning.load().shun_recovery_time.as_secs()
-            ));
-        }
+        self.look.notify_waiters();
     }
 
     /// The writer hostgroup of a hostgroup, or itself.

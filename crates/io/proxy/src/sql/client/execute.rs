@@ -11,7 +11,7 @@ use crate::sql::tuning::CausalReads;
 use mysql::protocol::answer::Expect;
 use mysql::protocol::packet;
 use mysql::protocol::reply::{ServerError, status};
-use mysql::session::gtid::Gtid;
+use mysql::monitor::gtid::Gtid;
 use mysql::session::variables::Meaning;
 use mysql::session::{Pins, State};
 use mysql::settings::Hostgroup;
@@ -285,7 +285,7 @@ impl Session {
         };
         let Some(gtid) = written else { return Ok(()) };
         let host = connection.server.host.clone();
-        if host.position.load().reaches(&gtid) {
+        if host.position.load().contains(&gtid) {
             return Ok(());
         }
         shared.stats.causal_waits.fetch_add(1, Relaxed);
@@ -554,7 +554,7 @@ async fn ask_gtid(connection: &mut Connection, heard: &mut Heard) -> bool {
     }
     match query::query(connection, "SELECT @@last_gtid").await {
         Ok(table) => {
-            heard.gtid = table.first().and_then(Gtid::parse);
+            heard.gtid = table.first().and_then(|text| text.parse().ok());
             true
         }
         Err(error) => matches!(error, QueryError::Server(_)),

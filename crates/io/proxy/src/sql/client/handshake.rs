@@ -60,7 +60,7 @@ impl Gate for Shared {
     }
 
     fn tls(&self) -> Option<Arc<Acceptor>> {
-        self.tls.as_ref().map(arc_swap::ArcSwapAny::load_full)
+        self.tls.load_full()
     }
 
     fn compresses(&self) -> bool {

@@ -17,7 +17,7 @@ use crate::sql::worker::{Lingering, Worker};
 use mysql::protocol::capability::{COMPRESS, SHAPES_ANSWERS};
 use mysql::protocol::packet::frame_with;
 use mysql::protocol::reply::{self, ServerError, status};
-use mysql::session::gtid::Gtid;
+use mysql::monitor::gtid::Gtid;
 use mysql::session::{Pins, State};
 use std::collections::HashMap;
 use std::io;

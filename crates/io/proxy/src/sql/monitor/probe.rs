@@ -4,7 +4,8 @@ use crate::sql::server::connect::{ConnectError, Credentials, connect};
 use crate::sql::server::connection::{Connection, Place};
 use crate::sql::server::groups::Server;
 use crate::sql::server::query::{QueryError, Table, query};
-use mysql::session::gtid::Position;
+use mysql::monitor::gtid::Position;
+use mysql::monitor::replication::{Address, Answer, Io, Observation, ReplicaOf, SlaveStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -26,16 +27,37 @@ pub struct Facts {
 pub enum Replication {
     /// It follows nobody.
     None,
-    Follows {
-        host: String,
-        port: u16,
-        io_running: bool,
-        sql_running: bool,
-        seconds_behind: Option<u64>,
-        error: String,
-    },
+    Follows(ReplicaOf),
     /// The monitor's user may not ask (1227).
-    Forbidden(String),
+    Forbidden,
+}
+
+impl Facts {
+    /// As the group's decision takes it.
+    pub fn observation(&self) -> Observation {
+        let slave = match &self.replication {
+            Replication::None => SlaveStatus::NotReplica,
+            Replication::Follows(of) => {
+                SlaveStatus::Replica(ReplicaOf { gtid_pos: Some(self.current.clone()), ..of.clone() })
+            }
+            Replication::Forbidden => SlaveStatus::MissingPrivilege,
+        };
+        Observation {
+            read_only: Some(self.read_only),
+            slave,
+            server_id: u32::try_from(self.server_id).ok(),
+            gtid_binlog_pos: Some(self.binlog.clone()),
+        }
+    }
+}
+
+/// What came of a question, as the group's decision takes it.
+pub fn answer(asked: &Result<Facts, ProbeError>) -> Answer {
+    match asked {
+        Ok(facts) => Answer::Seen(facts.observation()),
+        Err(error) if error.is_an_answer() => Answer::Refused(error.to_string()),
+        Err(_) => Answer::Unreachable,
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +111,7 @@ impl Probe {
         let itself = query(connection, if mariadb { OF_MARIADB } else { OF_MYSQL }).await?;
         let took = started.elapsed();
         let replication = replication(connection).await?;
-        let position = |column| Position::parse(itself.value(column).unwrap_or_default());
+        let position = |column| itself.value(column).unwrap_or_default().parse().unwrap_or_default();
         Ok(Facts {
             took,
             read_only: itself.value("read_only").is_some_and(|value| value != "0"),
@@ -120,7 +142,7 @@ async fn replication(connection: &mut Connection) -> Result<Replication, QueryEr
     };
     match status {
         Ok(status) => Ok(read_status(&status)),
-        Err(QueryError::Server(error)) if error.code == FORBIDDEN => Ok(Replication::Forbidden(error.message)),
+        Err(QueryError::Server(error)) if error.code == FORBIDDEN => Ok(Replication::Forbidden),
         Err(error) => Err(error),
     }
 }
@@ -130,14 +152,17 @@ fn read_status(status: &Table) -> Replication {
         return Replication::None;
     }
     let value = |old, new| status.value(old).or_else(|| status.value(new)).unwrap_or_default();
-    let running = |old, new| value(old, new) == "Yes";
     let errors = [value("Last_IO_Error", ""), value("Last_SQL_Error", "")];
-    Replication::Follows {
-        host: value("Master_Host", "Source_Host").to_owned(),
-        port: value("Master_Port", "Source_Port").parse().unwrap_or_default(),
-        io_running: running("Slave_IO_Running", "Replica_IO_Running"),
-        sql_running: running("Slave_SQL_Running", "Replica_SQL_Running"),
+    Replication::Follows(ReplicaOf {
+        master: Address {
+            hostname: value("Master_Host", "Source_Host").to_owned(),
+            port: value("Master_Port", "Source_Port").parse().unwrap_or_default(),
+        },
+        master_server_id: value("Master_Server_Id", "Source_Server_Id").parse().ok(),
+        io: Io::parse(value("Slave_IO_Running", "Replica_IO_Running")),
+        sql_running: value("Slave_SQL_Running", "Replica_SQL_Running") == "Yes",
         seconds_behind: value("Seconds_Behind_Master", "Seconds_Behind_Source").parse().ok(),
-        error: errors.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "),
-    }
+        gtid_pos: None,
+        last_error: errors.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "),
+    })
 }

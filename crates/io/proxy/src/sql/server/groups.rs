@@ -31,7 +31,7 @@ pub struct Host {
     /// The version it greeted with last; empty before the first time.
     pub version: ArcSwap<Vec<u8>>,
     /// The GTID position up to which it is known to have all transactions.
-    pub position: ArcSwap<mysql::session::gtid::Position>,
+    pub position: ArcSwap<mysql::monitor::gtid::Position>,
     /// Of its last pings, in microseconds.
     pub latency_us: AtomicU64,
 }

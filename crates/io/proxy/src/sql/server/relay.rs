@@ -9,7 +9,7 @@ use mysql::protocol::packet::{HEADER, frame_with};
 use mysql::protocol::reply::{self, ServerError};
 use mysql::protocol::tracked::{self, Change};
 use mysql::protocol::{Malformed, capability};
-use mysql::session::gtid::Gtid;
+use mysql::monitor::gtid::Gtid;
 use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
@@ -142,7 +142,7 @@ impl Relay {
         }
         tracked::read(ok.state, |change| match change {
             Change::Variable { name: b"last_gtid", value } => {
-                heard.gtid = std::str::from_utf8(value).ok().and_then(Gtid::parse).or(heard.gtid);
+                heard.gtid = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).or(heard.gtid);
             }
             Change::Variable { name, value } => heard.variables.push((name.to_vec(), value.to_vec())),
             Change::Schema(name) => heard.schema = Some(name.to_vec()),

@@ -1,0 +1,235 @@
+//! The running proxy as the admin interface sees it: what is loaded, what it counts, what it can be told.
+
+use super::admin::{Command, Module, Rows, Runtime};
+use super::monitor::{Watch, Wanted};
+use super::shared::{Plan, Shared, UserEntry};
+use super::{report, values};
+use mysql::rules::Rules;
+use mysql::settings::Settings;
+use mysql::tables::{Row, Value, find};
+use mysql::variables::Variables;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
+
+/// What the process is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    Shutdown,
+    ReloadTls,
+}
+
+pub struct Proxy {
+    pub shared: Arc<Shared>,
+    pub watch: Arc<Watch>,
+    monitor: mpsc::UnboundedSender<Wanted>,
+    orders: mpsc::UnboundedSender<Order>,
+    loaded: Mutex<Loaded>,
+}
+
+/// As loaded last.
+#[derive(Default)]
+struct Loaded {
+    rows: Rows,
+    servers: Settings,
+    variables: Variables,
+}
+
+impl Proxy {
+    pub fn new(
+        shared: Arc<Shared>,
+        watch: Arc<Watch>,
+        monitor: mpsc::UnboundedSender<Wanted>,
+        orders: mpsc::UnboundedSender<Order>,
+    ) -> Self {
+        Self { shared, watch, monitor, orders, loaded: Mutex::default() }
+    }
+
+    pub fn variables(&self) -> Variables {
+        self.loaded().variables.clone()
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, Loaded> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn load_servers(&self, tables: &Rows) -> Result<(), Vec<String>> {
+        let settings = settings(tables)?;
+        self.loaded().servers = settings;
+        self.tell_monitor();
+        Ok(())
+    }
+
+    fn tell_monitor(&self) {
+        let loaded = self.loaded();
+        let wanted = Wanted {
+            servers: loaded.servers.servers.clone(),
+            pairs: loaded.servers.replication_hostgroups.clone(),
+            options: values::monitor(&loaded.variables),
+        };
+        // It ends with the process only.
+        _ = self.monitor.send(wanted);
+    }
+
+    fn load_users(&self, tables: &Rows) -> Result<(), Vec<String>> {
+        let settings = settings(tables)?;
+        let before = self.shared.plan.load_full();
+        let entry = |user: mysql::settings::User| match before.users.get(&user.username) {
+            // Its connections are counted on.
+            Some(entry) if entry.settings == user => entry.clone(),
+            _ => Arc::new(UserEntry::new(user)),
+        };
+        let users: HashMap<String, Arc<UserEntry>> =
+            settings.users.into_iter().map(|user| (user.username.clone(), entry(user))).collect();
+        self.shared.plan.store(Arc::new(Plan { users, rules: before.rules.clone() }));
+        Ok(())
+    }
+
+    fn load_rules(&self, tables: &Rows) -> Result<(), Vec<String>> {
+        let settings = settings(tables)?;
+        let rules = Rules::compile(&settings.query_rules, &settings.fast_routes)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let before = self.shared.plan.load_full();
+        self.shared.plan.store(Arc::new(Plan { users: before.users.clone(), rules }));
+        Ok(())
+    }
+
+    fn load_variables(&self, tables: &Rows, prefix: &str) -> Result<(), Vec<String>> {
+        let mut variables = self.variables();
+        let mut problems = Vec::new();
+        for row in tables.get("global_variables").into_iter().flatten() {
+            let [name, value] = row.as_slice() else { continue };
+            let (name, value) = (text(name), text(value));
+            if name.starts_with(prefix)
+                && let Err(problem) = variables.set(&name, &value)
+            {
+                problems.push(problem);
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        self.shared.tuning.store(Arc::new(values::tuning(&variables)));
+        self.loaded().variables = variables;
+        self.tell_monitor();
+        Ok(())
+    }
+
+    /// Servers as they are now: a server that was promoted is in its new hostgroup.
+    fn servers_now(&self) -> Vec<Row> {
+        let table = find("mysql_servers").map(|table| table.columns).unwrap_or_default();
+        let groups = self.shared.live.groups.load();
+        let mut rows = self.loaded().rows.get("mysql_servers").cloned().unwrap_or_default();
+        let at = |name: &str| table.iter().position(|column| column.name == name);
+        let (Some(hostgroup), Some(host), Some(port), Some(status)) =
+            (at("hostgroup_id"), at("hostname"), at("port"), at("status"))
+        else {
+            return rows;
+        };
+        let mut now = Vec::new();
+        for server in groups.all() {
+            let same = |row: &&Row| {
+                row[host] == Value::Text(server.hostname.clone()) && row[port] == Value::Integer(server.port.into())
+            };
+            let own = |row: &&Row| same(row) && row[hostgroup] == Value::Integer(server.hostgroup.into());
+            let Some(row) = rows.iter().find(own).or_else(|| rows.iter().find(same)) else { continue };
+            let mut row = row.clone();
+            row[hostgroup] = Value::Integer(server.hostgroup.into());
+            let shown = match server.standing().as_str() {
+                "SHUNNED_REPLICATION_LAG" => "SHUNNED",
+                other => other,
+            };
+            row[status] = Value::Text(shown.to_owned());
+            now.push(row);
+        }
+        now.sort_by_key(|row| format!("{:?}", (&row[hostgroup], &row[host], &row[port])));
+        if now.is_empty() { std::mem::take(&mut rows) } else { now }
+    }
+
+    fn kill(&self, id: u64) -> Result<String, String> {
+        let session = u32::try_from(id).ok().and_then(|id| self.shared.sessions.get(id));
+        let session = session.ok_or_else(|| format!("there is no connection {id}: see SHOW PROCESSLIST"))?;
+        session.killed.store(true, Relaxed);
+        session.kill.notify_one();
+        Ok(String::new())
+    }
+}
+
+fn settings(tables: &Rows) -> Result<Settings, Vec<String>> {
+    let rows = tables.iter().flat_map(|(name, rows)| rows.iter().map(move |row| (name.as_str(), row)));
+    Settings::from_rows(rows).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+    }
+}
+
+impl Runtime for Proxy {
+    fn load(&self, module: Module, tables: &Rows) -> Result<(), Vec<String>> {
+        match module {
+            Module::MysqlServers => self.load_servers(tables),
+            Module::MysqlUsers => self.load_users(tables),
+            Module::MysqlQueryRules => self.load_rules(tables),
+            Module::MysqlVariables => self.load_variables(tables, "mysql-"),
+            Module::AdminVariables => self.load_variables(tables, "admin-"),
+            Module::MysqlFirewall | Module::Scheduler | Module::ProxysqlServers | Module::RestApi => {
+                not_built(module, tables)
+            }
+        }?;
+        let mut loaded = self.loaded();
+        if module.prefix().is_none() {
+            loaded.rows.extend(tables.iter().map(|(name, rows)| (name.clone(), rows.clone())));
+        }
+        Ok(())
+    }
+
+    fn runtime_rows(&self, table: &str) -> Vec<Row> {
+        match table {
+            "mysql_servers" => self.servers_now(),
+            "global_variables" => {
+                let variables = self.variables();
+                let row = |(variable, value): (&mysql::variables::Variable, &str)| {
+                    vec![Value::Text(variable.name.to_owned()), Value::Text(value.to_owned())]
+                };
+                variables.iter().map(row).collect()
+            }
+            _ => self.loaded().rows.get(table).cloned().unwrap_or_default(),
+        }
+    }
+
+    fn stats_rows(&self, table: &str, reset: bool) -> Vec<Row> {
+        report::rows(&self.shared, &self.watch, table, reset)
+    }
+
+    fn command(&self, command: Command) -> Result<String, String> {
+        let order = |order| {
+            _ = self.orders.send(order);
+            Ok(String::new())
+        };
+        match command {
+            Command::Shutdown | Command::ShutdownSlow | Command::Kill => order(Order::Shutdown),
+            Command::ReloadTls => order(Order::ReloadTls),
+            Command::KillConnection(id) | Command::KillQuery(id) => self.kill(id),
+            // Logs go to standard error, which whoever started us rotates.
+            Command::FlushLogs | Command::FlushClientHosts => Ok(String::new()),
+            other => Err(format!("{other:?} is not there yet: stop and start the process instead")),
+        }
+    }
+
+    fn metrics(&self) -> String {
+        report::metrics(&self.shared, &self.watch)
+    }
+}
+
+/// What would have no effect is refused, unless there is nothing of it.
+fn not_built(module: Module, tables: &Rows) -> Result<(), Vec<String>> {
+    if tables.values().all(Vec::is_empty) {
+        return Ok(());
+    }
+    Err(vec![format!("{}: rows of it have no effect in this version; delete them to go on", module.words())])
+}

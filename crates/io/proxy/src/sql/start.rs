@@ -1,0 +1,240 @@
+//! `barque sql`: from a configuration file to a proxy that serves.
+
+use super::admin::{Admin, Options as AdminOptions, Rows, Shared as Engine, rows_of, wire};
+use super::client::handshake::Peer;
+use super::listener::{self, Interface, Opened};
+use super::monitor::{self, Watch};
+use super::run::start_worker;
+use super::runtime::{Order, Proxy};
+use super::server::pool::Share;
+use super::shared::Shared;
+use super::stream::Stream;
+use super::tls::Acceptor;
+use super::{log, values};
+use mysql::config_file::{self, Level, Parsed};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Where ProxySQL has it.
+pub const CONFIG: &str = "/etc/proxysql.cnf";
+
+const DATADIR: &str = "/var/lib/proxysql";
+
+/// For the first answer of all servers: clients that come before it would go by the file alone.
+const SETTLING: Duration = Duration::from_millis(1500);
+
+/// What the command line says.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    pub config: Option<PathBuf>,
+    pub datadir: Option<PathBuf>,
+    pub initial: bool,
+    pub reload: bool,
+    pub compat: bool,
+    /// Says what is wrong with the file, and ends.
+    pub check: bool,
+}
+
+/// Runs until it is told to stop.
+pub fn main(options: &Options) -> ExitCode {
+    match start(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problems) => {
+            problems.iter().for_each(|problem| log::error(problem));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(options: &Options) -> Result<(), Vec<String>> {
+    let path = options.config.clone().unwrap_or_else(|| CONFIG.into());
+    let parsed = read(&path).map_err(|problem| vec![problem])?;
+    for problem in &parsed.problems {
+        match problem.level {
+            Level::Error => {}
+            Level::Warning => log::warn(&problem.to_string()),
+            Level::Note => log::info(&problem.to_string()),
+        }
+    }
+    rows_of(&parsed)?;
+    if options.check {
+        log::info(&format!("{} is good", path.display()));
+        return Ok(());
+    }
+    let datadir = options.datadir.clone().or_else(|| parsed.top.datadir.clone().map(Into::into));
+    let datadir = datadir.unwrap_or_else(|| DATADIR.into());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .build()
+        .map_err(|error| vec![format!("the system gives no event queue: {error}")])?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, serve(options, path, datadir))
+}
+
+fn read(path: &Path) -> Result<Parsed, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{}: {error}; name the file with -f", path.display()))?;
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    let include = move |name: &str| std::fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
+    Ok(config_file::parse(&path.display().to_string(), &text, &include))
+}
+
+async fn serve(options: &Options, path: PathBuf, datadir: PathBuf) -> Result<(), Vec<String>> {
+    std::fs::create_dir_all(&datadir).map_err(|error| vec![format!("{}: {error}", datadir.display())])?;
+    let shared = Arc::new(Shared::new());
+    let watch = Arc::new(Watch::default());
+    let (to_monitor, wanted) = mpsc::unbounded_channel();
+    let (orders, mut ordered) = mpsc::unbounded_channel();
+    let proxy = Arc::new(Proxy::new(shared.clone(), watch.clone(), to_monitor, orders));
+    let admin_options = AdminOptions {
+        datadir: Some(datadir.clone()),
+        compat: options.compat,
+        initial: options.initial,
+        reload: options.reload,
+        config: Box::new(move || rows_at(&path)),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let admin = Admin::open(admin_options, proxy.clone())?;
+    admin.load_all()?;
+    let variables = proxy.variables();
+    if variables.bool("mysql-have_ssl") {
+        let acceptor = Acceptor::load(&datadir).map_err(|error| vec![error.to_string()])?;
+        shared.tls.store(Some(Arc::new(acceptor)));
+    }
+    let one = |problem: String| vec![problem];
+    let fronts = listener::parse(variables.str("mysql-interfaces")).map_err(one)?;
+    let admins = listener::parse(variables.str("admin-mysql_ifaces")).map_err(one)?;
+    let workers = workers(shared.tuning.load().threads);
+    let sockets = open_all(&fronts, workers).map_err(|error| vec![error.to_string()])?;
+    let admin_sockets = open_all(&admins, 1).map_err(|error| vec![error.to_string()])?;
+    tokio::task::spawn_local(monitor::run(shared.clone(), watch.clone(), wanted));
+    _ = tokio::time::timeout(SETTLING, watch.settled.notified()).await;
+    for (worker, sockets) in sockets.into_iter().enumerate() {
+        let share = Share { worker: worker as u32, workers: workers as u32 };
+        start_worker(shared.clone(), share, sockets)
+            .map_err(|error| vec![format!("the system gives no thread: {error}")])?;
+    }
+    let generated = administrators(&proxy, &datadir)?;
+    let stats_users = values::credentials(variables.str("admin-stats_credentials"));
+    let engine = Engine::new(admin, stats_users.into_iter().map(|(user, _)| user));
+    for socket in admin_sockets.into_iter().flatten() {
+        let (engine, proxy, generated) = (engine.clone(), proxy.clone(), generated.clone());
+        tokio::task::spawn_local(async move {
+            if let Err(error) = administer(engine, proxy, generated, socket).await {
+                log::error(&format!("the admin interface ended: {error}"));
+            }
+        });
+    }
+    let names = |interfaces: &[Interface]| interfaces.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    log::info(&format!("serves MySQL on {}, administration on {}", names(&fronts), names(&admins)));
+    stopped(&shared, &datadir, &mut ordered).await;
+    Ok(())
+}
+
+fn rows_at(path: &Path) -> Result<Rows, Vec<String>> {
+    rows_of(&read(path).map_err(|problem| vec![problem])?)
+}
+
+/// More threads than processors would only take turns.
+fn workers(threads: u32) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    processors.min(threads as usize).max(1)
+}
+
+/// For each worker its sockets.
+fn open_all(interfaces: &[Interface], workers: usize) -> std::io::Result<Vec<Vec<Opened>>> {
+    let mut all: Vec<Vec<Opened>> = (0..workers).map(|_| Vec::new()).collect();
+    for interface in interfaces {
+        for (sockets, opened) in all.iter_mut().zip(listener::open(interface, workers)?) {
+            sockets.push(opened);
+        }
+    }
+    Ok(all)
+}
+
+/// Where nobody may administer, a password is made, so that somebody on this machine can.
+fn administrators(proxy: &Proxy, datadir: &Path) -> Result<Option<(String, String)>, Vec<String>> {
+    if !values::credentials(proxy.variables().str("admin-admin_credentials")).is_empty() {
+        return Ok(None);
+    }
+    let path = datadir.join("admin-password");
+    let password = match std::fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => text.trim().to_owned(),
+        _ => {
+            let password: String = super::client::handshake::scramble()
+                .iter()
+                .map(|byte| char::from(b"abcdefghijkmnpqrstuvwxyz23456789"[usize::from(*byte) % 32]))
+                .collect();
+            stdx::atomic_file::write_atomically(&path, password.as_bytes(), 0o600)
+                .map_err(|error| vec![format!("{}: {error}", path.display())])?;
+            password
+        }
+    };
+    log::info(&format!("admin-admin_credentials is not set: user admin, password in {}", path.display()));
+    Ok(Some(("admin".to_owned(), password)))
+}
+
+async fn administer(
+    engine: Engine,
+    proxy: Arc<Proxy>,
+    generated: Option<(String, String)>,
+    socket: Opened,
+) -> std::io::Result<()> {
+    let gate = move || {
+        let variables = proxy.variables();
+        let mut credentials = values::credentials(variables.str("admin-admin_credentials"));
+        credentials.extend(values::credentials(variables.str("admin-stats_credentials")));
+        credentials.extend(generated.clone());
+        wire::AdminGate { tls: proxy.shared.tls.load_full(), credentials }
+    };
+    let serve = |stream, peer| {
+        let (engine, gate) = (engine.clone(), gate());
+        tokio::task::spawn_local(async move { wire::serve(engine, &gate, stream, 0, peer).await });
+    };
+    match socket {
+        Opened::Tcp(socket) => {
+            let listener = TcpListener::from_std(std::net::TcpListener::from(socket))?;
+            loop {
+                let (stream, address) = listener.accept().await?;
+                // A client that is gone already fails at its first read.
+                _ = stream.set_nodelay(true);
+                serve(Stream::Tcp(stream), Peer::Ip(address.ip().to_canonical(), address.port()));
+            }
+        }
+        Opened::Unix(socket) => {
+            let listener = tokio::net::UnixListener::from_std(std::os::unix::net::UnixListener::from(socket))?;
+            loop {
+                let (stream, _) = listener.accept().await?;
+                serve(Stream::Unix(stream), Peer::Unix);
+            }
+        }
+    }
+}
+
+/// Until a signal or `PROXYSQL SHUTDOWN`.
+async fn stopped(shared: &Arc<Shared>, datadir: &Path, orders: &mut mpsc::UnboundedReceiver<Order>) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        log::error("the system gives no signals");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return log::info("told to stop"),
+            _ = interrupt.recv() => return log::info("interrupted"),
+            order = orders.recv() => match order {
+                Some(Order::ReloadTls) => match Acceptor::load(datadir) {
+                    Ok(acceptor) => shared.tls.store(Some(Arc::new(acceptor))),
+                    Err(error) => log::error(&format!("TLS stays as it was: {error}")),
+                },
+                Some(Order::Shutdown) | None => return log::info("PROXYSQL SHUTDOWN"),
+            },
+        }
+    }
+}
