@@ -204,7 +204,7 @@ fn variables() {
     "#]],
     );
     admin.check("LOAD MYSQL VARIABLES TO RUNTIME", expect![[r#"
-        ERROR 1045 (28000): ProxySQL Admin Error: mysql-max_connections: '-1' is not a whole number; mysql-nonsense is not a variable; DELETE FROM global_variables WHERE variable_name='mysql-nonsense'; mysql-threads: 'many' is not a whole number
+        ERROR 1045 (28000): ProxySQL Admin Error: mysql-max_connections is not valid; write a number from 1 to 1000000; mysql-nonsense is not a variable; DELETE FROM global_variables WHERE variable_name='mysql-nonsense'; mysql-threads is not valid; write a number from 1 to 255
     "#]]);
     admin.check(
         "SELECT variable_value FROM runtime_global_variables WHERE variable_name='mysql-threads'",
