@@ -1,5 +1,6 @@
 //! The engine as a client meets it: a text in, a printed answer out. The running proxy is a store of rows.
 
+mod clients;
 mod world;
 
 use super::Role;
@@ -13,33 +14,34 @@ fn the_tables_of_his_post() {
     admin.check(
         "SELECT hostgroup_id, hostname, port, status, max_connections, max_replication_lag FROM mysql_servers",
         expect![[r#"
-        hostgroup_id | hostname | port | status | max_connections | max_replication_lag
-        10 | a | 3306 | ONLINE | 100 | 5
-        20 | b | 3306 | ONLINE | 100 | 5
-    "#]],
+            hostgroup_id | hostname | port | status | max_connections | max_replication_lag
+            10 | 192.168.0.17 | 3306 | ONLINE | 100 | 5
+            20 | 192.168.0.77 | 3306 | ONLINE | 100 | 5
+        "#]],
     );
     admin.check(
         "SELECT hostgroup_id, hostname, status FROM runtime_mysql_servers",
         expect![[r#"
-        hostgroup_id | hostname | status
-        10 | a | ONLINE
-        20 | b | ONLINE
-    "#]],
+            hostgroup_id | hostname | status
+            10 | 192.168.0.17 | ONLINE
+            20 | 192.168.0.77 | ONLINE
+        "#]],
     );
     admin.check(
         "SELECT * FROM mysql_replication_hostgroups",
         expect![[r#"
-        writer_hostgroup | reader_hostgroup | check_type | comment
-        10 | 20 | read_only | 
-    "#]],
+            writer_hostgroup | reader_hostgroup | check_type | comment
+            10 | 20 | read_only | MariaDB Replication
+        "#]],
     );
     admin.check(
         "SELECT rule_id, active, match_pattern, destination_hostgroup, apply FROM mysql_query_rules",
         expect![[r#"
-        rule_id | active | match_pattern | destination_hostgroup | apply
-        100 | 1 | ^SELECT .* FOR UPDATE | 10 | 1
-        200 | 1 | ^SELECT .* | 20 | 1
-    "#]],
+            rule_id | active | match_pattern | destination_hostgroup | apply
+            100 | 1 | ^SELECT .* FOR UPDATE | 10 | 1
+            200 | 1 | ^SELECT .* | 20 | 1
+            300 | 1 | .* | 10 | 1
+        "#]],
     );
     admin.check(
         "SELECT hostgroup, srv_host, status, ConnUsed, Queries FROM stats_mysql_connection_pool",
@@ -110,13 +112,13 @@ fn edits_reach_the_running_proxy_by_a_load() {
     admin.check(
         "DELETE FROM mysql_servers; SAVE MYSQL SERVERS FROM RUNTIME; SELECT hostname FROM mysql_servers",
         expect![[r#"
-        OK 3 
-        OK 0 
-        hostname
-        a
-        b
-        c
-    "#]],
+            OK 3 
+            OK 0 
+            hostname
+            192.168.0.17
+            192.168.0.77
+            c
+        "#]],
     );
     admin.check("SAVE MYSQL SERVERS TO DISK", expect![[r#"
         OK 0 saved; the configuration file is still what the next start reads (the database only with compat): take the change over into the file, SELECT CONFIG prints it
@@ -124,23 +126,23 @@ fn edits_reach_the_running_proxy_by_a_load() {
     admin.check(
         "DELETE FROM mysql_servers; LOAD MYSQL SERVERS TO MEM; SELECT hostname FROM mysql_servers",
         expect![[r#"
-        OK 3 
-        OK 0 
-        hostname
-        a
-        b
-        c
-    "#]],
+            OK 3 
+            OK 0 
+            hostname
+            192.168.0.17
+            192.168.0.77
+            c
+        "#]],
     );
     admin.check(
         "DELETE FROM mysql_servers; LOAD MYSQL SERVERS FROM CONFIG; SELECT hostname FROM mysql_servers",
         expect![[r#"
-        OK 3 
-        OK 0 
-        hostname
-        a
-        b
-    "#]],
+            OK 3 
+            OK 0 
+            hostname
+            192.168.0.17
+            192.168.0.77
+        "#]],
     );
     admin.check(
         "LOAD MYSQL USER nobody TO RUNTIME",
@@ -151,11 +153,11 @@ fn edits_reach_the_running_proxy_by_a_load() {
     admin.check(
         "CHECKSUM MEMORY MYSQL USERS; CHECKSUM DISK SCHEDULER",
         expect![[r#"
-        table | checksum
-        mysql_users | 0xC6226E7DD8B08061
-        table | checksum
-        scheduler | 0x97D170E1550EEE4A
-    "#]],
+            table | checksum
+            mysql_users | 0x28E1F21C33267D5F
+            table | checksum
+            scheduler | 0x97D170E1550EEE4A
+        "#]],
     );
 }
 
@@ -165,7 +167,7 @@ fn checks_speak_as_proxysql_does() {
     admin.check("UPDATE mysql_servers SET status='UP'", expect![[r#"
         ERROR 1045 (28000): ProxySQL Admin Error: CHECK constraint failed: UPPER(status) IN ('ONLINE','SHUNNED','OFFLINE_SOFT','OFFLINE_HARD')
     "#]]);
-    admin.check("INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (10, 'a')", expect![[r#"
+    admin.check("INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (10, '192.168.0.17')", expect![[r#"
         ERROR 1045 (28000): ProxySQL Admin Error: UNIQUE constraint failed: mysql_servers.hostgroup_id, mysql_servers.hostname, mysql_servers.port
     "#]]);
     admin.check(
@@ -270,7 +272,7 @@ fn no_password_is_shown_and_none_is_lost() {
     }
     assert!(!seen.contains("hidden"), "{seen}");
     let loaded = admin.loaded();
-    for secret in ["hidden-file", "hidden-bob", "hidden-monitor", "root:hidden-root"] {
+    for secret in ["hidden-file", "hidden-bob", "hidden-monitor", "proxysql-admin:hidden-root"] {
         assert!(loaded.contains(secret), "{secret} is lost: {loaded}");
     }
 }
@@ -552,10 +554,11 @@ fn clients_of_mysql_get_along() {
     admin.check(
         "SELECT /*!40001 SQL_NO_CACHE */ `rule_id` FROM `mysql_query_rules`",
         expect![[r#"
-        rule_id
-        100
-        200
-    "#]],
+            rule_id
+            100
+            200
+            300
+        "#]],
     );
     admin.check(
         "SHOW TRIGGERS LIKE 'x'; SHOW WARNINGS",
@@ -586,6 +589,24 @@ fn clients_of_mysql_get_along() {
         1 | t2 | t3 | 6 | t11 | 12 | t13
     "#]],
     );
+}
+
+#[test]
+fn the_catalogue_names_tables() {
+    let mut admin = world();
+    admin.check("SELECT table_schema FROM information_schema.tables WHERE table_name='mysql_users'", expect![[r#"
+        TABLE_SCHEMA
+        main
+        disk
+    "#]]);
+    admin.check("SELECT column_name FROM INFORMATION_SCHEMA.COLUMNS WHERE table_schema='disk' AND table_name='proxysql_servers'", expect![[r#"
+        COLUMN_NAME
+        hostname
+        port
+        weight
+        comment
+    "#]]);
+    assert!(admin.ask("DELETE FROM information_schema.tables").starts_with("ERROR"));
 }
 
 #[test]
