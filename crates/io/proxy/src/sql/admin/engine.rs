@@ -74,6 +74,8 @@ impl Admin {
         if sql.len() > LONGEST_TEXT {
             return Err(AdminError::too_long(format!("a statement has at most {LONGEST_TEXT} bytes")));
         }
+        // A panic of the statement before must not leave its rights behind.
+        self.guard.leave();
         text::statements(sql).into_iter().map(|statement| self.one(session, statement, 0)).collect()
     }
 

@@ -38,11 +38,11 @@ fn the_mariadb_client_prints_tables() {
         "mariadb",
         &["disk", "-e", "SELECT DATABASE(); SHOW TABLES LIKE 'mysql\\_users'"],
         expect![[r#"
-        DATABASE()
-        main
-        tables
-        mysql_users
-    "#]],
+            DATABASE()
+            disk
+            tables
+            mysql_users
+        "#]],
     );
     check(
         "mariadb",
