@@ -28,6 +28,10 @@ impl Pins {
     /// An open HANDLER.
     pub const HANDLER: Self = Self(1 << 12);
 
+    /// START TRANSACTION READ ONLY, until COMMIT or ROLLBACK: MariaDB leaves the connection read-only where SET autocommit ends
+    /// that transaction, and does not tell.
+    pub const READ_ONLY: Self = Self(1 << 13);
+
     /// With a transaction these are over.
     pub const OF_TRANSACTION: Self = Self(Self::TRANSACTION.0 | Self::NEXT_TRANSACTION.0);
 
@@ -58,7 +62,7 @@ impl Pins {
 }
 
 /// With each name as people read it in logs and in the process list.
-const NAMES: [(Pins, &str); 13] = [
+const NAMES: [(Pins, &str); 14] = [
     (Pins::TRANSACTION, "transaction"),
     (Pins::AUTOCOMMIT_OFF, "autocommit=0"),
     (Pins::TEMPORARY_TABLE, "temporary table"),
@@ -72,6 +76,7 @@ const NAMES: [(Pins, &str); 13] = [
     (Pins::RULE, "rule"),
     (Pins::NEXT_TRANSACTION, "next transaction"),
     (Pins::HANDLER, "handler"),
+    (Pins::READ_ONLY, "read-only transaction"),
 ];
 
 impl fmt::Display for Pins {

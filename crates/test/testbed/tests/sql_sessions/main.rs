@@ -83,7 +83,8 @@ fn perform(port: u16, script: &[Step], deprecate_eof: bool) -> Vec<Vec<Answer>> 
                 client.simple(*command, argument.as_bytes()).map(|answer| vec![answer])
             }
         };
-        answers.push(answer.expect("the connection holds"));
+        let at = answers.len();
+        answers.push(answer.unwrap_or_else(|error| panic!("{error} at:\n{}", plan::show(script, at))));
     }
     answers
 }

@@ -30,6 +30,8 @@ pub async fn perform(session: &mut Session) -> io::Result<Next> {
         Some(Command::StmtSendLongData) => prepared::long_data(session).await,
         Some(Command::StmtReset) => prepared::reset(session).await,
         Some(Command::StmtFetch) => prepared::fetch(session).await,
+        // Its connection knows the transaction's state.
+        Some(Command::Ping) if session.held.is_some() => forward(session, Expect::One, Kind::Plain).await,
         Some(Command::Ping) => session.done().await,
         Some(Command::Quit) => Ok(Next::End),
         Some(Command::InitDb) => forward(session, Expect::One, Kind::Schema).await,

@@ -11,6 +11,7 @@ use crate::sql::tuning::CausalReads;
 use mysql::protocol::answer::Expect;
 use mysql::protocol::packet;
 use mysql::protocol::reply::{ServerError, status};
+use mysql::session::gtid::Gtid;
 use mysql::session::variables::Meaning;
 use mysql::session::{Pins, State};
 use mysql::settings::Hostgroup;
@@ -141,7 +142,13 @@ impl Session {
             };
             match result {
                 Ok(Ended::Answered) => {
-                    let heard = relay.heard;
+                    let mut heard = relay.heard;
+                    if target.kind == Kind::Plain && heard.ended_in_eof && !ask_gtid(&mut connection, &mut heard).await {
+                        // The answer is the client's already; the connection is of no more use.
+                        self.drop_connection(connection);
+                        let next = if self.pins.is_lost_with_connection() { Next::End } else { Next::Command };
+                        return Ok(Outcome { next, heard: Some(heard), hostgroup });
+                    }
                     if target.effects.contains(Effects::RELEASE) && heard.error.is_none() {
                         // COMMIT RELEASE: the server has closed it, and means the client's too.
                         self.drop_connection(connection);
@@ -154,6 +161,7 @@ impl Session {
                     let error = relay.heard.error.clone().unwrap_or_else(|| ServerError::new(2013, b"HY000", ""));
                     if MAYBE_BEHIND.contains(&error.code) {
                         self.note_error(&connection, &error);
+                        connection.warned = true;
                         self.worker.pool.put(connection);
                         self.worker.shared.stats.retries.fetch_add(1, Relaxed);
                         target.hostgroup = self.worker.shared.writer_for(hostgroup);
@@ -230,7 +238,7 @@ impl Session {
             // Several statements in one may ask about the last and write too.
             return target.kind == Kind::Read || groups.writer_of(connection.server.hostgroup).is_none();
         }
-        if connection.warned && groups.writer_of(target.hostgroup) == Some(connection.server.hostgroup) {
+        if connection.warned_last && groups.writer_of(target.hostgroup) == Some(connection.server.hostgroup) {
             // A statement without a table leaves its warnings there to be asked about.
             return true;
         }
@@ -246,20 +254,23 @@ impl Session {
         pinned: bool,
         is_reader: bool,
     ) -> Result<(), Unready> {
-        if !pinned && !Rc::ptr_eq(&connection.state, &self.state) {
+        if !pinned {
             bring(connection, &self.state).await?;
         }
         if target.causal && is_reader && !pinned {
             self.wait_for_writes(connection).await?;
         }
-        if !pinned && connection.lingers_for != self.id && target.effects.intersects(ABOUT_LAST) {
-            // Another session's last statement was here: nothing of it may be seen.
+        let foreign = !pinned && connection.lingers_for != self.id;
+        if foreign && (connection.warned || target.effects.intersects(ABOUT_LAST)) {
+            // Another statement was the last here: nothing of it may be seen.
+            connection.warned = false;
             query::query(connection, CLEAR).await?;
             query::query(connection, "DO 0").await?;
         }
-        if target.effects.contains(Effects::USES_LAST_INSERT_ID) && !pinned {
+        if target.effects.contains(Effects::USES_LAST_INSERT_ID) && connection.insert_id != self.last_insert_id {
             let sql = format!("SET last_insert_id={}", self.last_insert_id);
             query::query(connection, &sql).await?;
+            connection.insert_id = self.last_insert_id;
         }
         Ok(())
     }
@@ -328,19 +339,27 @@ impl Session {
     pub(super) fn after(&mut self, mut connection: Connection, heard: &Heard, target: &Target) {
         self.hear_state(&mut connection, heard, target);
         if let (Some(prepared), Some(text)) = (heard.prepared, self.preparing.clone()) {
-            super::prepared::remember(self, &mut connection, &text, prepared.id);
+            let state = self.state.clone();
+            super::prepared::remember(self, &mut connection, &text, &state, prepared.id);
         }
         if let Some(error) = &heard.error {
             self.note_error(&connection, error);
         } else {
             self.hear_effects(heard, target);
         }
+        if target.effects.contains(Effects::ASSIGNS_LAST_INSERT_ID) {
+            // The connection knows, and is held: nothing is to be set there.
+            self.last_insert_id = 0;
+            connection.insert_id = 0;
+        }
         if let Some(gtid) = heard.gtid {
-            self.written = Some(gtid);
-            *self.user.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(gtid);
+            self.written = Some(later(self.written, gtid));
+            let mut written = self.user.written.lock().unwrap_or_else(PoisonError::into_inner);
+            *written = Some(later(*written, gtid));
         }
         if heard.last_insert_id != 0 {
             self.last_insert_id = heard.last_insert_id;
+            connection.insert_id = heard.last_insert_id;
         }
         if !self.pins.is_empty() {
             self.held = Some(connection);
@@ -348,7 +367,8 @@ impl Session {
         }
         connection.idle_since = Instant::now();
         connection.lingers_for = self.id;
-        connection.warned = heard.warnings > 0 || heard.error.is_some();
+        connection.warned_last = heard.warnings > 0 || heard.error.is_some();
+        connection.warned |= connection.warned_last;
         let (worker, place) = (self.worker.clone(), self.lingering.clone());
         worker.linger(&place, connection);
     }
@@ -392,6 +412,9 @@ impl Session {
 
     fn hear_effects(&mut self, heard: &Heard, target: &Target) {
         let effects = target.effects;
+        if effects.intersects(Effects::COMMIT.union(Effects::ROLLBACK).union(Effects::BEGIN)) {
+            self.pins.remove(Pins::READ_ONLY);
+        }
         for (effect, pin) in PINNED_BY {
             if effects.contains(effect) {
                 self.pins.insert(pin);
@@ -494,7 +517,10 @@ impl Session {
 }
 
 /// What a statement leaves on its connection.
-const PINNED_BY: [(Effects, Pins); 10] = [
+const PINNED_BY: [(Effects, Pins); 12] = [
+    (Effects::BEGIN_READ_ONLY, Pins::READ_ONLY),
+    // Which id it left is not told where the answer is rows.
+    (Effects::ASSIGNS_LAST_INSERT_ID, Pins::OPAQUE),
     (Effects::ASSIGNS_USER_VARIABLE, Pins::USER_VARIABLE),
     (Effects::TEMPORARY_TABLE, Pins::TEMPORARY_TABLE),
     (Effects::TABLE_LOCK, Pins::TABLE_LOCK),
@@ -514,13 +540,41 @@ const ABOUT_LAST: Effects = Effects::DIAGNOSTICS
     .union(Effects::USES_ROW_COUNT)
     .union(Effects::USES_LAST_INSERT_ID);
 
+/// Answers of several connections do not come in the order of their commits.
+fn later(known: Option<Gtid>, heard: Gtid) -> Gtid {
+    known.filter(|known| known.domain == heard.domain && known.sequence > heard.sequence).unwrap_or(heard)
+}
+
+/// A function in a SELECT may have written, and rows that end in an EOF do not tell the transaction. False: the
+/// connection broke.
+async fn ask_gtid(connection: &mut Connection, heard: &mut Heard) -> bool {
+    let mariadb = memchr::memmem::find(&connection.server.host.version.load(), b"MariaDB").is_some();
+    if !connection.tracks || !mariadb || heard.status & status::IN_TRANSACTION != 0 {
+        return true;
+    }
+    match query::query(connection, "SELECT @@last_gtid").await {
+        Ok(table) => {
+            heard.gtid = table.first().and_then(Gtid::parse);
+            true
+        }
+        Err(error) => matches!(error, QueryError::Server(_)),
+    }
+}
+
 /// MariaDB forgets a statement's warnings with the next one that has a table. Of a fresh session
 /// FOUND_ROWS() is 1, and ROW_COUNT() 0, which DO leaves.
 const CLEAR: &str = "SELECT 1 FROM (SELECT 1) a";
 
-async fn bring(connection: &mut Connection, wanted: &Rc<State>) -> Result<(), Unready> {
+/// Makes a connection's state `wanted`.
+///
+/// # Errors
+/// The server's, of the statements that say so; `Io` where it cannot be said.
+pub(super) async fn bring(connection: &mut Connection, wanted: &Rc<State>) -> Result<(), QueryError> {
+    if Rc::ptr_eq(&connection.state, wanted) {
+        return Ok(());
+    }
     let Some(changes) = wanted.changes_from(&connection.state) else {
-        return Err(Unready::Lost(io::Error::other("a connection whose state cannot be undone")));
+        return Err(io::Error::other("a connection whose state cannot be undone").into());
     };
     if let Some(schema) = changes.schema {
         query::init_db(connection, &schema).await?;

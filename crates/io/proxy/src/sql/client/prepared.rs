@@ -4,7 +4,7 @@
 //! - What a client hears of a statement's columns always comes from a server, never from a store of the proxy's.
 //! - A statement's parameters' types go with each execution: another connection may never have heard them.
 
-use super::execute::{Kind, Target};
+use super::execute::{Kind, Target, bring};
 use super::session::{Next, Session};
 use super::statement::{decide, target};
 use crate::sql::server::connection::{Connection, Known};
@@ -14,6 +14,7 @@ use mysql::protocol::command::Command;
 use mysql::protocol::execute::{Execute, NO_CURSOR, statement_of};
 use mysql::protocol::packet;
 use mysql::protocol::reply::ServerError;
+use mysql::session::State;
 use std::io;
 use std::rc::Rc;
 use std::time::Instant;
@@ -21,6 +22,8 @@ use std::time::Instant;
 /// A statement that the client has prepared.
 pub struct Prepared {
     pub text: Rc<[u8]>,
+    /// Of the session when it was prepared: names without a schema are of that one's for good.
+    pub state: Rc<State>,
     pub parameters: u16,
     /// As the client sent them last.
     pub types: Vec<u8>,
@@ -60,7 +63,8 @@ pub async fn prepare(session: &mut Session) -> io::Result<Next> {
     session.payload = payload;
     if let Some(prepared) = outcome.heard.and_then(|heard| heard.prepared) {
         session.next_statement = session.next_statement.wrapping_add(1).max(1);
-        let statement = Prepared { text, parameters: prepared.parameters, types: Vec::new(), at: None };
+        let state = session.state.clone();
+        let statement = Prepared { text, state, parameters: prepared.parameters, types: Vec::new(), at: None };
         session.prepared.insert(id, statement);
     }
     Ok(outcome.next)
@@ -119,8 +123,13 @@ pub(super) async fn send_execution(
     text: &Rc<[u8]>,
     command: &[u8],
 ) -> io::Result<()> {
-    let at = number_at(session, connection, text).await?;
     let id = statement_of(command).map_err(io::Error::other)?;
+    let state = session.prepared.get(&id).map_or_else(|| connection.state.clone(), |statement| statement.state.clone());
+    let at = match number_at(session, connection, text, &state).await {
+        Ok(at) => at,
+        Err(QueryError::Io(error)) => return Err(error),
+        Err(error) => return Err(io::Error::other(error)),
+    };
     let statement = session.prepared.get_mut(&id);
     let mut rewritten = Vec::with_capacity(command.len() + 16);
     match statement {
@@ -141,24 +150,51 @@ pub(super) async fn send_execution(
     Ok(())
 }
 
-async fn number_at(session: &Session, connection: &mut Connection, text: &Rc<[u8]>) -> io::Result<u32> {
-    if let Some(id) = connection.statements.find(text, &connection.state.clone()) {
+async fn number_at(
+    session: &Session,
+    connection: &mut Connection,
+    text: &Rc<[u8]>,
+    state: &Rc<State>,
+) -> Result<u32, QueryError> {
+    if let Some(id) = connection.statements.find(text, state) {
         return Ok(id);
     }
-    match query::prepare(connection, text).await {
-        Ok(id) => {
-            remember(session, connection, text, id);
-            Ok(id)
-        }
-        Err(QueryError::Io(error)) => Err(error),
-        Err(error) => Err(io::Error::other(error)),
+    let now = connection.state.clone();
+    bring(connection, &as_prepared(&now, state)).await?;
+    let prepared = query::prepare(connection, text).await;
+    if let Ok(id) = prepared {
+        remember(session, connection, text, state, id);
     }
+    bring(connection, &now).await?;
+    prepared
+}
+
+/// What of the state then decides how a text is read: its schema and sql_mode.
+fn as_prepared(now: &Rc<State>, then: &Rc<State>) -> Rc<State> {
+    const MODE: &str = "sql_mode";
+    if now.schema == then.schema && now.get(MODE) == then.get(MODE) {
+        return now.clone();
+    }
+    let mut state = (**now).clone();
+    if !then.schema.is_empty() {
+        state.set_schema(&then.schema);
+    }
+    if let Some(mode) = then.get(MODE) {
+        state.heard(MODE.as_bytes(), mode.as_bytes());
+    }
+    Rc::new(state)
 }
 
 /// Keeps a connection's number for a text; the one used longest ago is closed for it.
-pub(super) fn remember(session: &Session, connection: &mut Connection, text: &Rc<[u8]>, id: u32) {
+pub(super) fn remember(
+    session: &Session,
+    connection: &mut Connection,
+    text: &Rc<[u8]>,
+    state: &Rc<State>,
+    id: u32,
+) {
     let limit = session.worker.shared.tuning.load().max_stmts_per_connection;
-    let known = Known { text: text.clone(), id, schema: connection.state.clone() };
+    let known = Known { text: text.clone(), id, schema: state.clone() };
     if let Some(oldest) = connection.statements.insert(known, limit) {
         query::close_statement(connection, oldest);
     }

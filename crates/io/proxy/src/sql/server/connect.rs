@@ -94,6 +94,8 @@ async fn attempt(server: &Arc<Server>, credentials: &Credentials, place: Place) 
         statements: Statements::default(),
         idle_since: Instant::now(),
         lingers_for: 0,
+        insert_id: 0,
+        warned_last: false,
         warned: false,
         generation: 0,
         place,

@@ -32,7 +32,11 @@ pub struct Connection {
     pub idle_since: Instant,
     /// The session whose statement was its last; 0: none.
     pub lingers_for: u32,
+    /// What LAST_INSERT_ID() is there.
+    pub insert_id: u64,
     /// That statement had warnings, or failed.
+    pub warned_last: bool,
+    /// One of those since it was cleared had: later ones without a table leave its warnings there.
     pub warned: bool,
     /// Of `Shared::generation`, when it logged in.
     pub generation: u64,

@@ -100,6 +100,7 @@ impl Pool {
         let current = connection.generation == self.generation.load(Relaxed);
         if current && server.standing() == Standing::Online && connection.wire.is_quiet() {
             connection.idle_since = Instant::now();
+            connection.lingers_for = 0;
             server.counters.free.fetch_add(1, Relaxed);
             shelf.idle.push(connection);
         } else {

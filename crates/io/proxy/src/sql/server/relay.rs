@@ -37,6 +37,8 @@ pub struct Heard {
     pub state: bool,
     pub gtid: Option<Gtid>,
     pub rows: u64,
+    /// Its last packet was an EOF, which tells nothing of the session.
+    pub ended_in_eof: bool,
     /// Head of the answer to COM_STMT_PREPARE.
     pub prepared: Option<Prepared>,
 }
@@ -132,6 +134,7 @@ impl Relay {
     fn note(&mut self, ok: &reply::Ok) -> Result<(), Malformed> {
         let heard = &mut self.heard;
         heard.status = ok.status;
+        heard.ended_in_eof = false;
         heard.warnings = ok.warnings;
         heard.affected_rows = ok.affected_rows;
         if ok.last_insert_id != 0 {
@@ -177,6 +180,7 @@ impl Step<'_> {
                 Event::Eof { payload, last } => {
                     let (warnings, status) = reply::read_eof(&self.bytes[payload])?;
                     (self.relay.heard.warnings, self.relay.heard.status) = (warnings, status);
+                    self.relay.heard.ended_in_eof = true;
                     if last {
                         return Ok(Some(Ended::Answered));
                     }
