@@ -183,3 +183,13 @@ fn the_file_is_the_truth_unless_compat() {
     expect!["weight\n1\n"].assert_eq(&by_file);
     expect!["weight\n7\n"].assert_eq(&by_database);
 }
+
+#[test]
+fn what_is_printed_as_a_file_can_be_read_as_one() {
+    let printed = world().ask("SELECT CONFIG");
+    let text = printed.strip_prefix("Data\n").expect("one column");
+    let parsed = mysql::config_file::parse("printed.cnf", text, &|path| Err(format!("{path} is not here")));
+    let errors: Vec<String> = crate::sql::admin::rows_of(&parsed).err().unwrap_or_default();
+    assert_eq!(errors, Vec::<String>::new(), "{text}");
+    assert_eq!(parsed.rows.len(), 7, "{text}");
+}
