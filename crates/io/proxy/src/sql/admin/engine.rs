@@ -4,7 +4,7 @@ use super::commands::{self, Statement};
 use super::guard::{Guard, SECRETS};
 use super::secrets::Secrets;
 use super::text::{self, Token};
-use super::{AdminError, Answer, Command, Module, Options, Role, Runtime, Session, shims};
+use super::{AdminError, Answer, Command, Module, Options, Role, Runtime, Session, catalog, shims};
 use mysql::tables::{self, Kind, stats};
 use rusqlite::{Connection, OpenFlags, limits::Limit};
 use std::fs::OpenOptions;
@@ -45,6 +45,7 @@ impl Admin {
         make_tables(&db).map_err(|error| {
             vec![format!("cannot make the tables of {disk}: {error}; move the file away to begin anew")]
         })?;
+        catalog::make(&db).map_err(said)?;
         shims::add_functions(&db, &options.version).map_err(said)?;
         db.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE).map_err(said)?;
         let guard = Guard::set(&mut db).map_err(said)?;
@@ -73,6 +74,8 @@ impl Admin {
         if sql.len() > LONGEST_TEXT {
             return Err(AdminError::too_long(format!("a statement has at most {LONGEST_TEXT} bytes")));
         }
+        // A panic of the statement before must not leave its rights behind.
+        self.guard.leave();
         text::statements(sql).into_iter().map(|statement| self.one(session, statement, 0)).collect()
     }
 

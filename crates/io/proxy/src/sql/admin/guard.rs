@@ -159,7 +159,7 @@ fn may_read(role: Role, schema: &str, table: &str) -> Result<(), String> {
     if table.eq_ignore_ascii_case(SECRETS) {
         return Err(format!("{SECRETS} is never shown"));
     }
-    if role == Role::Stats && !matches!(schema, "stats" | "monitor") {
+    if role == Role::Stats && !matches!(schema, "stats" | "monitor" | "information_schema") {
         return Err(format!("users of admin-stats_credentials read stats and monitor, not {schema}.{table}"));
     }
     Ok(())

@@ -22,7 +22,7 @@ impl Admin {
         self.put("global_variables", defaults).map_err(failed)?;
         let database = self.options.compat && existed && !self.options.initial;
         if database {
-            Module::all().try_for_each(|module| self.from_disk(module)).map_err(failed)?;
+            Module::all().try_for_each(|module| self.disk_to_memory(module)).map_err(failed)?;
             if !self.options.reload {
                 return Ok(());
             }
@@ -31,7 +31,7 @@ impl Admin {
             self.put(&table, rows).map_err(failed)?;
         }
         if self.options.compat {
-            return Module::all().try_for_each(|module| self.to_disk(module)).map_err(failed);
+            return Module::all().try_for_each(|module| self.memory_to_disk(module)).map_err(failed);
         }
         Ok(())
     }
@@ -42,13 +42,13 @@ impl Admin {
             Direction::MemoryToRuntime => {
                 self.load(module).map_err(|problems| AdminError::admin(problems.join("; ")))?
             }
-            Direction::RuntimeToMemory => self.from_runtime(module)?,
-            Direction::DiskToMemory => self.from_disk(module)?,
+            Direction::RuntimeToMemory => self.runtime_to_memory(module)?,
+            Direction::DiskToMemory => self.disk_to_memory(module)?,
             Direction::MemoryToDisk => {
-                self.to_disk(module)?;
+                self.memory_to_disk(module)?;
                 info = self.disk_remark();
             }
-            Direction::ConfigToMemory => self.from_config(module)?,
+            Direction::ConfigToMemory => self.config_to_memory(module)?,
         }
         Ok(Answer::told(info))
     }
@@ -97,7 +97,7 @@ impl Admin {
         Ok(Answer::done())
     }
 
-    fn from_runtime(&mut self, module: Module) -> Result<(), AdminError> {
+    fn runtime_to_memory(&mut self, module: Module) -> Result<(), AdminError> {
         for table in self.tables_of(module) {
             let rows = self.runtime.runtime_rows(table.name);
             self.exchange("main", table, module, rows)?;
@@ -105,7 +105,7 @@ impl Admin {
         Ok(())
     }
 
-    fn from_disk(&mut self, module: Module) -> Result<(), AdminError> {
+    fn disk_to_memory(&mut self, module: Module) -> Result<(), AdminError> {
         for table in self.tables_of(module) {
             let rows = self.held("disk", table.name)?;
             if module.prefix().is_some() {
@@ -118,7 +118,7 @@ impl Admin {
         Ok(())
     }
 
-    fn to_disk(&mut self, module: Module) -> Result<(), AdminError> {
+    fn memory_to_disk(&mut self, module: Module) -> Result<(), AdminError> {
         if let (Some(reason), Some(_)) = (&self.no_disk, &self.options.datadir) {
             return Err(AdminError::admin(format!("nothing can be saved to disk: {reason}")));
         }
@@ -131,7 +131,7 @@ impl Admin {
         Ok(())
     }
 
-    fn from_config(&mut self, module: Module) -> Result<(), AdminError> {
+    fn config_to_memory(&mut self, module: Module) -> Result<(), AdminError> {
         let rows = (self.options.config)().map_err(|problems| AdminError::admin(problems.join("; ")))?;
         for table in self.tables_of(module) {
             let mine = rows.get(table.name).into_iter().flatten().filter(|row| is_of(row, module)).cloned().collect();

@@ -8,6 +8,7 @@
 //! - A load to runtime is all or nothing, and says all that is wrong.
 //! - Whatever the text, no panic; at most 5 seconds and 64 MiB an answer.
 
+mod catalog;
 mod commands;
 mod configuration;
 mod engine;

@@ -40,7 +40,7 @@ impl Admin {
     }
 
     fn rows(&self, statement: &mut Statement<'_>) -> Result<Answer, AdminError> {
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut found = statement.raw_query();
         let mut rows = Vec::new();
         let mut size = 0;

@@ -59,6 +59,11 @@ pub async fn serve<E: Engine>(engine: E, gate: &AdminGate, stream: Stream, id: u
     let LoggedIn { wire, login, user, sequence, .. } = logged_in;
     let mut connection = Connection { wire, sequence, capabilities: login.capabilities };
     let mut session = engine.session(&user);
+    if let Some(schema) = &login.schema {
+        // One that is not there is no reason to refuse a log-in, as ProxySQL has it.
+        let schema = String::from_utf8_lossy(schema).replace('`', "``");
+        _ = engine.execute(&mut session, &format!("USE `{schema}`")).await;
+    }
     // An administrator who leaves is none of the log's business.
     _ = connection.converse(&engine, &mut session).await;
 }

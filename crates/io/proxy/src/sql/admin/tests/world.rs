@@ -1,7 +1,8 @@
 //! The world of the tests: an engine over rows of his file, and a running proxy that is a store of rows.
 
-use super::super::{Admin, Answer, Command, Module, Options, Role, Row, Rows, Runtime, Session};
+use super::super::{Admin, Answer, Command, Module, Options, Role, Row, Rows, Runtime, Session, rows_of};
 use expect_test::Expect;
+use mysql::config_file;
 use mysql::tables::{self, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 pub struct World {
-    admin: Admin,
+    pub admin: Admin,
     session: Session,
     proxy: Arc<Proxy>,
 }
@@ -57,7 +58,7 @@ pub fn start(datadir: Option<PathBuf>, compat: bool, role: Role) -> World {
         compat,
         initial: false,
         reload: false,
-        config: Box::new(|| Ok(file())),
+        config: Box::new(file),
         version: "10.11.19-barque".to_owned(),
     };
     let proxy = Arc::new(Proxy(Mutex::default()));
@@ -66,44 +67,13 @@ pub fn start(datadir: Option<PathBuf>, compat: bool, role: Role) -> World {
     World { admin, session: Session::new(role, "someone", 12), proxy }
 }
 
-/// Rows of the file, by columns given; the others have their defaults.
-fn file() -> Rows {
-    let server = |hostgroup, host: &str| {
-        row(
-            "mysql_servers",
-            &[
-                ("hostgroup_id", int(hostgroup)),
-                ("hostname", text(host)),
-                ("max_connections", int(100)),
-                ("max_replication_lag", int(5)),
-            ],
-        )
-    };
-    let rule = |id, pattern: &str, hostgroup| {
-        row(
-            "mysql_query_rules",
-            &[
-                ("rule_id", int(id)),
-                ("active", int(1)),
-                ("match_pattern", text(pattern)),
-                ("destination_hostgroup", int(hostgroup)),
-                ("apply", int(1)),
-            ],
-        )
-    };
-    Rows::from([
-        ("global_variables".to_owned(), vec![vec![text("admin-admin_credentials"), text("root:hidden-root")]]),
-        ("mysql_servers".to_owned(), vec![server(10, "a"), server(20, "b")]),
-        (
-            "mysql_replication_hostgroups".to_owned(),
-            vec![row("mysql_replication_hostgroups", &[("writer_hostgroup", int(10)), ("reader_hostgroup", int(20))])],
-        ),
-        (
-            "mysql_users".to_owned(),
-            vec![row("mysql_users", &[("username", text("nextcloud")), ("password", text("hidden-file"))])],
-        ),
-        ("mysql_query_rules".to_owned(), vec![rule(100, "^SELECT .* FOR UPDATE", 10), rule(200, "^SELECT .*", 20)]),
-    ])
+/// His file, with passwords that are easily found in an answer.
+fn file() -> Result<Rows, Vec<String>> {
+    let text = include_str!("../../../../../../core/mysql/testdata/proxysql.cnf")
+        .replace("nextcloudpwd", "hidden-file")
+        .replace("adminpwd", "hidden-root")
+        .replace("proxysqlpwd", "hidden-probe");
+    rows_of(&config_file::parse("proxysql.cnf", &text, &|path| Err(format!("{path} is not here"))))
 }
 
 fn int(number: i64) -> Value {
@@ -114,17 +84,11 @@ fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-fn row(table: &str, given: &[(&str, Value)]) -> Row {
-    let columns = tables::find(table).expect("it is a table").columns.iter();
-    let value = |column: &tables::Column| {
-        let given = given.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value.clone());
-        given.or_else(|| column.default.map(Value::from)).unwrap_or(Value::Null)
-    };
-    columns.map(value).collect()
-}
-
 /// The running proxy: gives back what was loaded, and one row of each statistic.
-struct Proxy(Mutex<BTreeMap<(Option<&'static str>, String), Vec<Row>>>);
+struct Proxy(Mutex<Loaded>);
+
+/// Rows by the prefix of their module's variables and their table.
+type Loaded = BTreeMap<(Option<&'static str>, String), Vec<Row>>;
 
 impl Runtime for Proxy {
     fn load(&self, module: Module, tables: &Rows) -> Result<(), Vec<String>> {
