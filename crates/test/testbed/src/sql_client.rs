@@ -15,8 +15,11 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Flags of a status that do not depend on the server that answers.
-const COMPARED: u16 =
-    status::IN_TRANSACTION | status::AUTOCOMMIT | status::MORE_RESULTS | status::NO_BACKSLASH_ESCAPES | status::ANSI_QUOTES;
+const COMPARED: u16 = status::IN_TRANSACTION
+    | status::AUTOCOMMIT
+    | status::MORE_RESULTS
+    | status::NO_BACKSLASH_ESCAPES
+    | status::ANSI_QUOTES;
 
 pub struct SqlClient {
     stream: TcpStream,
@@ -28,11 +31,30 @@ pub struct SqlClient {
 /// One result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    Ok { affected: u64, last_insert_id: u64, status: u16, warnings: u16, info: String },
+    Ok {
+        affected: u64,
+        last_insert_id: u64,
+        status: u16,
+        warnings: u16,
+        info: String,
+    },
     /// Rows as they came, columns by name.
-    Rows { columns: Vec<String>, rows: Vec<Vec<u8>>, status: u16, warnings: u16 },
-    Error { code: u16, state: String, message: String },
-    Prepared { id: u32, columns: u16, parameters: u16 },
+    Rows {
+        columns: Vec<String>,
+        rows: Vec<Vec<u8>>,
+        status: u16,
+        warnings: u16,
+    },
+    Error {
+        code: u16,
+        state: String,
+        message: String,
+    },
+    Prepared {
+        id: u32,
+        columns: u16,
+        parameters: u16,
+    },
 }
 
 impl SqlClient {
@@ -237,7 +259,11 @@ impl SqlClient {
 
 fn error(payload: &[u8]) -> Answer {
     let error = ServerError::read(payload).expect("an ERR packet");
-    Answer::Error { code: error.code, state: String::from_utf8_lossy(&error.state).into_owned(), message: error.message }
+    Answer::Error {
+        code: error.code,
+        state: String::from_utf8_lossy(&error.state).into_owned(),
+        message: error.message,
+    }
 }
 
 fn name(definition: &[u8]) -> io::Result<String> {

@@ -13,7 +13,6 @@ use testbed::{SqlProxy, example_text};
 const NODE: &str = "CONCAT('node', @@server_id)";
 
 #[test]
-#[ignore = "until `barque sql` is there"]
 fn through_the_proxy_as_directly() {
     let stand = Stand::new("split");
     let proxy = SqlProxy::start(stand.folder.path(), &stand.primary, &stand.replica);

@@ -204,14 +204,24 @@ const FAMILIES: [(&str, &str, &str, &str); 9] = [
     ("proxysql_client_connections_connected", "gauge", "Clients connected.", "Client_Connections_connected"),
     ("proxysql_questions_total", "counter", "Statements of clients.", "Questions"),
     ("proxysql_client_connections_total", "counter", "Clients that logged in.", "Client_Connections_created"),
-    ("barque_sql_reader_fallbacks_total", "counter", "Reads that went to the writer for want of a reader.", "Reader_fallbacks"),
+    (
+        "barque_sql_reader_fallbacks_total",
+        "counter",
+        "Reads that went to the writer for want of a reader.",
+        "Reader_fallbacks",
+    ),
     (
         "barque_sql_safe_routing_reroutes_total",
         "counter",
         "Statements that a rule sent to a reader, and that were not provably reads.",
         "Safe_routing_reroutes",
     ),
-    ("barque_sql_causal_read_waits_total", "counter", "Reads that waited for their session's last write.", "Causal_read_waits"),
+    (
+        "barque_sql_causal_read_waits_total",
+        "counter",
+        "Reads that waited for their session's last write.",
+        "Causal_read_waits",
+    ),
     (
         "barque_sql_causal_read_timeouts_total",
         "counter",

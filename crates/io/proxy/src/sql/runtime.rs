@@ -1,7 +1,7 @@
 //! The running proxy as the admin interface sees it: what is loaded, what it counts, what it can be told.
 
 use super::admin::{Command, Module, Rows, Runtime};
-use super::monitor::{Watch, Wanted};
+use super::monitor::{Wanted, Watch};
 use super::shared::{Plan, Shared, UserEntry};
 use super::{report, values};
 use mysql::rules::Rules;

@@ -78,8 +78,8 @@ fn start(options: &Options) -> Result<(), Vec<String>> {
 }
 
 fn read(path: &Path) -> Result<Parsed, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("{}: {error}; name the file with -f", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}; name the file with -f", path.display()))?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let include = move |name: &str| std::fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
     Ok(config_file::parse(&path.display().to_string(), &text, &include))

@@ -4,8 +4,11 @@ use mysql::protocol::command::Command;
 
 pub const SCHEMA: &str = "plan";
 
-pub const TABLES: &str = "CREATE DATABASE plan; CREATE DATABASE plan_two; \
-    CREATE TABLE plan.t (id INT AUTO_INCREMENT PRIMARY KEY, k INT UNIQUE, v VARCHAR(100)); \
+/// With what the application's user may do there.
+pub const SCHEMAS: &str = "CREATE DATABASE plan; CREATE DATABASE plan_two; \
+    GRANT ALL ON plan.* TO nextcloud@'%'; GRANT ALL ON plan_two.* TO nextcloud@'%'";
+
+pub const TABLES: &str = "CREATE TABLE plan.t (id INT AUTO_INCREMENT PRIMARY KEY, k INT UNIQUE, v VARCHAR(100)); \
     CREATE TABLE plan_two.t (id INT AUTO_INCREMENT PRIMARY KEY, k INT UNIQUE, v VARCHAR(100)); \
     CREATE SEQUENCE plan.s; \
     CREATE FUNCTION plan.twice(n INT) RETURNS INT DETERMINISTIC RETURN 2 * n; \
@@ -80,7 +83,8 @@ pub fn script(seed: u64) -> Vec<Step> {
 
 /// What a person needs to see a failure: the steps up to it.
 pub fn show(script: &[Step], failed: usize) -> String {
-    let line = |(index, step): (usize, &Step)| format!("{}{index}: {step:?}", if index == failed { "> " } else { "  " });
+    let line =
+        |(index, step): (usize, &Step)| format!("{}{index}: {step:?}", if index == failed { "> " } else { "  " });
     script.iter().take(failed + 1).enumerate().map(line).collect::<Vec<_>>().join("\n")
 }
 

@@ -36,7 +36,7 @@ pub const PROBES: &[Probe] = &[
             "SELECT NODE, id FROM p WHERE id=1 LOCK /* x */ IN\nSHARE MODE",
         ],
     ),
-    ("words in text are no words", "r", &["SELECT NODE, 'x FOR UPDATE', \"LOCK IN SHARE MODE\""]),
+    ("his pattern finds its words within a text too", "m", &["SELECT NODE, 'x FOR UPDATE', \"LOCK IN SHARE MODE\""]),
     ("a transaction", "mr", &["BEGIN", "SELECT NODE", "COMMIT", "SELECT NODE"]),
     ("a transaction that reads", "*", &["START TRANSACTION READ ONLY", "SELECT NODE", "COMMIT"]),
     (

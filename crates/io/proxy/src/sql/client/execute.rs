@@ -8,10 +8,10 @@ use crate::sql::server::query::{self, QueryError};
 use crate::sql::server::relay::{Broken, Client, Ended, Heard, Relay};
 use crate::sql::stats::ErrorKey;
 use crate::sql::tuning::CausalReads;
+use mysql::monitor::gtid::Gtid;
 use mysql::protocol::answer::Expect;
 use mysql::protocol::packet;
 use mysql::protocol::reply::{ServerError, status};
-use mysql::monitor::gtid::Gtid;
 use mysql::session::variables::Meaning;
 use mysql::session::{Pins, State};
 use mysql::settings::Hostgroup;
@@ -143,7 +143,8 @@ impl Session {
             match result {
                 Ok(Ended::Answered) => {
                     let mut heard = relay.heard;
-                    if target.kind == Kind::Plain && heard.ended_in_eof && !ask_gtid(&mut connection, &mut heard).await {
+                    if target.kind == Kind::Plain && heard.ended_in_eof && !ask_gtid(&mut connection, &mut heard).await
+                    {
                         // The answer is the client's already; the connection is of no more use.
                         self.drop_connection(connection);
                         let next = if self.pins.is_lost_with_connection() { Next::End } else { Next::Command };

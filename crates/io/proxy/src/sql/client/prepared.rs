@@ -186,13 +186,7 @@ fn as_prepared(now: &Rc<State>, then: &Rc<State>) -> Rc<State> {
 }
 
 /// Keeps a connection's number for a text; the one used longest ago is closed for it.
-pub(super) fn remember(
-    session: &Session,
-    connection: &mut Connection,
-    text: &Rc<[u8]>,
-    state: &Rc<State>,
-    id: u32,
-) {
+pub(super) fn remember(session: &Session, connection: &mut Connection, text: &Rc<[u8]>, state: &Rc<State>, id: u32) {
     let limit = session.worker.shared.tuning.load().max_stmts_per_connection;
     let known = Known { text: text.clone(), id, schema: state.clone() };
     if let Some(oldest) = connection.statements.insert(known, limit) {

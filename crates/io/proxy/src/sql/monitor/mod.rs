@@ -267,7 +267,8 @@ impl Monitor {
             return rows.map(|row| Placed { row: row.clone(), standing: by_row(row, Standing::Online) }).collect();
         }
         let mut placed = Vec::new();
-        let writer_standing = if view.writer_state == WriterState::Usable { Standing::Online } else { Standing::Shunned };
+        let writer_standing =
+            if view.writer_state == WriterState::Usable { Standing::Online } else { Standing::Shunned };
         for (address, standing) in view
             .writer
             .iter()
@@ -332,12 +333,9 @@ fn standing_of(state: ReaderState) -> Standing {
 fn tell(event: &Event) {
     let name = |address: &Option<Address>| address.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
     match event {
-        Event::Writer { from, to, reason } => super::log::info(&format!(
-            "{} is the writer in place of {}: {}",
-            name(to),
-            name(from),
-            reason.words()
-        )),
+        Event::Writer { from, to, reason } => {
+            super::log::info(&format!("{} is the writer in place of {}: {}", name(to), name(from), reason.words()))
+        }
         Event::Dead { server } => super::log::warn(&format!("{server} does not answer")),
         Event::Alive { server } => super::log::info(&format!("{server} answers again")),
         Event::Rejoined { server } => super::log::info(&format!("{server} follows the writer")),
@@ -345,13 +343,8 @@ fn tell(event: &Event) {
 }
 
 fn credentials(options: &Options) -> Credentials {
-    let secret =
-        if options.password.is_empty() { Secret::Empty } else { Secret::Clear(options.password.clone()) };
-    let key = Key {
-        user: options.username.as_str().into(),
-        capabilities: capability::DEPRECATE_EOF,
-        collation: 45,
-    };
+    let secret = if options.password.is_empty() { Secret::Empty } else { Secret::Clear(options.password.clone()) };
+    let key = Key { user: options.username.as_str().into(), capabilities: capability::DEPRECATE_EOF, collation: 45 };
     Credentials { key, secret, schema: Vec::new() }
 }
 

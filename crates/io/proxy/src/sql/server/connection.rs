@@ -52,6 +52,13 @@ impl Connection {
     }
 }
 
+impl Drop for Connection {
+    /// COM_QUIT, if there is room for it: servers log connections that end without.
+    fn drop(&mut self) {
+        self.wire.stream.say_last(&[1, 0, 0, 0, mysql::protocol::command::Command::Quit as u8]);
+    }
+}
+
 /// A place among the connections a server may have.
 pub struct Place {
     /// `None`: beside them, for the proxy's own questions.

@@ -4,12 +4,12 @@
 
 use super::connection::Connection;
 use crate::sql::wire::Wire;
+use mysql::monitor::gtid::Gtid;
 use mysql::protocol::answer::{Answer, Event, Expect};
 use mysql::protocol::packet::{HEADER, frame_with};
 use mysql::protocol::reply::{self, ServerError};
 use mysql::protocol::tracked::{self, Change};
 use mysql::protocol::{Malformed, capability};
-use mysql::monitor::gtid::Gtid;
 use std::future::poll_fn;
 use std::io;
 use std::ops::Range;

@@ -1,0 +1,170 @@
+//! Servers behind the SQL proxy fall away, fall behind, pretend and come back: applications notice as little as can be.
+
+use std::time::{Duration, Instant};
+use testbed::mariadb::APP;
+use testbed::sql_client::Answer;
+use testbed::{Folder, MariaDb, SqlClient, SqlProxy, wait_for};
+
+/// Longer than any check of the monitor takes to tell.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const TABLE: &str = "CREATE TABLE test.writes (id INT AUTO_INCREMENT PRIMARY KEY, server INT)";
+const WRITE: &str = "INSERT INTO writes (server) VALUES (@@server_id)";
+
+/// A writer, a reader, and the proxy before them.
+struct Stand {
+    // Dropped in this order: the proxy first.
+    proxy: SqlProxy,
+    reader: MariaDb,
+    writer: MariaDb,
+    _folder: Folder,
+}
+
+impl Stand {
+    fn new(name: &str) -> Self {
+        let folder = Folder::new(name);
+        let writer = MariaDb::primary(folder.path());
+        let reader = MariaDb::replica_of(&writer);
+        writer.sql(TABLE);
+        reader.wait_caught_up(&writer);
+        let proxy = SqlProxy::start(folder.path(), &writer, &reader);
+        Self { proxy, reader, writer, _folder: folder }
+    }
+
+    fn client(&self) -> SqlClient {
+        SqlClient::connect(self.proxy.port, APP, "test", true).expect("a session begins")
+    }
+
+    /// Status of the reader's line in its hostgroup.
+    fn reader_status(&self) -> String {
+        let sql = "SELECT status FROM stats_mysql_connection_pool WHERE hostgroup=20 AND srv_port=";
+        let rows = self.proxy.admin(&format!("{sql}{}", self.reader.port()));
+        rows.first().and_then(|row| row.first()).cloned().unwrap_or_default()
+    }
+
+    #[track_caller]
+    fn wait_status(&self, wanted: &str) {
+        until(&format!("the reader to be {wanted}"), || self.reader_status() == wanted);
+    }
+
+    fn has_alarm(&self, code: &str) -> bool {
+        let metrics = self.proxy.admin("SHOW PROMETHEUS METRICS");
+        metrics.iter().flatten().any(|line| line.contains(&format!("barque_sql_alarms{{code=\"{code}\"}}")))
+    }
+
+    #[track_caller]
+    fn wait_alarm(&self, code: &str) {
+        until(&format!("the alarm {code}"), || self.has_alarm(code));
+    }
+}
+
+/// The one value of a one-row answer.
+#[track_caller]
+fn value(client: &mut SqlClient, sql: &str) -> String {
+    match client.query(sql).expect("the connection holds").as_slice() {
+        [Answer::Rows { rows, .. }] => String::from_utf8_lossy(&rows[0][1..]).into_owned(),
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    wait_for(what, PATIENCE, || if is_so() { Ok(()) } else { Err("not yet".to_owned()) });
+}
+
+fn is_ok(answers: &[Answer]) -> bool {
+    matches!(answers, [Answer::Ok { .. }])
+}
+
+#[test]
+fn a_writable_replica_gets_no_write() {
+    let stand = Stand::new("sql-trap");
+    let mut client = stand.client();
+    assert_eq!(value(&mut client, "SELECT @@server_id"), "2");
+    assert_eq!(value(&mut client, "SELECT @@server_id FOR UPDATE"), "1");
+    stand.reader.set_read_only(false);
+    stand.wait_alarm("writable_replica");
+    for _ in 0..1000 {
+        let answers = client.query(WRITE).expect("the connection holds");
+        assert!(is_ok(&answers), "{answers:?}");
+    }
+    let elsewhere = stand.writer.value("SELECT COUNT(*) FROM test.writes WHERE server <> 1");
+    assert_eq!(elsewhere, "0");
+    assert_eq!(stand.writer.value("SELECT COUNT(*) FROM test.writes"), "1000");
+}
+
+#[test]
+fn no_read_of_an_own_write_is_stale() {
+    let stand = Stand::new("sql-causal");
+    let mut client = stand.client();
+    let mut on_replica = 0;
+    for _ in 0..1000 {
+        let answers = client.query(WRITE).expect("the connection holds");
+        let [Answer::Ok { last_insert_id, .. }] = answers.as_slice() else { panic!("{answers:?}") };
+        let sql = format!("SELECT CONCAT(COUNT(*), @@server_id) FROM writes WHERE id = {last_insert_id}");
+        let seen = value(&mut client, &sql);
+        assert!(seen.starts_with('1'), "id {last_insert_id} is not there: {seen}");
+        on_replica += u32::from(seen == "12");
+    }
+    assert!(on_replica > 900, "only {on_replica} of 1,000 reads were the replica's");
+}
+
+#[test]
+fn a_replica_that_stops_lags_or_dies_is_no_error() {
+    let mut stand = Stand::new("sql-reader");
+    let mut client = stand.client();
+    assert_eq!(value(&mut client, "SELECT @@server_id"), "2");
+    stand.reader.stop_slave();
+    until("reads to leave the stopped replica", || value(&mut client, "SELECT @@server_id") == "1");
+    stand.reader.start_slave();
+    until("reads to come back", || value(&mut client, "SELECT @@server_id") == "2");
+    stand.reader.kill();
+    let died = Instant::now();
+    assert_eq!(value(&mut client, "SELECT @@server_id"), "1");
+    assert!(died.elapsed() < Duration::from_millis(500), "the first read took {:?}", died.elapsed());
+    let mut fresh = stand.client();
+    assert_eq!(value(&mut fresh, "SELECT @@server_id"), "1");
+    stand.wait_status("SHUNNED");
+    stand.reader.start();
+    until("reads to come back", || value(&mut client, "SELECT @@server_id") == "2");
+}
+
+#[test]
+fn a_promoted_replica_is_written_to_at_once_and_the_old_master_is_not() {
+    let mut stand = Stand::new("sql-failover");
+    let mut client = stand.client();
+    assert!(is_ok(&client.query(WRITE).expect("the connection holds")));
+    stand.reader.wait_caught_up(&stand.writer);
+    let mut open = stand.client();
+    assert!(is_ok(&open.query("BEGIN").expect("the connection holds")));
+    assert!(is_ok(&open.query(WRITE).expect("the connection holds")));
+    stand.writer.kill();
+    let answers = open.query(WRITE).expect("an answer");
+    let [Answer::Error { message, .. }] = answers.as_slice() else { panic!("{answers:?}") };
+    assert!(message.contains("the transaction is rolled back"), "{message}");
+    // A client with nothing open waits in its statement until there is a writer.
+    let port = stand.proxy.port;
+    let writes = std::thread::spawn(move || {
+        let mut waiting = SqlClient::connect(port, APP, "test", true).expect("a session begins");
+        let answers = waiting.query(WRITE).expect("the connection holds");
+        (answers, Instant::now())
+    });
+    stand.reader.promote();
+    let promoted = Instant::now();
+    let (answers, written) = writes.join().expect("the writer does not panic");
+    assert!(is_ok(&answers), "{answers:?}");
+    let pause = written.saturating_duration_since(promoted);
+    println!("written {pause:?} after the promotion");
+    assert!(pause <= Duration::from_secs(1), "written only {pause:?} after the promotion");
+    stand.writer.start();
+    assert_eq!(stand.writer.value("SELECT @@read_only"), "0", "it comes back as one that takes writes");
+    stand.wait_alarm("old_writer");
+    for _ in 0..200 {
+        let answers = client.query(WRITE).expect("the connection holds");
+        assert!(is_ok(&answers), "{answers:?}");
+    }
+    assert_eq!(stand.writer.value("SELECT COUNT(*) FROM test.writes WHERE server = 2"), "0");
+    assert_eq!(stand.reader.value("SELECT COUNT(*) FROM test.writes WHERE server = 2"), "201");
+    stand.writer.demote_to(&stand.reader);
+    until("the old master to be read from", || value(&mut client, "SELECT @@server_id") == "1");
+}
