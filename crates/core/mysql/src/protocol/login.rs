@@ -17,7 +17,7 @@ pub struct Login {
     pub schema: Option<Vec<u8>>,
     pub auth_plugin: Option<Vec<u8>>,
     /// Names and values, as sent.
-    pub attributes: Vec<(Vec<u8>, Vec<u8>)>,
+    pub attributes: Attributes,
 }
 
 /// Either of the two packets that may follow a greeting.
@@ -110,7 +110,10 @@ fn auth_response<'a>(reader: &mut Reader<'a>, capabilities: u32) -> Result<&'a [
     }
 }
 
-pub(super) fn attributes(reader: &mut Reader) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Malformed> {
+/// Names and values.
+pub type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
+
+pub(super) fn attributes(reader: &mut Reader) -> Result<Attributes, Malformed> {
     if reader.is_empty() {
         return Ok(Vec::new());
     }

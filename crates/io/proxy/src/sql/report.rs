@@ -77,7 +77,7 @@ fn pool(shared: &Shared, reset: bool) -> Vec<Row> {
 
 fn digests(shared: &Shared, reset: bool) -> Vec<Row> {
     let mut all = shared.stats.digests(reset);
-    all.sort_by(|(_, a), (_, b)| b.sum.cmp(&a.sum));
+    all.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.sum));
     all.into_iter()
         .map(|(key, entry)| {
             vec![

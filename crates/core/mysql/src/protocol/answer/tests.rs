@@ -115,7 +115,7 @@ fn hear(expect: Expect, capabilities: u32, bytes: &[u8], cut: usize) -> String {
                 Event::LocalInfile { .. } => heard.push("file".to_owned()),
                 Event::Prepared { .. } => heard.push("prepared".to_owned()),
             }
-            if answer.is_over() && !heard.last().is_some_and(|word| word == "prepared") {
+            if answer.is_over() && heard.last().is_none_or(|word| word != "prepared") {
                 break;
             }
         }
