@@ -48,8 +48,9 @@ pub const OFFERED: u32 = LONG_PASSWORD
     | SESSION_TRACK
     | DEPRECATE_EOF;
 
-/// Flags of a client that change what a server answers: its statements go only to connections that have the same.
-pub const SHAPES_ANSWERS: u32 = FOUND_ROWS | IGNORE_SPACE | DEPRECATE_EOF | ODBC | NO_SCHEMA;
+/// Flags of a client that change what a server answers or takes (several statements in one, local files): its statements go only to connections that have the same.
+pub const SHAPES_ANSWERS: u32 =
+    FOUND_ROWS | IGNORE_SPACE | DEPRECATE_EOF | ODBC | NO_SCHEMA | MULTI_STATEMENTS | LOCAL_FILES;
 
 /// What each connection to a server asks for, beside what its client's [`SHAPES_ANSWERS`] are.
 pub const TO_SERVERS: u32 = LONG_PASSWORD
@@ -57,8 +58,6 @@ pub const TO_SERVERS: u32 = LONG_PASSWORD
     | PROTOCOL_41
     | TRANSACTIONS
     | SECURE_CONNECTION
-    | LOCAL_FILES
-    | MULTI_STATEMENTS
     | MULTI_RESULTS
     | PS_MULTI_RESULTS
     | PLUGIN_AUTH

@@ -6,9 +6,6 @@ use super::packet::Reader;
 /// Behind the command: statement's id, flags, iterations.
 const FIXED: usize = 1 + 4 + 1 + 4;
 
-/// No cursor is wanted.
-pub const NO_CURSOR: u8 = 0;
-
 /// An execution as received, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Execute<'a> {

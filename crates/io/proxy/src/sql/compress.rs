@@ -20,6 +20,9 @@ const MINIMUM: usize = 50;
 /// The most that goes into one frame.
 const FRAME: usize = 0xff_ffff;
 
+/// Of a buffer that was emptied; what it had more is given back.
+const KEPT: usize = 4 * 1024;
+
 /// zlib's default.
 const LEVEL: u32 = 6;
 
@@ -53,6 +56,7 @@ impl Compressed {
         let Some(body) = self.raw.get(HEADER..HEADER + length) else { return Ok(false) };
         if self.taken == self.plain.len() {
             self.plain.clear();
+            self.plain.shrink_to(KEPT);
             self.taken = 0;
         }
         if before == 0 {
@@ -65,6 +69,7 @@ impl Compressed {
             }
         }
         self.raw.drain(..HEADER + length);
+        self.raw.shrink_to(KEPT.max(self.raw.len()));
         self.sequence = sequence.wrapping_add(1);
         Ok(true)
     }
@@ -95,6 +100,7 @@ impl Compressed {
             self.sent += count;
         }
         self.out.clear();
+        self.out.shrink_to(KEPT);
         self.sent = 0;
         Poll::Ready(Ok(()))
     }

@@ -10,8 +10,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes read at once: as many as a socket's buffer usually has.
-const SCRATCH: usize = 64 * 1024;
+/// Bytes read at once, where a large result comes in faster than it goes out. Pages that are never filled cost nothing.
+const SCRATCH: usize = 256 * 1024;
 
 /// A buffer that is emptied keeps this much, and gives back what is more.
 const KEPT: usize = 1024;

@@ -55,12 +55,16 @@ impl Worker {
 
     /// Keeps `connection` with its session until its next statement, or until somebody needs it.
     pub fn linger(&self, place: &Rc<Lingering>, connection: super::server::connection::Connection) {
+        let server = connection.server.clone();
         *place.connection.borrow_mut() = Some(connection);
         let mut lingering = self.lingering.borrow_mut();
         if lingering.len() > 2 * LINGERING {
             lingering.retain(|place| place.upgrade().is_some_and(|place| place.connection.borrow().is_some()));
         }
         lingering.push_back(Rc::downgrade(place));
+        drop(lingering);
+        // Whoever waits for a connection may take this one.
+        self.pool.ended(&server);
     }
 
     /// Gives one that lingers back to the pool, the oldest; false where there is none.

@@ -6,6 +6,7 @@ use super::session::{Next, Session};
 use super::{prepared, statement};
 use mysql::protocol::answer::Expect;
 use mysql::protocol::auth::{self, SCRAMBLE};
+use mysql::protocol::capability;
 use mysql::protocol::change_user::ChangeUser;
 use mysql::protocol::command::Command;
 use mysql::protocol::packet::put_zero_ended;
@@ -38,7 +39,6 @@ pub async fn perform(session: &mut Session) -> io::Result<Next> {
         Some(Command::FieldList) => forward(session, Expect::Columns, Kind::Plain).await,
         Some(Command::ProcessInfo) => forward(session, Expect::Results, Kind::Plain).await,
         Some(Command::Statistics) => forward(session, Expect::One, Kind::Plain).await,
-        // Several statements in one are always taken: nothing changes.
         Some(Command::SetOption) => set_option(session).await,
         Some(Command::ResetConnection) => reset(session).await,
         Some(Command::ChangeUser) => change_user(session).await,
@@ -64,7 +64,18 @@ async fn forward(session: &mut Session, expect: Expect, kind: Kind) -> io::Resul
     next.map(|outcome| outcome.next)
 }
 
+/// Several statements in one: 0 allows them, 1 does not.
 async fn set_option(session: &mut Session) -> io::Result<Next> {
+    let on = session.payload.get(1) == Some(&0);
+    let capabilities = &mut session.credentials.key.capabilities;
+    *capabilities =
+        if on { *capabilities | capability::MULTI_STATEMENTS } else { *capabilities & !capability::MULTI_STATEMENTS };
+    if session.held.is_some() {
+        return forward(session, Expect::One, Kind::Plain).await;
+    }
+    if let Some(connection) = session.lingering.take() {
+        session.worker.pool.put(connection);
+    }
     let status = session.status;
     let payload = {
         let mut payload = Vec::new();
@@ -118,10 +129,15 @@ fn become_user(session: &mut Session, wanted: &ChangeUser, challenge: &[u8; SCRA
     let user = std::str::from_utf8(&wanted.user).ok().and_then(|name| plan.users.get(name));
     let Some(user) = user.filter(|user| user.settings.active) else { return false };
     let Some(secret) = user.password.check_native(challenge, answer) else { return false };
+    let full = user.connections.load(Relaxed) >= user.settings.max_connections;
+    if full || (user.settings.use_ssl && session.wire.stream.cipher().is_none()) {
+        return false;
+    }
     session.reset();
     session.user.connections.fetch_sub(1, Relaxed);
     user.connections.fetch_add(1, Relaxed);
     session.user = user.clone();
+    session.introduce();
     session.credentials.key.user = user.name.clone();
     session.credentials.secret = secret;
     if let Some(collation) = wanted.collation {

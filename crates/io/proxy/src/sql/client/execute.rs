@@ -49,10 +49,14 @@ pub struct Target {
     /// The client's number for what is prepared now.
     pub renamed: Option<u32>,
     pub retries: u32,
+    /// Its answer may be rows, and it may have written all the same: a function in it is not known.
+    pub may_write_in_rows: bool,
+    /// One that fails may have opened a transaction before: several in one, a routine.
+    pub may_open: bool,
     /// Of a query rule: `Some(false)` keeps the connection.
     pub multiplex: Option<bool>,
-    /// Something is sent ahead or left open on the connection.
-    pub keeps_open: bool,
+    /// The client's number of the prepared statement that is executed, fetched from or reset.
+    pub statement: Option<u32>,
 }
 
 /// After a command.
@@ -112,7 +116,7 @@ impl Session {
                 Ok(()) => {}
                 Err(Unready::Error(error)) => {
                     self.note_error(&connection, &error);
-                    self.worker.pool.put(connection);
+                    self.give_up(connection, pinned);
                     self.fail(&error).await?;
                     return Ok(Outcome::without(Next::Command, hostgroup));
                 }
@@ -138,13 +142,27 @@ impl Session {
             let sent = self.send(&mut connection, command, &target).await;
             let result = match sent {
                 Ok(()) => self.relay(&mut relay, &mut connection, may_retry && is_reader).await,
-                Err(source) => Err(Broken::Server { source, forwarded: false }),
+                Err(QueryError::Io(source)) => Err(Broken::Server { source, forwarded: false }),
+                Err(QueryError::Malformed(error)) => Err(Broken::Malformed(error)),
+                Err(QueryError::Server(error)) => {
+                    // The statement could not be prepared anew there.
+                    self.note_error(&connection, &error);
+                    self.give_up(connection, pinned);
+                    if may_retry && is_reader && MAYBE_BEHIND.contains(&error.code) {
+                        target.hostgroup = self.worker.shared.writer_for(hostgroup);
+                        continue;
+                    }
+                    self.fail(&error).await?;
+                    return Ok(Outcome::without(Next::Command, hostgroup));
+                }
             };
             match result {
                 Ok(Ended::Answered) => {
                     let mut heard = relay.heard;
-                    if target.kind == Kind::Plain && heard.ended_in_eof && !ask_gtid(&mut connection, &mut heard).await
-                    {
+                    if pinned {
+                        // A transaction that an error ends is told with the next answer.
+                        heard.silent_on_status = heard.error.is_some();
+                    } else if target.kind == Kind::Plain && !ask_after(&mut connection, &mut heard, &target).await {
                         // The answer is the client's already; the connection is of no more use.
                         self.drop_connection(connection);
                         let next = if self.pins.is_lost_with_connection() { Next::End } else { Next::Command };
@@ -162,6 +180,7 @@ impl Session {
                     let error = relay.heard.error.clone().unwrap_or_else(|| ServerError::new(2013, b"HY000", ""));
                     if MAYBE_BEHIND.contains(&error.code) {
                         self.note_error(&connection, &error);
+                        self.public.now().server = None;
                         connection.warned = true;
                         self.worker.pool.put(connection);
                         self.worker.shared.stats.retries.fetch_add(1, Relaxed);
@@ -308,7 +327,7 @@ impl Session {
         }
     }
 
-    async fn send(&mut self, connection: &mut Connection, command: &[u8], target: &Target) -> io::Result<()> {
+    async fn send(&mut self, connection: &mut Connection, command: &[u8], target: &Target) -> Result<(), QueryError> {
         if let Some(text) = &target.prepared {
             super::prepared::send_execution(self, connection, text, command).await?;
         } else {
@@ -321,7 +340,7 @@ impl Session {
             connection.server.port,
             connection.thread_id,
         ));
-        connection.wire.flush().await
+        Ok(connection.wire.flush().await?)
     }
 
     async fn relay(&mut self, relay: &mut Relay, connection: &mut Connection, holds: bool) -> Result<Ended, Broken> {
@@ -338,6 +357,8 @@ impl Session {
 
     /// Takes in what the answer told, and keeps the connection, leaves it lingering, or gives it back.
     pub(super) fn after(&mut self, mut connection: Connection, heard: &Heard, target: &Target) {
+        // Whoever wants to end what runs here must not meet another session's statement there.
+        self.public.now().server = None;
         self.hear_state(&mut connection, heard, target);
         if let (Some(prepared), Some(text)) = (heard.prepared, self.preparing.clone()) {
             let state = self.state.clone();
@@ -345,9 +366,8 @@ impl Session {
         }
         if let Some(error) = &heard.error {
             self.note_error(&connection, error);
-        } else {
-            self.hear_effects(heard, target);
         }
+        self.hear_effects(heard, target);
         if target.effects.contains(Effects::ASSIGNS_LAST_INSERT_ID) {
             // The connection knows, and is held: nothing is to be set there.
             self.last_insert_id = 0;
@@ -402,7 +422,10 @@ impl Session {
                 self.pins.insert(Pins::OPAQUE);
             }
         }
-        if heard.state && !explained {
+        // A routine may change what is named and what is not.
+        let anything = target.effects.intersects(Effects::CALL.union(Effects::COMPOUND));
+        let untold = !connection.tracks && (anything || target.effects.intersects(CHANGES_STATE));
+        if (heard.state && (!explained || anything)) || untold {
             self.pins.insert(Pins::OPAQUE);
         }
         if let Some(state) = state {
@@ -433,10 +456,18 @@ impl Session {
         } else if target.multiplex == Some(true) {
             self.pins.remove(Pins::RULE);
         }
-        self.pins.set(Pins::STATEMENT_OPEN, target.keeps_open || heard.status & status::CURSOR_EXISTS != 0);
-        // The answer to a preparation has no status.
-        if heard.prepared.is_some() {
+        // The answer to a preparation has no status, nor has a read that failed.
+        if heard.prepared.is_some() || heard.silent_on_status || (heard.error.is_some() && target.kind == Kind::Read) {
             return;
+        }
+        if let Some(id) = target.statement {
+            let cursor = heard.status & status::CURSOR_EXISTS != 0 && heard.status & status::LAST_ROW_SENT == 0;
+            if cursor {
+                self.open.insert(id)
+            } else {
+                self.open.remove(&id)
+            };
+            self.pins.set(Pins::STATEMENT_OPEN, !self.open.is_empty());
         }
         self.status = heard.status & !(status::MORE_RESULTS | status::SESSION_STATE_CHANGED);
         let in_transaction = heard.status & status::IN_TRANSACTION != 0;
@@ -475,9 +506,20 @@ impl Session {
     }
 
     pub(super) fn drop_connection(&mut self, connection: Connection) {
+        self.public.now().server = None;
         let server = connection.server.clone();
         drop(connection);
         self.worker.pool.ended(&server);
+    }
+
+    /// A connection on which something of the proxy's own failed: what is pinned stays, others are not to be trusted.
+    fn give_up(&mut self, connection: Connection, pinned: bool) {
+        if pinned {
+            self.public.now().server = None;
+            self.held = Some(connection);
+        } else {
+            self.drop_connection(connection);
+        }
     }
 
     /// Nobody waits for what still runs there: it is ended at the server too.
@@ -509,6 +551,7 @@ impl Session {
         let pinned = !self.pins.is_empty();
         let ready = self.make_ready(&mut connection, target, pinned, false).await.is_ok();
         if ready && self.send(&mut connection, command, target).await.is_ok() {
+            self.open.extend(target.statement);
             self.pins.insert(Pins::STATEMENT_OPEN);
             self.held = Some(connection);
         } else {
@@ -516,6 +559,9 @@ impl Session {
         }
     }
 }
+
+/// What changes a session's state at a server that does not tell.
+const CHANGES_STATE: Effects = Effects::SET_VARIABLES.union(Effects::USE).union(Effects::SET_AUTOCOMMIT);
 
 /// What a statement leaves on its connection.
 const PINNED_BY: [(Effects, Pins); 12] = [
@@ -546,11 +592,20 @@ fn later(known: Option<Gtid>, heard: Gtid) -> Gtid {
     known.filter(|known| known.domain == heard.domain && known.sequence > heard.sequence).unwrap_or(heard)
 }
 
-/// A function in a SELECT may have written, and rows that end in an EOF do not tell the transaction. False: the
-/// connection broke.
-async fn ask_gtid(connection: &mut Connection, heard: &mut Heard) -> bool {
+/// What an answer does not tell, where it may matter: the status behind an error, for a transaction may be open; the
+/// transaction's id behind rows that end in an EOF, for a function in a SELECT may have written. False: the connection broke.
+async fn ask_after(connection: &mut Connection, heard: &mut Heard, target: &Target) -> bool {
+    if heard.error.is_some() {
+        heard.silent_on_status = !target.may_open;
+        if target.may_open {
+            let Ok(status) = query::ping(connection).await else { return false };
+            heard.status = status;
+        }
+        return true;
+    }
     let mariadb = memchr::memmem::find(&connection.server.host.version.load(), b"MariaDB").is_some();
-    if !connection.tracks || !mariadb || heard.status & status::IN_TRANSACTION != 0 {
+    let silent = target.may_write_in_rows && heard.ended_in_eof && heard.status & status::IN_TRANSACTION == 0;
+    if !silent || !connection.tracks || !mariadb {
         return true;
     }
     match query::query(connection, "SELECT @@last_gtid").await {

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Longer than any packet of a log-in.
-const LOGIN_PACKET: usize = 64 * 1024;
+const LOGIN_PACKET: usize = 16 * 1024;
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]

@@ -20,7 +20,12 @@ impl Session {
         target: &Target,
     ) -> io::Result<Next> {
         loop {
-            self.pass_file(&mut connection).await?;
+            if let Err(error) = self.pass_file(&mut connection).await {
+                // In the middle of a file: what would be said now would be part of it.
+                connection.wire.stream = crate::sql::stream::Stream::Taken;
+                self.drop_connection(connection);
+                return Err(error);
+            }
             let capabilities = self.capabilities;
             let client = Client { wire: &mut self.wire, capabilities, holds_error: false };
             match relay.run(&mut connection, &mut Some(client)).await {
@@ -54,8 +59,10 @@ impl Session {
             };
             self.sequence = next;
             let frames = (payload.len() / packet::MAX_FRAME + 1) as u8;
-            packet::frame(connection.wire.outbox(), next.wrapping_sub(frames), &payload);
-            broken |= !broken && connection.wire.flush().await.is_err();
+            if !broken {
+                packet::frame(connection.wire.outbox(), next.wrapping_sub(frames), &payload);
+                broken = connection.wire.flush().await.is_err();
+            }
             if payload.is_empty() {
                 return Ok(());
             }

@@ -11,7 +11,7 @@ use crate::sql::server::connection::{Connection, Known};
 use crate::sql::server::query::{self, QueryError};
 use mysql::protocol::answer::Expect;
 use mysql::protocol::command::Command;
-use mysql::protocol::execute::{Execute, NO_CURSOR, statement_of};
+use mysql::protocol::execute::{Execute, statement_of};
 use mysql::protocol::packet;
 use mysql::protocol::reply::ServerError;
 use mysql::session::State;
@@ -90,6 +90,7 @@ async fn run(session: &mut Session, payload: &[u8], started: Instant) -> io::Res
     let decided = decide(session, &text, true);
     let mut target = target(session, &decided, &text);
     target.prepared = Some(text.clone());
+    target.statement = Some(id);
     session.begin_statement(&text);
     if !bulk {
         let statement = session.prepared.get_mut(&id).map(|statement| (statement.parameters, statement));
@@ -99,7 +100,6 @@ async fn run(session: &mut Session, payload: &[u8], started: Instant) -> io::Res
                     if let Some(types) = execute.types {
                         statement.types = types.to_vec();
                     }
-                    target.keeps_open = execute.flags != NO_CURSOR;
                 }
                 Err(malformed) => {
                     let text = format!("Incorrect arguments to mysqld_stmt_execute: {malformed}");
@@ -122,20 +122,16 @@ pub(super) async fn send_execution(
     connection: &mut Connection,
     text: &Rc<[u8]>,
     command: &[u8],
-) -> io::Result<()> {
-    let id = statement_of(command).map_err(io::Error::other)?;
+) -> Result<(), QueryError> {
+    let id = resolved(session, statement_of(command)?);
     let state = session.prepared.get(&id).map_or_else(|| connection.state.clone(), |statement| statement.state.clone());
-    let at = match number_at(session, connection, text, &state).await {
-        Ok(at) => at,
-        Err(QueryError::Io(error)) => return Err(error),
-        Err(error) => return Err(io::Error::other(error)),
-    };
+    let at = number_at(session, connection, text, &state).await?;
     let statement = session.prepared.get_mut(&id);
     let mut rewritten = Vec::with_capacity(command.len() + 16);
     match statement {
         Some(statement) if command[0] == Command::StmtExecute as u8 => {
             statement.at = Some(at);
-            let execute = Execute::read(command, statement.parameters).map_err(io::Error::other)?;
+            let execute = Execute::read(command, statement.parameters)?;
             execute.write(&mut rewritten, at, &statement.types);
         }
         statement => {
@@ -194,14 +190,21 @@ pub(super) fn remember(session: &Session, connection: &mut Connection, text: &Rc
     }
 }
 
-/// COM_STMT_CLOSE has no answer. The server's statement stays with its connection, for whoever prepares the same.
+/// COM_STMT_CLOSE has no answer. The server's statement stays with its connection, for whoever prepares the same; one with
+/// something open is closed there too.
 ///
 /// # Errors
 /// None; for the likeness with the others.
 pub fn close(session: &mut Session) -> io::Result<Next> {
-    if let Ok(id) = statement_of(&session.payload) {
-        session.prepared.remove(&id);
+    let Ok(id) = statement_of(&session.payload) else { return Ok(Next::Command) };
+    let statement = session.prepared.remove(&id);
+    if session.open.remove(&id)
+        && let (Some(connection), Some(at)) = (session.held.as_mut(), statement.and_then(|statement| statement.at))
+    {
+        query::close_statement(connection, at);
+        connection.statements.forget(at);
     }
+    // The pin goes with the next answer; until then the connection is held.
     Ok(Next::Command)
 }
 
@@ -211,11 +214,11 @@ pub fn close(session: &mut Session) -> io::Result<Next> {
 /// The client's stream.
 pub async fn long_data(session: &mut Session) -> io::Result<Next> {
     let payload = std::mem::take(&mut session.payload);
-    let Some((_, text)) = find(session, &payload) else { return Ok(Next::Command) };
+    let Some((id, text)) = find(session, &payload) else { return Ok(Next::Command) };
     let decided = decide(session, &text, true);
     let mut target = target(session, &decided, &text);
     target.prepared = Some(text);
-    target.keeps_open = true;
+    target.statement = Some(id);
     session.send_ahead(&payload, &target).await;
     session.payload = payload;
     Ok(Next::Command)
@@ -251,7 +254,7 @@ async fn on_held(session: &mut Session, expect: Expect, who: &str) -> io::Result
     let target = Target {
         hostgroup: session.user.settings.default_hostgroup,
         prepared: Some(text),
-        keeps_open: expect == Expect::Rows,
+        statement: Some(id),
         ..Target::default()
     };
     let outcome = session.execute(&payload, expect, &target).await?;
@@ -260,10 +263,13 @@ async fn on_held(session: &mut Session, expect: Expect, who: &str) -> io::Result
 }
 
 fn find(session: &Session, payload: &[u8]) -> Option<(u32, Rc<[u8]>)> {
-    let id = statement_of(payload).ok()?;
-    // MariaDB: the statement prepared last.
-    let id = if id == u32::MAX { session.next_statement.wrapping_sub(1) } else { id };
+    let id = resolved(session, statement_of(payload).ok()?);
     session.prepared.get(&id).map(|statement| (id, statement.text.clone()))
+}
+
+/// MariaDB: the highest number means the statement prepared last.
+fn resolved(session: &Session, id: u32) -> u32 {
+    if id == u32::MAX { session.next_statement.wrapping_sub(1) } else { id }
 }
 
 async fn unknown(session: &mut Session, payload: &[u8], who: &str) -> io::Result<Next> {

@@ -19,7 +19,7 @@ use mysql::protocol::capability::{COMPRESS, SHAPES_ANSWERS};
 use mysql::protocol::packet::frame_with;
 use mysql::protocol::reply::{self, ServerError, status};
 use mysql::session::{Pins, State};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -50,6 +50,8 @@ pub struct Session {
     pub written: Option<Gtid>,
     pub prepared: HashMap<u32, Prepared>,
     pub next_statement: u32,
+    /// Statements with parts of parameters sent ahead, or with a cursor: they are on the connection that is held.
+    pub open: HashSet<u32>,
     pub next_flag_in: i64,
     /// The text that a COM_STMT_PREPARE under way prepares.
     pub preparing: Option<Rc<[u8]>>,
@@ -69,6 +71,14 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
     let shared = worker.shared.clone();
     let id = shared.next_id();
     let limit = shared.tuning.load().connect_timeout_client;
+    let all = shared.sessions.connected.fetch_add(1, Relaxed) + 1;
+    let _counted = Counted(shared.clone());
+    if all > shared.tuning.load().max_connections {
+        shared.sessions.refused.fetch_add(1, Relaxed);
+        // It may have gone already.
+        _ = refuse(stream).await;
+        return;
+    }
     let attempt = tokio::time::timeout(limit, log_in(&*shared, stream, id, peer)).await;
     let Ok(Ok(logged_in)) = attempt else {
         shared.sessions.refused.fetch_add(1, Relaxed);
@@ -80,7 +90,28 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
     if session.enter().await.is_ok() {
         session.run().await;
     }
-    session.leave();
+}
+
+/// In the greeting's place, as a server does that is full.
+async fn refuse(stream: Stream) -> io::Result<()> {
+    let mut payload = Vec::new();
+    ServerError::new(1040, b"08004", "Too many connections").write(&mut payload);
+    Wire::new(stream).send(0, &payload).await.map(drop)
+}
+
+/// A client on the port, logged in or not.
+struct Counted(Arc<crate::sql::shared::Shared>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.sessions.connected.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.leave();
+    }
 }
 
 impl Session {
@@ -118,6 +149,7 @@ impl Session {
             written: None,
             prepared: HashMap::new(),
             next_statement: 1,
+            open: HashSet::new(),
             next_flag_in: 0,
             preparing: None,
             digest_text: String::new(),
@@ -148,11 +180,8 @@ impl Session {
         let shared = self.worker.shared.clone();
         shared.sessions.insert(self.public.clone());
         shared.sessions.total.fetch_add(1, Relaxed);
-        let all = shared.sessions.connected.fetch_add(1, Relaxed) + 1;
         let own = self.user.connections.fetch_add(1, Relaxed) + 1;
-        let refusal = if all > shared.tuning.load().max_connections {
-            Some(ServerError::new(1040, b"08004", "Too many connections"))
-        } else if own > self.user.settings.max_connections {
+        let refusal = if own > self.user.settings.max_connections {
             let name = &self.user.name;
             let text = format!(
                 "User '{name}' has exceeded the 'max_user_connections' resource (current value: {})",
@@ -230,10 +259,24 @@ impl Session {
         Ok(Next::Command)
     }
 
+    /// Others see it by its user's name: a session that became another user's is listed anew.
+    pub fn introduce(&mut self) {
+        self.public = Arc::new(sessions::Session {
+            id: self.id,
+            user: self.user.name.clone(),
+            peer: self.peer.to_string(),
+            killed: false.into(),
+            kill: tokio::sync::Notify::new(),
+            now: std::sync::Mutex::default(),
+        });
+        self.worker.shared.sessions.insert(self.public.clone());
+    }
+
     /// Back to what it was after its log-in: COM_RESET_CONNECTION, COM_CHANGE_USER.
     pub fn reset(&mut self) {
         self.let_go();
         self.prepared.clear();
+        self.open.clear();
         self.status = status::AUTOCOMMIT;
         self.last_insert_id = 0;
         self.next_flag_in = 0;
@@ -260,7 +303,6 @@ impl Session {
         self.let_go();
         let shared = &self.worker.shared;
         shared.sessions.remove(self.id);
-        shared.sessions.connected.fetch_sub(1, Relaxed);
         self.user.connections.fetch_sub(1, Relaxed);
         shared.stats.client_bytes_in.fetch_add(self.wire.received_bytes, Relaxed);
         shared.stats.client_bytes_out.fetch_add(self.wire.sent_bytes, Relaxed);

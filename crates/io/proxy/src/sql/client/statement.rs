@@ -11,7 +11,7 @@ use mysql::protocol::reply::{self, ServerError, status};
 use mysql::rules::{Outcome, Question};
 use mysql::session::route::{self, Facts};
 use mysql::settings::Hostgroup;
-use mysql::statement::{self, Effects, Modes, Statement};
+use mysql::statement::{self, Effects, Modes, Reason, Statement};
 use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
@@ -152,6 +152,11 @@ pub fn target(session: &Session, decided: &Decided, sql: &[u8]) -> Target {
         effects,
         causal: decided.kind == Kind::Read,
         names_collation,
+        may_write_in_rows: !matches!(
+            decided.statement.not_a_read,
+            None | Some(Reason::LocksRows | Reason::ServerSpecific | Reason::NamedLock | Reason::Into)
+        ),
+        may_open: decided.statement.count > 1 || effects.intersects(MAY_OPEN),
         retries: decided.outcome.retries.unwrap_or(retries).max(1),
         multiplex: match decided.outcome.multiplex {
             Some(0) => Some(false),
@@ -161,6 +166,14 @@ pub fn target(session: &Session, decided: &Decided, sql: &[u8]) -> Target {
         ..Target::default()
     }
 }
+
+const MAY_OPEN: Effects = Effects::CALL
+    .union(Effects::COMPOUND)
+    .union(Effects::TEXT_EXECUTE)
+    .union(Effects::BEGIN)
+    .union(Effects::CHAIN)
+    .union(Effects::SET_AUTOCOMMIT)
+    .union(Effects::XA);
 
 /// The lexer has to read strings as the server will.
 pub fn modes(session: &Session) -> Modes {

@@ -59,6 +59,17 @@ pub async fn init_db(connection: &mut Connection, schema: &[u8]) -> Result<(), Q
     read(&mut connection.wire, connection.capabilities).await.map(drop)
 }
 
+/// COM_PING: the status, as a statement that failed does not tell it.
+///
+/// # Errors
+/// As [`query`].
+pub async fn ping(connection: &mut Connection) -> Result<u16, QueryError> {
+    send(&mut connection.wire, Command::Ping, b"").await?;
+    let mut payload = Vec::new();
+    next(&mut connection.wire, &mut payload).await?;
+    Ok(reply::Ok::read(&payload, connection.capabilities)?.status)
+}
+
 async fn send(wire: &mut Wire, command: Command, argument: &[u8]) -> io::Result<()> {
     let mut payload = Vec::with_capacity(1 + argument.len());
     payload.push(command as u8);

@@ -37,6 +37,8 @@ pub struct Heard {
     pub state: bool,
     pub gtid: Option<Gtid>,
     pub rows: u64,
+    /// `status` is not of its end.
+    pub silent_on_status: bool,
     /// Its last packet was an EOF, which tells nothing of the session.
     pub ended_in_eof: bool,
     /// Head of the answer to COM_STMT_PREPARE.
