@@ -23,6 +23,8 @@ const TARGETS: &[(&str, u32)] = &[
     ("fuzz: http1", 4096),
     ("fuzz: sample", 4096),
     ("fuzz: sql_statement", 4096),
+    ("fuzz: sql_packets", 4096),
+    ("fuzz: proxysql_config", 4096),
 ];
 
 /// Time for each target where nothing else is said: what was found in minutes is found again at once, from the corpus.
@@ -42,7 +44,7 @@ pub struct Args {
     #[arg(long, default_value_t = SECONDS)]
     seconds: u32,
     /// Only these targets: decode, protobuf, patch, layers, spdy, dns, proxy_protocol, balance_cli, haproxy_config,
-    /// health_check, http1, sample, sql_statement
+    /// health_check, http1, sample, sql_statement, sql_packets, proxysql_config
     targets: Vec<String>,
 }
 

@@ -12,7 +12,7 @@ fn the_page_is_what_the_tables_say() {
 fn page() -> String {
     let mut page = "# What becomes of a proxysql.cnf\n\nMade from the tables in `core/mysql`; where the behaviour differs: \
                     [proxysql-differences.md](proxysql-differences.md).\n\nA key that is not known is said with file, line and column, \
-                    and left out. The single settings `datadir` is used; `errorlog` and `pidfile` are not: logs go to standard \
+                    and left out. The single setting `datadir` is used; `errorlog` and `pidfile` are not: logs go to standard \
                     error.\n\n## Lists\n\n| list | keys (other words for them) |\n|---|---|\n"
         .to_owned();
     for table in tables::ALL {
@@ -37,7 +37,11 @@ fn page() -> String {
 
 fn key(column: &tables::Column) -> String {
     let aliases: Vec<String> = column.aliases.iter().map(|alias| format!("`{alias}`")).collect();
-    if aliases.is_empty() { format!("`{}`", column.name) } else { format!("`{}` ({})", column.name, aliases.join(", ")) }
+    if aliases.is_empty() {
+        format!("`{}`", column.name)
+    } else {
+        format!("`{}` ({})", column.name, aliases.join(", "))
+    }
 }
 
 /// Tables whose rows have no effect in this version.

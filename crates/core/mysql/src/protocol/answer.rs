@@ -127,14 +127,11 @@ impl Answer {
                 self.pass = length;
                 continue;
             }
-            let Some(&first) = bytes.get(at + HEADER) else {
-                if length == 0 && bytes.len() >= at + HEADER && self.is_passed(0, 1) {
-                    // An empty row cannot be; an empty packet is passed.
-                    at += HEADER;
-                    self.count();
-                    continue;
-                }
-                return Ok((at, Event::More));
+            // The byte behind an empty packet is the next one's.
+            let first = match bytes.get(at + HEADER) {
+                Some(&first) if length > 0 => first,
+                None if length > 0 => return Ok((at, Event::More)),
+                _ => OK,
             };
             if self.is_passed(first, length) {
                 self.goes_on = length == MAX_FRAME;
