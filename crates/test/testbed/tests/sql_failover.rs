@@ -130,6 +130,20 @@ fn a_replica_that_stops_lags_or_dies_is_no_error() {
 }
 
 #[test]
+fn a_lagging_replica_gets_no_new_read() {
+    let stand = Stand::new("sql-lag");
+    let (mut writes, mut reads) = (stand.client(), stand.client());
+    assert_eq!(value(&mut reads, "SELECT @@server_id"), "2");
+    // His file bears five seconds.
+    stand.reader.set_delay(60);
+    assert!(is_ok(&writes.query(WRITE).expect("the connection holds")));
+    until("reads to leave the lagging replica", || value(&mut reads, "SELECT @@server_id") == "1");
+    stand.wait_status("SHUNNED_REPLICATION_LAG");
+    stand.reader.set_delay(0);
+    until("reads to come back", || value(&mut reads, "SELECT @@server_id") == "2");
+}
+
+#[test]
 fn a_promoted_replica_is_written_to_at_once_and_the_old_master_is_not() {
     let mut stand = Stand::new("sql-failover");
     let mut client = stand.client();
