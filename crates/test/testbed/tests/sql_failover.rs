@@ -144,6 +144,21 @@ fn a_lagging_replica_gets_no_new_read() {
 }
 
 #[test]
+fn a_statement_that_takes_too_long_is_ended() {
+    let stand = Stand::new("sql-timeout");
+    stand.proxy.admin(
+        "INSERT INTO mysql_query_rules (rule_id, active, match_pattern, destination_hostgroup, timeout, apply) \
+         VALUES (1, 1, 'SLEEP', 20, 300, 1); LOAD MYSQL QUERY RULES TO RUNTIME",
+    );
+    let mut client = stand.client();
+    let began = Instant::now();
+    let answers = client.query("SELECT SLEEP(20)").expect("the connection holds");
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(10), "{took:?}: {answers:?}");
+    assert_eq!(value(&mut client, "SELECT @@server_id"), "2");
+}
+
+#[test]
 fn a_promoted_replica_is_written_to_at_once_and_the_old_master_is_not() {
     let mut stand = Stand::new("sql-failover");
     let mut client = stand.client();

@@ -89,7 +89,7 @@ fn client(number: u64, port: u16, load: &Load) -> Vec<String> {
     let mut tags = Vec::new();
     let mut turn = 0;
     while !load.stop.load(Relaxed) {
-        let Ok(mut session) = SqlClient::connect(port, APP, "test", number % 2 == 0) else {
+        let Ok(mut session) = SqlClient::connect(port, APP, "test", number.is_multiple_of(2)) else {
             // The proxy is being started.
             std::thread::sleep(Duration::from_millis(20));
             continue;

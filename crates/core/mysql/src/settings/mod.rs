@@ -40,7 +40,7 @@ pub enum ServerStatus {
 }
 
 /// A row of `mysql_users`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct User {
     pub username: String,
     /// Clear, `*` and 40 hex digits (SHA1 of SHA1), or `$A$005$…`.
@@ -56,6 +56,17 @@ pub struct User {
     pub max_connections: u32,
     /// JSON, may be empty.
     pub attributes: String,
+}
+
+/// Without the password: this may reach a log.
+impl std::fmt::Debug for User {
+    fn fmt(&self, out: &mut std::fmt::Formatter) -> std::fmt::Result {
+        out.debug_struct("User")
+            .field("username", &self.username)
+            .field("active", &self.active)
+            .field("default_hostgroup", &self.default_hostgroup)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A row of `mysql_query_rules`.

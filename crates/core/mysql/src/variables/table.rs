@@ -128,7 +128,7 @@ pub const ALL: &[Variable] = &[
     ignored("mysql-default_charset", TEXT, "utf8mb4", NOT_BUILT),
     ignored("mysql-default_max_latency_ms", Int(0, 1728000000), "1000", NOT_BUILT),
     ignored("mysql-default_query_delay", Int(0, 3600000), "0", NOT_BUILT),
-    ignored("mysql-default_query_timeout", Int(1000, 1728000000), "86400000", NOT_BUILT),
+    done("mysql-default_query_timeout", Int(1000, 1728000000), "86400000"),
     ignored("mysql-default_schema", TEXT, "information_schema", NOT_BUILT),
     ignored(
         "mysql-enable_load_data_local_infile",

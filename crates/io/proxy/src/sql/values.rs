@@ -24,6 +24,7 @@ pub fn tuning(variables: &Variables) -> Tuning {
         connect_timeout_server_max: milliseconds(variables, "mysql-connect_timeout_server_max"),
         connect_timeout_client: milliseconds(variables, "mysql-connect_timeout_client"),
         wait_timeout: milliseconds(variables, "mysql-wait_timeout"),
+        default_query_timeout: milliseconds(variables, "mysql-default_query_timeout"),
         max_allowed_packet: number(variables, "mysql-max_allowed_packet"),
         max_stmts_per_connection: number(variables, "mysql-max_stmts_per_connection"),
         query_retries_on_failure: number(variables, "mysql-query_retries_on_failure"),

@@ -20,7 +20,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What kind of command it is, as far as retries and session state go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct Target {
     pub may_write_in_rows: bool,
     /// One that fails may have opened a transaction before: several in one, a routine.
     pub may_open: bool,
+    /// After it the statement is ended at the server.
+    pub timeout: Option<Duration>,
     /// Of a query rule: `Some(false)` keeps the connection.
     pub multiplex: Option<bool>,
     /// The client's number of the prepared statement that is executed, fetched from or reset.
@@ -141,7 +143,7 @@ impl Session {
             relay.renamed = target.renamed;
             let sent = self.send(&mut connection, command, &target).await;
             let result = match sent {
-                Ok(()) => self.relay(&mut relay, &mut connection, may_retry && is_reader).await,
+                Ok(()) => self.relay(&mut relay, &mut connection, may_retry && is_reader, target.timeout).await,
                 Err(QueryError::Io(source)) => Err(Broken::Server { source, forwarded: false }),
                 Err(QueryError::Malformed(error)) => Err(Broken::Malformed(error)),
                 Err(QueryError::Server(error)) => {
@@ -343,11 +345,34 @@ impl Session {
         Ok(connection.wire.flush().await?)
     }
 
-    async fn relay(&mut self, relay: &mut Relay, connection: &mut Connection, holds: bool) -> Result<Ended, Broken> {
+    async fn relay(
+        &mut self,
+        relay: &mut Relay,
+        connection: &mut Connection,
+        holds: bool,
+        limit: Option<Duration>,
+    ) -> Result<Ended, Broken> {
+        let (server, thread) = (connection.server.clone(), connection.thread_id);
         let before = (connection.wire.received_bytes, connection.wire.sent_bytes);
         let capabilities = self.capabilities;
         let client = Client { wire: &mut self.wire, capabilities, holds_error: holds };
-        let result = relay.run(connection, &mut Some(client)).await;
+        let mut client = Some(client);
+        let result = match limit {
+            None => relay.run(connection, &mut client).await,
+            Some(limit) => {
+                let mut run = std::pin::pin!(relay.run(connection, &mut client));
+                match tokio::time::timeout(limit, &mut run).await {
+                    Ok(result) => result,
+                    Err(_) => {
+                        // Its answer is then that it was interrupted.
+                        let (shared, credentials) = (self.worker.shared.clone(), self.credentials.clone());
+                        let sql = format!("KILL QUERY {thread}");
+                        crate::sql::server::aside::run(&shared, &server, &credentials, &sql).await;
+                        run.await
+                    }
+                }
+            }
+        };
         let counters = &connection.server.counters;
         counters.received_bytes.fetch_add(connection.wire.received_bytes - before.0, Relaxed);
         counters.sent_bytes.fetch_add(connection.wire.sent_bytes, Relaxed);

@@ -156,6 +156,7 @@ pub fn target(session: &Session, decided: &Decided, sql: &[u8]) -> Target {
             decided.statement.not_a_read,
             None | Some(Reason::LocksRows | Reason::ServerSpecific | Reason::NamedLock | Reason::Into)
         ),
+        timeout: decided.outcome.timeout.map(Duration::from_millis).or_else(|| default_timeout(session)),
         may_open: decided.statement.count > 1 || effects.intersects(MAY_OPEN),
         retries: decided.outcome.retries.unwrap_or(retries).max(1),
         multiplex: match decided.outcome.multiplex {
@@ -165,6 +166,12 @@ pub fn target(session: &Session, decided: &Decided, sql: &[u8]) -> Target {
         },
         ..Target::default()
     }
+}
+
+/// `mysql-default_query_timeout`. Longer ones than a day are nobody's limit, and cost nothing.
+fn default_timeout(session: &Session) -> Option<Duration> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    Some(session.worker.shared.tuning.load().default_query_timeout).filter(|limit| !limit.is_zero() && *limit < DAY)
 }
 
 const MAY_OPEN: Effects = Effects::CALL
