@@ -159,6 +159,25 @@ fn a_statement_that_takes_too_long_is_ended() {
 }
 
 #[test]
+fn who_has_something_open_may_end_it() {
+    let mut stand = Stand::new("sql-stop");
+    let (mut idle, mut open) = (stand.client(), stand.client());
+    assert!(is_ok(&open.query("BEGIN").expect("the connection holds")));
+    assert!(is_ok(&open.query(WRITE).expect("the connection holds")));
+    let port = stand.proxy.port;
+    let ends = std::thread::spawn(move || {
+        // Nobody new comes in from when it was told to stop.
+        until("the proxy to let nobody in", || SqlClient::connect(port, APP, "test", true).is_err());
+        assert!(idle.query("SELECT 1").is_err(), "who has nothing open is let go");
+        assert!(is_ok(&open.query(WRITE).expect("the connection holds")));
+        assert!(is_ok(&open.query("COMMIT").expect("the connection holds")));
+    });
+    assert_eq!(stand.proxy.stop(), Some(0), "{}", stand.proxy.log());
+    ends.join().expect("what was open could be ended");
+    assert_eq!(stand.writer.value("SELECT COUNT(*) FROM test.writes"), "2");
+}
+
+#[test]
 fn a_promoted_replica_is_written_to_at_once_and_the_old_master_is_not() {
     let mut stand = Stand::new("sql-failover");
     let mut client = stand.client();

@@ -101,11 +101,19 @@ fn unix(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket.into())
 }
 
-/// Accepts clients for this worker until it is dropped.
+/// Accepts clients for this worker until the process is to end.
 ///
 /// # Errors
 /// Where the socket cannot be waited for.
 pub async fn accept(worker: Rc<Worker>, opened: Opened) -> io::Result<()> {
+    let shared = worker.shared.clone();
+    tokio::select! {
+        ended = accept_all(worker, opened) => ended,
+        () = shared.stop.notified() => Ok(()),
+    }
+}
+
+async fn accept_all(worker: Rc<Worker>, opened: Opened) -> io::Result<()> {
     match opened {
         Opened::Tcp(socket) => {
             let listener = TcpListener::from_std(std::net::TcpListener::from(socket))?;

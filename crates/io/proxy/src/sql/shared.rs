@@ -11,7 +11,7 @@ use mysql::protocol::auth::Password;
 use mysql::rules::Rules;
 use mysql::settings::{Hostgroup, User};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::Notify;
@@ -29,6 +29,10 @@ pub struct Shared {
     pub tls: ArcSwapOption<Acceptor>,
     /// By host and port: what is known of a server survives a new plan.
     hosts: Mutex<HashMap<(String, u16), Arc<Host>>>,
+    /// The process is to end: nobody new, and who has nothing open leaves.
+    pub stopping: AtomicBool,
+    /// Rung with it.
+    pub stop: Notify,
     /// Rung when a server should be looked at before its time.
     pub look: Notify,
 }
@@ -74,6 +78,8 @@ impl Shared {
             generation: Arc::default(),
             tls: ArcSwapOption::empty(),
             hosts: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            stop: Notify::new(),
             look: Notify::new(),
         }
     }

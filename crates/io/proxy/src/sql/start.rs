@@ -15,7 +15,8 @@ use mysql::config_file::{self, Level, Parsed};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -134,7 +135,25 @@ async fn serve(options: &Options, path: PathBuf, datadir: PathBuf) -> Result<(),
     let names = |interfaces: &[Interface]| interfaces.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     log::info(&format!("serves MySQL on {}, administration on {}", names(&fronts), names(&admins)));
     stopped(&shared, &datadir, &mut ordered).await;
+    leave(&shared).await;
     Ok(())
+}
+
+/// Clients that have nothing open leave at once, others when they have ended it.
+async fn leave(shared: &Shared) {
+    /// Of the half minute that Kubernetes and systemd give.
+    const PATIENCE: Duration = Duration::from_secs(15);
+    const LOOK: Duration = Duration::from_millis(20);
+    shared.stopping.store(true, Relaxed);
+    shared.stop.notify_waiters();
+    let end = Instant::now() + PATIENCE;
+    while shared.sessions.connected.load(Relaxed) > 0 && Instant::now() < end {
+        tokio::time::sleep(LOOK).await;
+    }
+    let left = shared.sessions.connected.load(Relaxed);
+    if left > 0 {
+        log::warn(&format!("{left} clients had something open to the end"));
+    }
 }
 
 fn rows_at(path: &Path) -> Result<Rows, Vec<String>> {

@@ -226,10 +226,15 @@ impl Session {
         let (idle, largest) = (tuning.wait_timeout, tuning.max_allowed_packet);
         drop(tuning);
         let public = self.public.clone();
+        let stop = shared.stop.notified();
+        if self.pins.is_empty() && shared.stopping.load(Relaxed) {
+            return Ok(Next::End);
+        }
         let read = tokio::select! {
             biased;
             read = self.wire.read_packet(&mut self.payload, largest) => read?,
             () = public.kill.notified() => return Ok(Next::End),
+            () = stop, if self.pins.is_empty() => return Ok(Next::End),
             () = tokio::time::sleep(idle) => return Ok(Next::End),
         };
         let Some(sequence) = read else { return Ok(Next::End) };
