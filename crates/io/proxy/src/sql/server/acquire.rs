@@ -1,7 +1,7 @@
 //! A connection for a statement: idle, new, or waited for.
 
 use super::connect::{ConnectError, Credentials, connect};
-use super::connection::{Connection, Place};
+use super::connection::Connection;
 use super::groups::{Groups, Server};
 use crate::sql::worker::Worker;
 use mysql::session::State;
@@ -115,17 +115,22 @@ fn pick(worker: &Worker, groups: &Groups, wanted: &Wanted) -> Option<Arc<Server>
 }
 
 async fn attempt(worker: &Worker, server: &Arc<Server>, wanted: &Wanted<'_>) -> Result<Connection, ConnectError> {
-    if let Some(connection) = worker.pool.take(server, &wanted.credentials.key, wanted.state) {
-        return Ok(connection);
-    }
-    // Rather one that lingers with an idle session than one more.
-    if worker.lingering() > LINGERING
-        && worker.reclaim_after(LINGERED)
-        && let Some(connection) = worker.pool.take(server, &wanted.credentials.key, wanted.state)
-    {
-        return Ok(connection);
-    }
-    let Some(place) = place(worker, server) else { return Err(ConnectError::Full { address: server.address() }) };
+    let place = loop {
+        if let Some(connection) = worker.pool.take(server, &wanted.credentials.key, wanted.state) {
+            return Ok(connection);
+        }
+        // Rather one that lingers with an idle session than one more.
+        if worker.lingering() > LINGERING && worker.reclaim_after(LINGERED) {
+            continue;
+        }
+        if let Some(place) = worker.pool.place(server) {
+            break place;
+        }
+        // What lingers may be of use as it is; what is idle is another user's.
+        if !worker.reclaim() && !worker.pool.evict(server) {
+            return Err(ConnectError::Full { address: server.address() });
+        }
+    };
     let limit = worker.shared.tuning.load().connect_timeout_server;
     let generation = worker.shared.generation.load(Relaxed);
     let mut result = connect(server, wanted.credentials, place, limit).await;
@@ -145,18 +150,6 @@ async fn attempt(worker: &Worker, server: &Arc<Server>, wanted: &Wanted<'_>) -> 
         worker.shared.connect_failed(server, error);
     }
     result
-}
-
-/// A place for one more; sessions give up what only lingers with them.
-fn place(worker: &Worker, server: &Arc<Server>) -> Option<Place> {
-    loop {
-        if let Some(place) = worker.pool.place(server) {
-            return Some(place);
-        }
-        if !worker.reclaim() {
-            return None;
-        }
-    }
 }
 
 /// The server's own "no": access denied, unknown database.

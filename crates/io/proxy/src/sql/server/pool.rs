@@ -75,16 +75,20 @@ impl Pool {
         Some(shelf.idle.remove(index))
     }
 
-    /// A place for a new connection; idle ones that nobody could use give theirs up.
+    /// A place for a new connection, where there is one.
     pub fn place(&self, server: &Arc<Server>) -> Option<Place> {
         let mut shelves = self.shelves.borrow_mut();
         let shelf = shelves.entry(id(server)).or_default();
-        let limit = self.share.of(server.max_connections);
-        if shelf.open.get() >= limit && !shelf.idle.is_empty() {
-            server.counters.free.fetch_sub(1, Relaxed);
-            shelf.idle.remove(0);
-        }
-        Place::take(&shelf.open, limit, server)
+        Place::take(&shelf.open, self.share.of(server.max_connections), server)
+    }
+
+    /// Closes the idle connection that was used longest ago; false where there is none.
+    pub fn evict(&self, server: &Arc<Server>) -> bool {
+        let mut shelves = self.shelves.borrow_mut();
+        let Some(shelf) = shelves.get_mut(&id(server)).filter(|shelf| !shelf.idle.is_empty()) else { return false };
+        server.counters.free.fetch_sub(1, Relaxed);
+        shelf.idle.remove(0);
+        true
     }
 
     /// Rung when there may be a connection or a place again.
