@@ -17,8 +17,6 @@ pub const CLEAR: &str = "mysql_clear_password";
 /// Of `caching_sha2_password`: what follows the client's first answer.
 pub const SHA2_FAST_OK: u8 = 3;
 pub const SHA2_FULL: u8 = 4;
-/// A client without TLS asks for the server's public key.
-pub const SHA2_PUBLIC_KEY: u8 = 2;
 
 /// A password as `mysql_users` holds it.
 #[derive(Clone, PartialEq, Eq)]

@@ -73,6 +73,10 @@ impl Sessions {
 }
 
 impl Session {
+    pub fn new(id: u32, user: Arc<str>, peer: String) -> Self {
+        Self { id, user, peer, killed: AtomicBool::new(false), kill: Notify::new(), now: Mutex::default() }
+    }
+
     pub fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }

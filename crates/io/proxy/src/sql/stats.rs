@@ -15,7 +15,6 @@ const ERRORS: usize = 1_000;
 #[derive(Default)]
 pub struct Stats {
     pub questions: AtomicU64,
-    pub slow: AtomicU64,
     /// Reads that went to the writer for want of a reader.
     pub fallbacks: AtomicU64,
     /// Statements that a rule sent to a reader, and that were not provably reads.

@@ -122,14 +122,7 @@ impl Session {
             capabilities: login.capabilities & SHAPES_ANSWERS,
             collation: login.collation,
         };
-        let public = Arc::new(sessions::Session {
-            id,
-            user: user.name.clone(),
-            peer: peer.to_string(),
-            killed: false.into(),
-            kill: tokio::sync::Notify::new(),
-            now: std::sync::Mutex::default(),
-        });
+        let public = Arc::new(sessions::Session::new(id, user.name.clone(), peer.to_string()));
         let mut session = Self {
             worker,
             wire,
@@ -266,14 +259,7 @@ impl Session {
 
     /// Others see it by its user's name: a session that became another user's is listed anew.
     pub fn introduce(&mut self) {
-        self.public = Arc::new(sessions::Session {
-            id: self.id,
-            user: self.user.name.clone(),
-            peer: self.peer.to_string(),
-            killed: false.into(),
-            kill: tokio::sync::Notify::new(),
-            now: std::sync::Mutex::default(),
-        });
+        self.public = Arc::new(sessions::Session::new(self.id, self.user.name.clone(), self.peer.to_string()));
         self.worker.shared.sessions.insert(self.public.clone());
     }
 

@@ -162,8 +162,3 @@ pub fn close_statement(connection: &mut Connection, id: u32) {
     payload.extend_from_slice(&id.to_le_bytes());
     packet::frame(connection.wire.outbox(), 0, &payload);
 }
-
-/// An OK as short as can be.
-pub fn plain_ok(status: u16) -> reply::Ok<'static> {
-    reply::Ok { status, ..Default::default() }
-}
