@@ -62,6 +62,17 @@ impl Stream {
         !matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
+    /// Reads what the kernel has, though it has not told yet; of TCP alone.
+    ///
+    /// # Errors
+    /// `WouldBlock` where there is nothing; the socket's.
+    pub fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => Ok(rustix::net::recv(stream, buffer, RecvFlags::DONTWAIT)?.0),
+            _ => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
     /// Ready when the other end has closed it, without reading anything. Data that waits is no end: then it is pending, and
     /// nobody is woken.
     pub fn poll_closed(&self, cx: &mut Context) -> Poll<()> {

@@ -1,6 +1,7 @@
 //! Packets over a stream. Idle wires own no buffer: what is read lands in the thread's own first.
 
 use super::compress::Compressed;
+use super::gather::{Gather, LONG, SMALL};
 use super::stream::Stream;
 use mysql::protocol::packet::{self, HEADER};
 use std::cell::RefCell;
@@ -25,13 +26,25 @@ pub struct Wire {
     inbox: Vec<u8>,
     outbox: Vec<u8>,
     sent: usize,
+    /// Bytes of the answer at hand.
+    of_answer: usize,
+    gather: Option<Box<Gather>>,
     pub received_bytes: u64,
     pub sent_bytes: u64,
 }
 
 impl Wire {
     pub fn new(stream: Stream) -> Self {
-        Self { stream, inbox: Vec::new(), outbox: Vec::new(), sent: 0, received_bytes: 0, sent_bytes: 0 }
+        Self {
+            stream,
+            inbox: Vec::new(),
+            outbox: Vec::new(),
+            sent: 0,
+            of_answer: 0,
+            gather: None,
+            received_bytes: 0,
+            sent_bytes: 0,
+        }
     }
 
     /// The stream, and what was read of it beyond the last packet.
@@ -93,6 +106,7 @@ impl Wire {
 
     /// Reads more into the inbox; 0 at the end.
     fn poll_fill(&mut self, cx: &mut Context) -> Poll<io::Result<usize>> {
+        self.answered();
         BUFFER.with_borrow_mut(|scratch| {
             let count = ready!(poll_into(&mut self.stream, cx, scratch))?;
             self.received_bytes += count as u64;
@@ -109,7 +123,7 @@ impl Wire {
         look: impl FnOnce(&[u8], &mut Context) -> (usize, T),
     ) -> Poll<io::Result<T>> {
         BUFFER.with_borrow_mut(|scratch| {
-            let count = ready!(poll_into(&mut self.stream, cx, scratch))?;
+            let count = ready!(self.poll_answer(cx, scratch))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
@@ -124,6 +138,47 @@ impl Wire {
             self.take(taken);
             Poll::Ready(Ok(found))
         })
+    }
+
+    /// Reads once; of a long answer in large pieces.
+    fn poll_answer(&mut self, cx: &mut Context, scratch: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut read = poll_into(&mut self.stream, cx, scratch);
+        if read.is_pending()
+            && let Some(gather) = &mut self.gather
+        {
+            ready!(gather.poll_late(cx));
+            match self.stream.read_now(scratch) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.answered();
+                    return Poll::Pending;
+                }
+                Ok(count) if count < SMALL => {
+                    self.answered();
+                    return Poll::Ready(Ok(count));
+                }
+                now => read = Poll::Ready(now),
+            }
+        }
+        if let Poll::Ready(Ok(count)) = read {
+            self.of_answer += count;
+            match &mut self.gather {
+                Some(gather) => gather.came(),
+                None if self.of_answer >= LONG => {
+                    self.of_answer = 0;
+                    self.gather = Gather::start(&self.stream);
+                }
+                None => {}
+            }
+        }
+        read
+    }
+
+    /// The answer is over: the next one is read as it comes.
+    pub fn answered(&mut self) {
+        self.of_answer = 0;
+        if self.gather.take().is_some() {
+            Gather::stop(&self.stream);
+        }
     }
 
     /// Nothing was read that was not asked for.

@@ -98,6 +98,7 @@ impl Relay {
                 client.wire.flush().await.map_err(Broken::Client)?;
             }
             if let Some(ended) = ended {
+                connection.wire.answered();
                 self.heard.rows = self.answer.rows;
                 return Ok(ended);
             }
