@@ -32,7 +32,7 @@ fn listeners(config: &Config) -> u64 {
 }
 
 /// The limit of descriptors after trying to make it this high. Never lowers it.
-fn raise(wanted: u64) -> u64 {
+pub fn raise(wanted: u64) -> u64 {
     let now = getrlimit(Resource::Nofile);
     let (current, maximum) = (now.current.unwrap_or(u64::MAX), now.maximum.unwrap_or(u64::MAX));
     if wanted <= current {

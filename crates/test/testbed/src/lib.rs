@@ -11,6 +11,7 @@ pub mod host;
 pub mod images;
 pub mod machines;
 pub mod mariadb;
+pub mod process;
 pub mod registry;
 pub mod run;
 pub mod sql_client;

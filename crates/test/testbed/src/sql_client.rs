@@ -72,7 +72,11 @@ impl SqlClient {
         if !deprecate_eof {
             client.capabilities &= !capability::DEPRECATE_EOF;
         }
-        let greeting = Greeting::read(&client.receive()?).map_err(io::Error::other)?;
+        let greeting = client.receive()?;
+        if greeting.first() == Some(&ERR) {
+            return Err(refused(&greeting));
+        }
+        let greeting = Greeting::read(&greeting).map_err(io::Error::other)?;
         client.id = greeting.connection_id;
         let answer = Secret::Clear(password.to_owned()).answer(auth::NATIVE.as_bytes(), &greeting.scramble);
         let login = Login {
@@ -91,7 +95,7 @@ impl SqlClient {
         let verdict = client.receive()?;
         match verdict.first() {
             Some(&OK) => Ok(client),
-            _ => Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{:?}", ServerError::read(&verdict)))),
+            _ => Err(refused(&verdict)),
         }
     }
 
@@ -161,6 +165,22 @@ impl SqlClient {
         self.command(command, argument)?;
         let payload = self.receive()?;
         if payload.first() == Some(&ERR) { Ok(error(&payload)) } else { self.ok(&payload) }
+    }
+
+    /// A packet that is no command.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub fn send_noise(&mut self, payload: &[u8]) -> io::Result<()> {
+        self.sequence = 0;
+        self.send(payload)
+    }
+
+    /// Waits for the first byte of whatever comes, for a moment.
+    pub fn hear_anything(&mut self) {
+        const MOMENT: Duration = Duration::from_millis(5);
+        _ = self.stream.set_read_timeout(Some(MOMENT));
+        _ = self.stream.read(&mut [0]);
     }
 
     fn has_eofs(&self) -> bool {
@@ -255,6 +275,10 @@ impl SqlClient {
             }
         }
     }
+}
+
+fn refused(payload: &[u8]) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, format!("{:?}", ServerError::read(payload)))
 }
 
 fn error(payload: &[u8]) -> Answer {

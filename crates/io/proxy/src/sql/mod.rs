@@ -1,6 +1,7 @@
 //! The SQL proxy: ProxySQL's job. Deciding is in `mysql`; here are sockets, pools and the admin interface.
 
 pub mod admin;
+pub mod budget;
 pub mod client;
 pub mod compress;
 pub mod gather;

@@ -3,7 +3,7 @@
 use super::admin::{Command, Module, Rows, Runtime};
 use super::monitor::{Wanted, Watch};
 use super::shared::{Plan, Shared, UserEntry};
-use super::{report, values};
+use super::{budget, log, report, values};
 use mysql::rules::Rules;
 use mysql::settings::Settings;
 use mysql::tables::{Row, Value, find};
@@ -58,6 +58,7 @@ impl Proxy {
         let settings = settings(tables)?;
         self.loaded().servers = settings;
         self.tell_monitor();
+        self.make_room();
         Ok(())
     }
 
@@ -70,6 +71,20 @@ impl Proxy {
         };
         // It ends with the process only.
         _ = self.monitor.send(wanted);
+    }
+
+    /// Says so where there cannot be as many clients as wanted.
+    fn make_room(&self) {
+        let servers = self.loaded().servers.servers.iter().map(|server| u64::from(server.max_connections)).sum();
+        let room = budget::clients(servers);
+        let before = self.shared.room_for_clients.swap(room, Relaxed);
+        let wanted = self.shared.tuning.load().max_connections;
+        if wanted > room && room != before {
+            log::warn(&format!(
+                "mysql-max_connections is {wanted}, but this process may open files for {room} clients only: \
+                 raise its limit (LimitNOFILE of systemd, ulimit -n)"
+            ));
+        }
     }
 
     fn load_users(&self, tables: &Rows) -> Result<(), Vec<String>> {
@@ -113,6 +128,7 @@ impl Proxy {
         self.shared.tuning.store(Arc::new(values::tuning(&variables)));
         self.loaded().variables = variables;
         self.tell_monitor();
+        self.make_room();
         Ok(())
     }
 

@@ -33,6 +33,9 @@ pub struct Shared {
     pub stopping: AtomicBool,
     /// Rung with it.
     pub stop: Notify,
+    /// Clients that the process has descriptors for.
+    pub room_for_clients: AtomicU32,
+    pub room_for_statements: super::budget::Room,
     /// Rung when a server should be looked at before its time.
     pub look: Notify,
 }
@@ -81,6 +84,8 @@ impl Shared {
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
             look: Notify::new(),
+            room_for_clients: AtomicU32::new(u32::MAX),
+            room_for_statements: super::budget::Room::default(),
         }
     }
 

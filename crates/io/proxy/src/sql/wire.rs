@@ -87,8 +87,8 @@ impl Wire {
         }
     }
 
-    /// The length of the frame at hand.
-    fn announced(&self) -> usize {
+    /// The length of the frame at hand, as far as it is known: 0 before.
+    pub fn announced(&self) -> usize {
         match self.inbox[..] {
             [a, b, c, sequence, ..] => packet::header([a, b, c, sequence]).0,
             _ => 0,
@@ -111,6 +111,11 @@ impl Wire {
             let count = ready!(poll_into(&mut self.stream, cx, scratch))?;
             self.received_bytes += count as u64;
             self.inbox.extend_from_slice(&scratch[..count]);
+            // Grown by doubling it would be twice as much.
+            let expected = HEADER + self.announced();
+            if expected > SCRATCH && self.inbox.len() == count {
+                self.inbox.reserve_exact(expected.saturating_sub(count));
+            }
             Poll::Ready(Ok(count))
         })
     }

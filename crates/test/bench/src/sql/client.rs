@@ -110,14 +110,6 @@ impl Client {
     }
 }
 
-/// As many descriptors as the system lets us have: each idle client is one.
-pub fn raise_descriptors() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    // Without, the measurement of idle clients says what it lacks.
-    _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-}
-
 /// The 20 bytes of a greeting: version 10, the server's name up to a zero, thread (4), 8 bytes, a zero, flags and
 /// status (2 + 1 + 2 + 2), length (1), reserved (10), 12 bytes more.
 fn scramble(greeting: &[u8]) -> Option<Vec<u8>> {

@@ -40,7 +40,7 @@ pub struct Options {
 }
 
 pub fn run(only: &str, options: &Options, report: &mut Report) {
-    client::raise_descriptors();
+    testbed::process::raise_descriptors();
     let folder = Folder::new("bench-sql");
     let primary = MariaDb::primary(folder.path());
     let replica = MariaDb::replica_of(&primary);

@@ -7,6 +7,7 @@
 
 use super::handshake::{LoggedIn, Peer, log_in};
 use super::prepared::Prepared;
+use crate::sql::budget;
 use crate::sql::server::connect::Credentials;
 use crate::sql::server::connection::{Connection, Key};
 use crate::sql::sessions;
@@ -16,7 +17,7 @@ use crate::sql::wire::Wire;
 use crate::sql::worker::{Lingering, Worker};
 use mysql::monitor::gtid::Gtid;
 use mysql::protocol::capability::{COMPRESS, SHAPES_ANSWERS};
-use mysql::protocol::packet::frame_with;
+use mysql::protocol::packet::{self, frame_with};
 use mysql::protocol::reply::{self, ServerError, status};
 use mysql::session::{Pins, State};
 use std::collections::{HashMap, HashSet};
@@ -30,6 +31,8 @@ pub struct Session {
     pub wire: Wire,
     /// The command at hand.
     pub payload: Vec<u8>,
+    /// Room for it, where it is long.
+    pub room: Option<budget::Taken>,
     /// Of the next packet to the client.
     pub sequence: u8,
     pub id: u32,
@@ -59,6 +62,9 @@ pub struct Session {
     pub public: Arc<sessions::Session>,
 }
 
+/// Of the space for commands, between them.
+const KEPT: usize = 16 * 1024;
+
 /// What becomes of a session after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -73,7 +79,7 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
     let limit = shared.tuning.load().connect_timeout_client;
     let all = shared.sessions.connected.fetch_add(1, Relaxed) + 1;
     let _counted = Counted(shared.clone());
-    if all > shared.tuning.load().max_connections {
+    if all > shared.tuning.load().max_connections.min(shared.room_for_clients.load(Relaxed)) {
         shared.sessions.refused.fetch_add(1, Relaxed);
         // It may have gone already.
         _ = refuse(stream).await;
@@ -127,6 +133,7 @@ impl Session {
             worker,
             wire,
             payload: Vec::new(),
+            room: None,
             sequence,
             id,
             peer,
@@ -225,7 +232,7 @@ impl Session {
         }
         let read = tokio::select! {
             biased;
-            read = self.wire.read_packet(&mut self.payload, largest) => read?,
+            read = self.read(largest) => read?,
             () = public.kill.notified() => return Ok(Next::End),
             () = stop, if self.pins.is_empty() => return Ok(Next::End),
             () = tokio::time::sleep(idle) => return Ok(Next::End),
@@ -233,6 +240,26 @@ impl Session {
         let Some(sequence) = read else { return Ok(Next::End) };
         self.sequence = sequence;
         super::commands::perform(self).await
+    }
+
+    /// The next command; a long one when there is room for it.
+    async fn read(&mut self, largest: usize) -> io::Result<Option<u8>> {
+        self.room = None;
+        if self.payload.capacity() > KEPT {
+            self.payload = Vec::new();
+        }
+        let read = self.wire.read_packet(&mut self.payload, largest.min(budget::LONG)).await;
+        let announced = self.wire.announced();
+        let is_long = budget::LONG < announced && announced <= largest;
+        if !is_long || !read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::InvalidData) {
+            return read;
+        }
+        // The first of several frames does not tell how long the whole is.
+        let bytes = if announced == packet::MAX_FRAME { largest } else { announced };
+        let room = self.worker.shared.room_for_statements.clone();
+        // Others may wait for what is open here, and have the room.
+        self.room = if self.pins.is_empty() { room.take(bytes).await } else { room.take_at_once(bytes) };
+        self.wire.read_packet(&mut self.payload, largest).await
     }
 
     pub async fn ok(&mut self, ok: &reply::Ok<'_>) -> io::Result<()> {
