@@ -22,7 +22,9 @@ fn page() -> String {
         _ = writeln!(page, "| `{section}`{} | {} |", used(table.name), keys.join(" "));
     }
     page += "\n## Variables\n\n| variable | values | default | what becomes of it |\n|---|---|---|---|\n";
-    for variable in variables::ALL {
+    let mut sorted: Vec<&Variable> = variables::ALL.iter().collect();
+    sorted.sort_by_key(|variable| (variable.own, variable.name));
+    for variable in sorted {
         _ = writeln!(
             page,
             "| `{}` | {} | {} | {} |",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 pub use table::ALL;
 
 /// What is known of a variable.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Variable {
     /// With its prefix: `mysql-threads`.
     pub name: &'static str,

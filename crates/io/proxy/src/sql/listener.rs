@@ -122,6 +122,7 @@ async fn accept_all(worker: Rc<Worker>, opened: Opened) -> io::Result<()> {
                     Ok((stream, address)) => {
                         // A client that is gone already fails at its first read.
                         _ = stream.set_nodelay(true);
+                        keep_alive(&stream, worker.shared.tuning.load().tcp_keepalive);
                         let peer = Peer::Ip(address.ip().to_canonical(), address.port());
                         tokio::task::spawn_local(serve(worker.clone(), Stream::Tcp(stream), peer));
                     }
@@ -140,6 +141,15 @@ async fn accept_all(worker: Rc<Worker>, opened: Opened) -> io::Result<()> {
                 }
             }
         }
+    }
+}
+
+/// Has the kernel find out that the other side of a silent connection is gone, after `silence`; not at all where it is 0.
+/// What fails here fails at the first read.
+pub fn keep_alive(stream: &tokio::net::TcpStream, silence: std::time::Duration) {
+    if !silence.is_zero() {
+        let wanted = socket2::TcpKeepalive::new().with_time(silence);
+        _ = socket2::SockRef::from(stream).set_tcp_keepalive(&wanted);
     }
 }
 

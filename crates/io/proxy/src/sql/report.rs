@@ -124,7 +124,14 @@ fn users(shared: &Shared) -> Vec<Row> {
     rows
 }
 
+/// At most `limit` bytes of it, whole characters.
+fn beginning(mut text: String, limit: usize) -> String {
+    text.truncate(text.floor_char_boundary(limit));
+    text
+}
+
 fn processes(shared: &Shared) -> Vec<Row> {
+    let limit = shared.tuning.load().processlist_max_query_length;
     let row = |session: &Arc<super::sessions::Session>| {
         let now = session.now().clone();
         let (hostgroup, host, port) = now.server.as_ref().map_or((Value::Null, Value::Null, Value::Null), |server| {
@@ -144,7 +151,7 @@ fn processes(shared: &Shared) -> Vec<Row> {
             port,
             text(if now.statement.is_empty() { "Sleep" } else { "Query" }),
             now.since.map_or(number(0), |since| number(since.elapsed().as_millis())),
-            text(now.statement),
+            text(beginning(now.statement, limit)),
             number(0),
             Value::Null,
         ]

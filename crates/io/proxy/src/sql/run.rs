@@ -45,8 +45,8 @@ async fn serve(shared: Arc<Shared>, share: Share, sockets: Vec<Opened>) {
     }
     loop {
         tokio::time::sleep(SWEEP).await;
-        let limit = worker.shared.tuning.load().idle_connection;
+        let tuning = worker.shared.tuning.load_full();
         while worker.reclaim_after(SWEEP) {}
-        worker.pool.sweep(limit);
+        worker.pool.sweep(tuning.idle_connection, tuning.connection_max_age);
     }
 }

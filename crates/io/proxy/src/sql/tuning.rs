@@ -1,5 +1,6 @@
 //! Variables that the path of a statement reads, as numbers.
 
+use mysql::digest;
 use std::time::Duration;
 
 /// Names and defaults are `mysql::variables`'.
@@ -23,6 +24,21 @@ pub struct Tuning {
     pub causal_reads_timeout: Duration,
     pub reader_fallback_to_writer: bool,
     pub safe_routing: SafeRouting,
+    /// Statements are counted and matched by their digests.
+    pub query_digests: bool,
+    pub digest: digest::Options,
+    /// Bytes of a statement that its digest is made of.
+    pub digest_max_query_length: usize,
+    /// How often a `flagOUT` goes back to the first rule.
+    pub query_processor_iterations: u32,
+    /// A connection to a server is not used again after it; 0: however old it is.
+    pub connection_max_age: Duration,
+    /// Bytes of a statement that the process list shows.
+    pub processlist_max_query_length: usize,
+    /// Result sets may end by an OK packet: off, where either side is not to do it, since results are passed on as they are.
+    pub deprecate_eof: bool,
+    /// A silent TCP connection is asked after it whether it is still there; 0: never.
+    pub tcp_keepalive: Duration,
 }
 
 /// Whose writes a read on a replica has to see.
@@ -65,6 +81,14 @@ impl Default for Tuning {
             causal_reads_timeout: Duration::from_millis(1000),
             reader_fallback_to_writer: true,
             safe_routing: SafeRouting::Strict,
+            query_digests: true,
+            digest: digest::Options::default(),
+            digest_max_query_length: 65_000,
+            query_processor_iterations: 0,
+            connection_max_age: Duration::ZERO,
+            processlist_max_query_length: 2 << 20,
+            deprecate_eof: true,
+            tcp_keepalive: Duration::from_secs(120),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::monitor;
 use super::tuning::{CausalReads, SafeRouting, Tuning};
+use mysql::digest;
 use mysql::monitor::replication::OnMultipleWriters;
 use mysql::variables::Variables;
 use std::time::Duration;
@@ -42,7 +43,32 @@ pub fn tuning(variables: &Variables) -> Tuning {
             "off" => SafeRouting::Off,
             _ => SafeRouting::Strict,
         },
+        query_digests: variables.bool("mysql-query_digests"),
+        digest: digest_options(variables),
+        digest_max_query_length: number(variables, "mysql-query_digests_max_query_length"),
+        query_processor_iterations: number(variables, "mysql-query_processor_iterations"),
+        connection_max_age: milliseconds(variables, "mysql-connection_max_age_ms"),
+        processlist_max_query_length: number(variables, "mysql-processlist_max_query_length"),
+        deprecate_eof: variables.bool("mysql-enable_client_deprecate_eof")
+            && variables.bool("mysql-enable_server_deprecate_eof"),
+        tcp_keepalive: if variables.bool("mysql-use_tcp_keepalive") {
+            Duration::from_secs(number(variables, "mysql-tcp_keepalive_time"))
+        } else {
+            Duration::ZERO
+        },
         ..fallback
+    }
+}
+
+fn digest_options(variables: &Variables) -> digest::Options {
+    digest::Options {
+        lowercase: variables.bool("mysql-query_digests_lowercase"),
+        no_digits: variables.bool("mysql-query_digests_no_digits"),
+        replace_null: variables.bool("mysql-query_digests_replace_null"),
+        keep_comment: variables.bool("mysql-query_digests_keep_comment"),
+        grouping_limit: number(variables, "mysql-query_digests_grouping_limit"),
+        groups_grouping_limit: number(variables, "mysql-query_digests_groups_grouping_limit"),
+        max_bytes: number(variables, "mysql-query_digests_max_digest_length"),
     }
 }
 
@@ -67,4 +93,33 @@ pub fn monitor(variables: &Variables) -> monitor::Options {
 pub fn credentials(text: &str) -> Vec<(String, String)> {
     let pairs = text.split(';').filter_map(|pair| pair.trim().split_once(':'));
     pairs.map(|(user, password)| (user.to_owned(), password.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_set_is_the_default() {
+        assert_eq!(format!("{:?}", tuning(&Variables::default())), format!("{:?}", Tuning::default()));
+    }
+
+    #[test]
+    fn what_is_set_is_taken() {
+        let mut variables = Variables::default();
+        let set = [
+            ("mysql-query_digests", "false"),
+            ("mysql-query_digests_keep_comment", "1"),
+            ("mysql-query_digests_groups_grouping_limit", "2"),
+            ("mysql-connection_max_age_ms", "1500"),
+            ("mysql-enable_server_deprecate_eof", "off"),
+            ("mysql-use_tcp_keepalive", "false"),
+            ("mysql-query_processor_iterations", "3"),
+        ];
+        set.iter().for_each(|(name, value)| assert_eq!(variables.set(name, value), Ok(()), "{name}"));
+        let tuning = tuning(&variables);
+        assert!(!tuning.query_digests && tuning.digest.keep_comment && !tuning.deprecate_eof);
+        assert_eq!((tuning.digest.groups_grouping_limit, tuning.query_processor_iterations), (2, 3));
+        assert_eq!((tuning.connection_max_age, tuning.tcp_keepalive), (Duration::from_millis(1500), Duration::ZERO));
+    }
 }

@@ -55,6 +55,9 @@ impl Worker {
 
     /// Keeps `connection` with its session until its next statement, or until somebody needs it.
     pub fn linger(&self, place: &Rc<Lingering>, connection: super::server::connection::Connection) {
+        if self.pool.is_worn(&connection) {
+            return self.pool.put(connection);
+        }
         let server = connection.server.clone();
         *place.connection.borrow_mut() = Some(connection);
         let mut lingering = self.lingering.borrow_mut();

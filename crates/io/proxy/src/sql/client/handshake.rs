@@ -39,6 +39,10 @@ pub trait Gate {
     fn tls(&self) -> Option<Arc<Acceptor>>;
     /// The compressed protocol is offered.
     fn compresses(&self) -> bool;
+    /// Result sets that end by an OK packet are offered.
+    fn deprecates_eof(&self) -> bool {
+        true
+    }
     /// `None`: nobody of that name may come in.
     fn find(&self, name: &str) -> Option<Known>;
 }
@@ -65,6 +69,10 @@ impl Gate for Shared {
 
     fn compresses(&self) -> bool {
         self.tuning.load().have_compress
+    }
+
+    fn deprecates_eof(&self) -> bool {
+        self.tuning.load().deprecate_eof
     }
 
     fn find(&self, name: &str) -> Option<Known> {
@@ -105,6 +113,8 @@ impl std::fmt::Display for Peer {
 pub async fn log_in(gate: &impl Gate, stream: Stream, id: u32, peer: Peer) -> Result<LoggedIn, NoSession> {
     let mut dialogue = Dialogue::new(gate, stream, id);
     let mut login = dialogue.first_packets().await?;
+    // What was not offered is not had, whatever it says.
+    login.capabilities &= dialogue.greeting.capabilities;
     let plugin = dialogue.settle_plugin(&mut login).await?;
     match dialogue.prove(&login, &plugin).await {
         Ok((user, secret)) => Ok(LoggedIn { wire: dialogue.wire, login, user, secret, sequence: dialogue.sequence }),
@@ -136,6 +146,9 @@ struct Dialogue<'a, G> {
 impl<'a, G: Gate> Dialogue<'a, G> {
     fn new(gate: &'a G, stream: Stream, id: u32) -> Self {
         let mut capabilities = capability::OFFERED;
+        if !gate.deprecates_eof() {
+            capabilities &= !capability::DEPRECATE_EOF;
+        }
         if gate.compresses() {
             capabilities |= capability::COMPRESS;
         }

@@ -101,8 +101,14 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
     let modes = modes(session);
     let statement = statement::analyze(sql, modes);
     session.digest_text.clear();
-    let digest = digest::digest_into(sql, modes, &digest::Options::default(), &mut session.digest_text);
     let shared = session.worker.shared.clone();
+    let tuning = shared.tuning.load();
+    let digest = if tuning.query_digests {
+        let beginning = sql.get(..tuning.digest_max_query_length).unwrap_or(sql);
+        digest::digest_into(beginning, modes, &tuning.digest, &mut session.digest_text)
+    } else {
+        0
+    };
     let plan = shared.plan.load();
     let schema = String::from_utf8_lossy(&session.state.schema);
     let peer = session.peer.to_string();
@@ -120,12 +126,12 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
         executes,
         random: session.worker.random(),
     };
-    let outcome = plan.rules.ask(&question, 0, &mut |rule| shared.stats.hit(rule as i64));
+    let outcome =
+        plan.rules.ask(&question, tuning.query_processor_iterations, &mut |rule| shared.stats.hit(rule as i64));
     if let Some(flag) = outcome.next_query_flag_in {
         session.next_flag_in = flag;
     }
     let groups = shared.live.groups.load();
-    let tuning = shared.tuning.load();
     let facts = Facts {
         wanted: outcome.destination_hostgroup.unwrap_or(session.user.settings.default_hostgroup),
         writer_of: &|hostgroup| groups.writer_of(hostgroup),
@@ -232,6 +238,9 @@ impl Session {
     }
 
     pub fn count(&self, decided: &Decided, hostgroup: Hostgroup, started: Instant, affected: u64, rows: u64) {
+        if !self.worker.shared.tuning.load().query_digests {
+            return;
+        }
         let user: &Arc<str> = &self.user.name;
         self.worker.shared.stats.ran(&Ran {
             hostgroup,

@@ -3,6 +3,8 @@
 use super::connect::{ConnectError, Credentials, connect};
 use super::connection::Connection;
 use super::groups::{Groups, Server};
+use crate::sql::listener::keep_alive;
+use crate::sql::stream::Stream;
 use crate::sql::worker::Worker;
 use mysql::session::State;
 use mysql::settings::Hostgroup;
@@ -136,6 +138,9 @@ async fn attempt(worker: &Worker, server: &Arc<Server>, wanted: &Wanted<'_>) -> 
     let mut result = connect(server, wanted.credentials, place, limit).await;
     if let Ok(connection) = &mut result {
         connection.generation = generation;
+        if let Stream::Tcp(stream) = &connection.wire.stream {
+            keep_alive(stream, worker.shared.tuning.load().tcp_keepalive);
+        }
     }
     match &result {
         Ok(_) => server.counters.connected.fetch_add(1, Relaxed),

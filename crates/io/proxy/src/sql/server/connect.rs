@@ -92,6 +92,7 @@ async fn attempt(server: &Arc<Server>, credentials: &Credentials, place: Place) 
         thread_id: greeting.connection_id,
         state: Rc::new(state),
         statements: Statements::default(),
+        opened: Instant::now(),
         idle_since: Instant::now(),
         lingers_for: 0,
         insert_id: 0,

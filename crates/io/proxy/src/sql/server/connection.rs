@@ -29,6 +29,7 @@ pub struct Connection {
     pub thread_id: u32,
     pub state: Rc<State>,
     pub statements: Statements,
+    pub opened: Instant,
     pub idle_since: Instant,
     /// The session whose statement was its last; 0: none.
     pub lingers_for: u32,

@@ -32,6 +32,8 @@ impl Share {
 pub struct Pool {
     share: Share,
     generation: Arc<AtomicU64>,
+    /// `mysql-connection_max_age_ms`, as of the last sweep; 0: any.
+    max_age: Cell<Duration>,
     shelves: RefCell<HashMap<usize, Shelf>>,
 }
 
@@ -46,7 +48,13 @@ struct Shelf {
 
 impl Pool {
     pub fn new(share: Share, generation: Arc<AtomicU64>) -> Self {
-        Self { share, generation, shelves: RefCell::default() }
+        Self { share, generation, max_age: Cell::default(), shelves: RefCell::default() }
+    }
+
+    /// Older than connections are to become: nobody is to get it again.
+    pub fn is_worn(&self, connection: &Connection) -> bool {
+        let limit = self.max_age.get();
+        !limit.is_zero() && connection.opened.elapsed() > limit
     }
 
     /// An idle connection of this key, the best there is: of equal state, else one that can be brought to it.
@@ -102,7 +110,8 @@ impl Pool {
         let mut shelves = self.shelves.borrow_mut();
         let shelf = shelves.entry(id(&server)).or_default();
         let current = connection.generation == self.generation.load(Relaxed);
-        if current && server.standing() == Standing::Online && connection.wire.is_quiet() {
+        if current && !self.is_worn(&connection) && server.standing() == Standing::Online && connection.wire.is_quiet()
+        {
             connection.idle_since = Instant::now();
             connection.lingers_for = 0;
             server.counters.free.fetch_add(1, Relaxed);
@@ -120,14 +129,17 @@ impl Pool {
         }
     }
 
-    /// Closes what was idle for longer than `limit`, and all of servers that are not online.
-    pub fn sweep(&self, limit: Duration) {
+    /// Closes what was idle for longer than `limit`, what is older than `max_age` (0: nothing), and all of servers that are
+    /// not online.
+    pub fn sweep(&self, limit: Duration, max_age: Duration) {
+        self.max_age.set(max_age);
         let now = Instant::now();
         for shelf in self.shelves.borrow_mut().values_mut() {
             let before = shelf.idle.len();
             let stays = |connection: &Connection| {
                 connection.server.standing() == Standing::Online
                     && connection.generation == self.generation.load(Relaxed)
+                    && !self.is_worn(connection)
                     && now.saturating_duration_since(connection.idle_since) < limit
             };
             let closed = |connection: &Connection| !stays(connection);
