@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod client;
 pub mod compress;
+pub mod latency;
 pub mod listener;
 pub mod log;
 pub mod monitor;
