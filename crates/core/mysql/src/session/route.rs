@@ -20,18 +20,20 @@ pub struct Routed {
     pub hostgroup: Hostgroup,
     /// A rule wanted a reader, and it goes to the writer.
     pub rerouted: bool,
+    /// It goes to a reader, and is not provably safe there: `mysql-safe_routing` lets it.
+    pub unsafe_there: bool,
 }
 
 /// Only what provably reads, and leaves and needs nothing on a connection, may go to a reader hostgroup.
 pub fn route(facts: &Facts) -> Routed {
     let Some(writer) = (facts.writer_of)(facts.wanted) else {
-        return Routed { hostgroup: facts.wanted, rerouted: false };
+        return Routed { hostgroup: facts.wanted, rerouted: false, unsafe_there: false };
     };
     let may_read = facts.is_read && !is_of_session(facts.effects);
     if may_read || !facts.strict {
-        return Routed { hostgroup: facts.wanted, rerouted: false };
+        return Routed { hostgroup: facts.wanted, rerouted: false, unsafe_there: !may_read };
     }
-    Routed { hostgroup: writer, rerouted: true }
+    Routed { hostgroup: writer, rerouted: true, unsafe_there: false }
 }
 
 /// It leaves something on its connection, or needs what an earlier statement left there.

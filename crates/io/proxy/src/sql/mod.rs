@@ -5,6 +5,7 @@ pub mod budget;
 pub mod client;
 pub mod compress;
 pub mod gather;
+pub mod latency;
 pub mod listener;
 pub mod log;
 pub mod monitor;

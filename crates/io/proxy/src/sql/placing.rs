@@ -21,6 +21,7 @@ pub fn place(shared: &Shared, wanted: Vec<Placed>, pairs: impl IntoIterator<Item
     for gone in before.all().filter(|server| !kept.contains(&Arc::as_ptr(server))) {
         gone.set_standing(Standing::OfflineHard);
     }
+    super::stats::count(&shared.stats.placings);
     shared.live.replace(Groups::new(servers, pairs));
 }
 

@@ -2,7 +2,7 @@
 
 use super::admin::{Command, Module, Rows, Runtime};
 use super::monitor::{Wanted, Watch};
-use super::shared::{Plan, Shared, UserEntry};
+use super::shared::{Shared, UserEntry};
 use super::{budget, log, report, values};
 use mysql::rules::Rules;
 use mysql::settings::Settings;
@@ -97,7 +97,7 @@ impl Proxy {
         };
         let users: HashMap<String, Arc<UserEntry>> =
             settings.users.into_iter().map(|user| (user.username.clone(), entry(user))).collect();
-        self.shared.plan.store(Arc::new(Plan { users, rules: before.rules.clone() }));
+        self.shared.plan.store(Arc::new(before.with_users(users)));
         Ok(())
     }
 
@@ -106,7 +106,7 @@ impl Proxy {
         let rules = Rules::compile(&settings.query_rules, &settings.fast_routes)
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let before = self.shared.plan.load_full();
-        self.shared.plan.store(Arc::new(Plan { users: before.users.clone(), rules }));
+        self.shared.plan.store(Arc::new(before.with_rules(rules)));
         Ok(())
     }
 
@@ -238,7 +238,7 @@ impl Runtime for Proxy {
     }
 
     fn metrics(&self) -> String {
-        report::metrics(&self.shared, &self.watch)
+        report::metrics::metrics(&self.shared, &self.watch)
     }
 }
 

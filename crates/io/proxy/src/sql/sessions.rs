@@ -33,6 +33,8 @@ pub struct Session {
     /// It is to end.
     pub killed: AtomicBool,
     pub kill: Notify,
+    /// It has an open transaction, as told after its last statement.
+    pub in_transaction: AtomicBool,
     pub now: Mutex<Now>,
 }
 
@@ -74,7 +76,15 @@ impl Sessions {
 
 impl Session {
     pub fn new(id: u32, user: Arc<str>, peer: String) -> Self {
-        Self { id, user, peer, killed: AtomicBool::new(false), kill: Notify::new(), now: Mutex::default() }
+        Self {
+            id,
+            user,
+            peer,
+            killed: AtomicBool::new(false),
+            kill: Notify::new(),
+            in_transaction: AtomicBool::new(false),
+            now: Mutex::default(),
+        }
     }
 
     pub fn now(&self) -> MutexGuard<'_, Now> {

@@ -45,6 +45,21 @@ pub struct Shared {
 pub struct Plan {
     pub users: HashMap<String, Arc<UserEntry>>,
     pub rules: Rules,
+    /// How often each rule matched since it was loaded, in the order of [`Rules::rule_ids`].
+    pub hits: Arc<[AtomicU64]>,
+}
+
+impl Plan {
+    /// With other users, and all else as it is.
+    pub fn with_users(&self, users: HashMap<String, Arc<UserEntry>>) -> Self {
+        Self { users, rules: self.rules.clone(), hits: self.hits.clone() }
+    }
+
+    /// With other rules, none of which has matched yet.
+    pub fn with_rules(&self, rules: Rules) -> Self {
+        let hits = rules.rule_ids().map(|_| AtomicU64::new(0)).collect();
+        Self { users: self.users.clone(), rules, hits }
+    }
 }
 
 pub struct UserEntry {

@@ -16,6 +16,8 @@ pub struct Tuning {
     pub max_allowed_packet: usize,
     pub max_stmts_per_connection: usize,
     pub query_retries_on_failure: u32,
+    /// Statements that take longer count as slow.
+    pub long_query_time: Duration,
     pub have_compress: bool,
     /// An unused connection is closed after it.
     pub idle_connection: Duration,
@@ -74,6 +76,7 @@ impl Default for Tuning {
             max_allowed_packet: 64 << 20,
             max_stmts_per_connection: 20,
             query_retries_on_failure: 1,
+            long_query_time: Duration::from_millis(1000),
             have_compress: true,
             idle_connection: Duration::from_secs(300),
             server_version: "8.0.11".to_owned(),

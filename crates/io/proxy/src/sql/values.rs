@@ -29,6 +29,7 @@ pub fn tuning(variables: &Variables) -> Tuning {
         max_allowed_packet: number(variables, "mysql-max_allowed_packet"),
         max_stmts_per_connection: number(variables, "mysql-max_stmts_per_connection"),
         query_retries_on_failure: number(variables, "mysql-query_retries_on_failure"),
+        long_query_time: milliseconds(variables, "mysql-long_query_time"),
         have_compress: variables.bool("mysql-have_compress"),
         server_version: variables.str("mysql-server_version").to_owned(),
         causal_reads: match variables.str("mysql-causal_reads") {

@@ -1,7 +1,10 @@
 //! A thread that serves sessions: its pool, its chance, its connections that linger.
 
+use super::latency::Histogram;
+use super::server::groups::Server;
 use super::server::pool::{Pool, Share};
 use super::shared::Shared;
+use super::stats::tally::{ServerTimes, Tally};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
@@ -12,6 +15,10 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     pub pool: Pool,
     pub settled: RefCell<super::settled::Settled>,
+    /// What it counts.
+    pub tally: Arc<Tally>,
+    /// Where it notes the times of servers: few, and looked for from the first.
+    times: RefCell<Vec<(Arc<Server>, Arc<ServerTimes>)>>,
     random: Cell<u64>,
     lingering: RefCell<VecDeque<Weak<Lingering>>>,
 }
@@ -36,11 +43,28 @@ impl Worker {
     pub fn new(shared: Arc<Shared>, share: Share) -> Self {
         Self {
             pool: Pool::new(share, shared.generation.clone()),
+            tally: shared.stats.worker(),
+            times: RefCell::default(),
             shared,
             settled: RefCell::default(),
             random: Cell::new(rand::random::<u64>() | 1),
             lingering: RefCell::default(),
         }
+    }
+
+    /// Notes a time of `server`, in the histogram that `which` names.
+    pub fn note(&self, server: &Arc<Server>, which: impl Fn(&ServerTimes) -> &Histogram, took: Duration) {
+        let mut times = self.times.borrow_mut();
+        if let Some((_, known)) = times.iter().find(|(known, _)| Arc::ptr_eq(known, server)) {
+            return which(known).note(took);
+        }
+        if times.len() >= SERVERS {
+            // Some of them are of plans long gone.
+            times.clear();
+        }
+        let own = self.tally.times(server);
+        which(&own).note(took);
+        times.push((server.clone(), own));
     }
 
     /// For choices among servers: xorshift64.
@@ -97,6 +121,9 @@ impl Worker {
         self.lingering.borrow().len()
     }
 }
+
+/// Servers whose times a worker has at hand.
+const SERVERS: usize = 64;
 
 /// Entries of sessions that have gone on since are cleared when there are twice as many.
 const LINGERING: usize = 1_000;

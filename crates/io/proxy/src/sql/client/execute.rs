@@ -6,7 +6,7 @@ use crate::sql::server::connect::ConnectError;
 use crate::sql::server::connection::Connection;
 use crate::sql::server::query::{self, QueryError};
 use crate::sql::server::relay::{Broken, Client, Ended, Heard, Relay};
-use crate::sql::stats::ErrorKey;
+use crate::sql::stats::{ErrorKey, count};
 use crate::sql::tuning::CausalReads;
 use mysql::monitor::gtid::Gtid;
 use mysql::protocol::answer::Expect;
@@ -124,6 +124,7 @@ impl Session {
                 }
                 Err(Unready::Behind) => {
                     self.worker.pool.put(connection);
+                    self.trace.moved("the replica did not have the session's last write in time");
                     target.hostgroup = self.worker.shared.writer_for(hostgroup);
                     continue;
                 }
@@ -186,6 +187,7 @@ impl Session {
                         connection.warned = true;
                         self.worker.pool.put(connection);
                         self.worker.shared.stats.retries.fetch_add(1, Relaxed);
+                        self.trace.moved("the replica answered with an error that may be of its lag");
                         target.hostgroup = self.worker.shared.writer_for(hostgroup);
                         continue;
                     }
@@ -310,10 +312,14 @@ impl Session {
         if host.position.load().contains(&gtid) {
             return Ok(());
         }
-        shared.stats.causal_waits.fetch_add(1, Relaxed);
+        let counters = &self.worker.tally.counters;
+        counters.causal_waits.fetch_add(1, Relaxed);
+        let began = Instant::now();
         let limit = tuning.causal_reads_timeout.as_secs_f64();
         let sql = format!("SELECT MASTER_GTID_WAIT('{gtid}',{limit})");
-        match query::query(connection, &sql).await {
+        let answer = query::query(connection, &sql).await;
+        self.worker.note(&connection.server, |times| &times.causal, began.elapsed());
+        match answer {
             Ok(table) if table.first() == Some("0") => {
                 let mut position = (**host.position.load()).clone();
                 position.advance(gtid);
@@ -322,7 +328,7 @@ impl Session {
             }
             // In time it did not get there, or it cannot be asked.
             Ok(_) | Err(QueryError::Server(_)) => {
-                shared.stats.causal_timeouts.fetch_add(1, Relaxed);
+                counters.causal_timeouts.fetch_add(1, Relaxed);
                 Err(Unready::Behind)
             }
             Err(error) => Err(error.into()),
@@ -365,6 +371,7 @@ impl Session {
                     Ok(result) => result,
                     Err(_) => {
                         // Its answer is then that it was interrupted.
+                        count(&self.worker.shared.stats.killed_queries);
                         let (shared, credentials) = (self.worker.shared.clone(), self.credentials.clone());
                         let sql = format!("KILL QUERY {thread}");
                         crate::sql::server::aside::run(&shared, &server, &credentials, &sql).await;
@@ -374,14 +381,24 @@ impl Session {
             }
         };
         let counters = &connection.server.counters;
-        counters.received_bytes.fetch_add(connection.wire.received_bytes - before.0, Relaxed);
-        counters.sent_bytes.fetch_add(connection.wire.sent_bytes, Relaxed);
+        let (received, sent) = (connection.wire.received_bytes - before.0, connection.wire.sent_bytes);
+        counters.received_bytes.fetch_add(received, Relaxed);
+        counters.sent_bytes.fetch_add(sent, Relaxed);
+        let own = &self.worker.tally.counters;
+        own.server_bytes_in.fetch_add(received, Relaxed);
+        own.server_bytes_out.fetch_add(sent, Relaxed);
         connection.wire.sent_bytes = 0;
         result
     }
 
     /// Takes in what the answer told, and keeps the connection, leaves it lingering, or gives it back.
     pub(super) fn after(&mut self, mut connection: Connection, heard: &Heard, target: &Target) {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(self.started);
+        self.took = Some(took);
+        let reads = target.kind == Kind::Read;
+        self.worker.note(&connection.server, |times| if reads { &times.read } else { &times.write }, took);
+        self.trace.answered(&connection.server);
         // Whoever wants to end what runs here must not meet another session's statement there.
         self.public.now().server = None;
         self.hear_state(&mut connection, heard, target);
@@ -411,7 +428,7 @@ impl Session {
             self.held = Some(connection);
             return;
         }
-        connection.idle_since = Instant::now();
+        connection.idle_since = now;
         connection.lingers_for = self.id;
         connection.warned_last = heard.warnings > 0 || heard.error.is_some();
         connection.warned |= connection.warned_last;
@@ -507,7 +524,10 @@ impl Session {
         let error = match error {
             NoConnection::Refused(ConnectError::Refused { source, .. }) => source,
             NoConnection::Refused(other) => ServerError::new(9002, b"HY000", other.to_string()),
-            timeout => ServerError::new(9001, b"HY000", timeout.to_string()),
+            timeout => {
+                count(&self.worker.shared.stats.connect_timeouts);
+                ServerError::new(9001, b"HY000", timeout.to_string())
+            }
         };
         self.fail(&error).await?;
         Ok(Outcome::without(Next::Command, hostgroup))
@@ -552,6 +572,7 @@ impl Session {
         let (server, thread) = (connection.server.clone(), connection.thread_id);
         self.drop_connection(connection);
         let (shared, credentials) = (self.worker.shared.clone(), self.credentials.clone());
+        count(&shared.stats.killed_connections);
         tokio::task::spawn_local(async move {
             crate::sql::server::aside::run(&shared, &server, &credentials, &format!("KILL CONNECTION {thread}")).await;
         });

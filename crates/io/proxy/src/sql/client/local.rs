@@ -103,6 +103,7 @@ async fn kill_at_server(session: &Session, other: &Arc<sessions::Session>) {
     let groups = shared.live.groups.load_full();
     let found = groups.of(hostgroup).iter().find(|server| server.hostname == hostname && server.port == port);
     let Some(server) = found else { return };
+    crate::sql::stats::count(&shared.stats.killed_queries);
     let sql = format!("KILL QUERY {thread}");
     crate::sql::server::aside::run(&shared, server, &session.credentials, &sql).await;
 }

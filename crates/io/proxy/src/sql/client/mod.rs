@@ -8,3 +8,4 @@ pub mod local;
 pub mod prepared;
 pub mod session;
 pub mod statement;
+pub mod trace;

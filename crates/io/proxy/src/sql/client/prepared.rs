@@ -17,7 +17,7 @@ use mysql::protocol::reply::ServerError;
 use mysql::session::State;
 use std::io;
 use std::rc::Rc;
-use std::time::Instant;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A statement that the client has prepared.
 pub struct Prepared {
@@ -38,6 +38,7 @@ pub struct Prepared {
 pub async fn prepare(session: &mut Session) -> io::Result<Next> {
     let payload = std::mem::take(&mut session.payload);
     let text: Rc<[u8]> = payload[1..].into();
+    session.worker.tally.counters.prepared.fetch_add(1, Relaxed);
     let decided = decide(session, &text, false);
     if let Some(error) = &decided.outcome.error_msg {
         return session.fail(&ServerError::new(1148, b"42000", &**error)).await;
@@ -75,14 +76,14 @@ pub async fn prepare(session: &mut Session) -> io::Result<Next> {
 /// # Errors
 /// The client's stream.
 pub async fn execute(session: &mut Session) -> io::Result<Next> {
-    let started = Instant::now();
+    session.worker.tally.counters.executed.fetch_add(1, Relaxed);
     let payload = std::mem::take(&mut session.payload);
-    let next = run(session, &payload, started).await;
+    let next = run(session, &payload).await;
     session.payload = payload;
     next
 }
 
-async fn run(session: &mut Session, payload: &[u8], started: Instant) -> io::Result<Next> {
+async fn run(session: &mut Session, payload: &[u8]) -> io::Result<Next> {
     let Some((id, text)) = find(session, payload) else {
         return unknown(session, payload, "mysqld_stmt_execute").await;
     };
@@ -111,7 +112,7 @@ async fn run(session: &mut Session, payload: &[u8], started: Instant) -> io::Res
     let outcome = session.execute(payload, Expect::Results, &target).await?;
     session.end_statement();
     if let Some(heard) = &outcome.heard {
-        session.count(&decided, outcome.hostgroup, started, heard.affected_rows, heard.rows);
+        session.count(&decided, outcome.hostgroup, heard);
     }
     Ok(outcome.next)
 }
@@ -184,8 +185,10 @@ fn as_prepared(now: &Rc<State>, then: &Rc<State>) -> Rc<State> {
 /// Keeps a connection's number for a text; the one used longest ago is closed for it.
 pub(super) fn remember(session: &Session, connection: &mut Connection, text: &Rc<[u8]>, state: &Rc<State>, id: u32) {
     let limit = session.worker.shared.tuning.load().max_stmts_per_connection;
+    session.worker.tally.counters.server_prepared.fetch_add(1, Relaxed);
     let known = Known { text: text.clone(), id, schema: state.clone() };
     if let Some(oldest) = connection.statements.insert(known, limit) {
+        session.worker.tally.counters.server_closed.fetch_add(1, Relaxed);
         query::close_statement(connection, oldest);
     }
 }
@@ -197,6 +200,7 @@ pub(super) fn remember(session: &Session, connection: &mut Connection, text: &Rc
 /// None; for the likeness with the others.
 pub fn close(session: &mut Session) -> io::Result<Next> {
     let Ok(id) = statement_of(&session.payload) else { return Ok(Next::Command) };
+    session.worker.tally.counters.closed.fetch_add(1, Relaxed);
     let statement = session.prepared.remove(&id);
     if session.open.remove(&id)
         && let (Some(connection), Some(at)) = (session.held.as_mut(), statement.and_then(|statement| statement.at))

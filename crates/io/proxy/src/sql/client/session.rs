@@ -5,13 +5,15 @@
 //!   at all.
 //! - A client that is told of an error can go on, unless something it cannot see was lost: then its connection ends.
 
-use super::handshake::{LoggedIn, Peer, log_in};
+use super::handshake::{LoggedIn, NoSession, Peer, log_in};
 use super::prepared::Prepared;
+use super::trace::Trace;
 use crate::sql::budget;
 use crate::sql::server::connect::Credentials;
 use crate::sql::server::connection::{Connection, Key};
 use crate::sql::sessions;
 use crate::sql::shared::UserEntry;
+use crate::sql::stats::count;
 use crate::sql::stream::Stream;
 use crate::sql::wire::Wire;
 use crate::sql::worker::{Lingering, Worker};
@@ -25,6 +27,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 pub struct Session {
     pub worker: Rc<Worker>,
@@ -59,6 +62,13 @@ pub struct Session {
     /// The text that a COM_STMT_PREPARE under way prepares.
     pub preparing: Option<Rc<[u8]>>,
     pub digest_text: String,
+    /// When the command at hand had come.
+    pub started: Instant,
+    /// How long a server's answer to it took, from then on.
+    pub took: Option<Duration>,
+    /// Bytes of its client that are counted.
+    counted: (u64, u64),
+    pub trace: Trace,
     pub public: Arc<sessions::Session>,
 }
 
@@ -81,14 +91,21 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
     let _counted = Counted(shared.clone());
     if all > shared.tuning.load().max_connections.min(shared.room_for_clients.load(Relaxed)) {
         shared.sessions.refused.fetch_add(1, Relaxed);
+        count(&shared.stats.too_many_connections);
         // It may have gone already.
         _ = refuse(stream).await;
         return;
     }
     let attempt = tokio::time::timeout(limit, log_in(&*shared, stream, id, peer)).await;
-    let Ok(Ok(logged_in)) = attempt else {
-        shared.sessions.refused.fetch_add(1, Relaxed);
-        return;
+    let logged_in = match attempt {
+        Ok(Ok(logged_in)) => logged_in,
+        failed => {
+            shared.sessions.refused.fetch_add(1, Relaxed);
+            if matches!(failed, Ok(Err(NoSession::Refused(_)))) {
+                count(&shared.stats.wrong_passwords);
+            }
+            return;
+        }
     };
     // It may have been taken out since it was found.
     let Some(user) = shared.plan.load().users.get(&logged_in.user).cloned() else { return };
@@ -153,6 +170,10 @@ impl Session {
             next_flag_in: 0,
             preparing: None,
             digest_text: String::new(),
+            started: Instant::now(),
+            took: None,
+            counted: (0, 0),
+            trace: Trace::default(),
             public,
         };
         session.begin_with_schema(login.schema);
@@ -193,6 +214,7 @@ impl Session {
         };
         if let Some(error) = refusal {
             shared.sessions.refused.fetch_add(1, Relaxed);
+            count(&shared.stats.too_many_of_user);
             self.error(&error).await?;
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
@@ -239,6 +261,7 @@ impl Session {
         };
         let Some(sequence) = read else { return Ok(Next::End) };
         self.sequence = sequence;
+        self.started = Instant::now();
         super::commands::perform(self).await
     }
 
@@ -322,7 +345,15 @@ impl Session {
         let shared = &self.worker.shared;
         shared.sessions.remove(self.id);
         self.user.connections.fetch_sub(1, Relaxed);
-        shared.stats.client_bytes_in.fetch_add(self.wire.received_bytes, Relaxed);
-        shared.stats.client_bytes_out.fetch_add(self.wire.sent_bytes, Relaxed);
+        self.count_bytes();
+    }
+
+    /// Those of its client since the last time.
+    pub fn count_bytes(&mut self) {
+        let now = (self.wire.received_bytes, self.wire.sent_bytes);
+        let counters = &self.worker.tally.counters;
+        counters.client_bytes_in.fetch_add(now.0.saturating_sub(self.counted.0), Relaxed);
+        counters.client_bytes_out.fetch_add(now.1.saturating_sub(self.counted.1), Relaxed);
+        self.counted = now;
     }
 }

@@ -3,18 +3,21 @@
 use super::execute::{Kind, Target};
 use super::local;
 use super::session::{Next, Session};
-use crate::sql::stats::Ran;
+use crate::sql::server::relay::Heard;
+use crate::sql::stats::digests::Ran;
 use crate::sql::tuning::SafeRouting;
 use mysql::digest;
 use mysql::protocol::answer::Expect;
 use mysql::protocol::reply::{self, ServerError, status};
 use mysql::rules::{Outcome, Question};
+use mysql::session::Pins;
 use mysql::session::route::{self, Facts};
 use mysql::settings::Hostgroup;
 use mysql::statement::{self, Effects, Modes, Reason, Statement};
 use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 /// A statement as far as it is decided before it is sent.
@@ -38,7 +41,6 @@ pub async fn query(session: &mut Session) -> io::Result<Next> {
 }
 
 async fn run(session: &mut Session, payload: &mut Vec<u8>) -> io::Result<Next> {
-    let started = Instant::now();
     let decided = decide(session, &payload[1..], false);
     if let Some(error) = &decided.outcome.error_msg {
         return session.fail(&ServerError::new(1148, b"42000", &**error)).await;
@@ -68,7 +70,7 @@ async fn run(session: &mut Session, payload: &mut Vec<u8>) -> io::Result<Next> {
     if let Some(heard) = &outcome.heard {
         let collation = target.names_collation;
         session.worker.settled.borrow_mut().learn(&payload[1..], &decided.statement, heard, collation);
-        session.count(&decided, outcome.hostgroup, started, heard.affected_rows, heard.rows);
+        session.count(&decided, outcome.hostgroup, heard);
     }
     Ok(outcome.next)
 }
@@ -101,6 +103,7 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
     let modes = modes(session);
     let statement = statement::analyze(sql, modes);
     session.digest_text.clear();
+    session.trace.clear();
     let shared = session.worker.shared.clone();
     let tuning = shared.tuning.load();
     let digest = if tuning.query_digests {
@@ -126,8 +129,8 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
         executes,
         random: session.worker.random(),
     };
-    let outcome =
-        plan.rules.ask(&question, tuning.query_processor_iterations, &mut |rule| shared.stats.hit(rule as i64));
+    let iterations = tuning.query_processor_iterations;
+    let outcome = plan.rules.ask(&question, iterations, &mut |rule| session.trace.hit(&plan, rule));
     if let Some(flag) = outcome.next_query_flag_in {
         session.next_flag_in = flag;
     }
@@ -141,8 +144,9 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
     };
     let routed = route::route(&facts);
     if routed.rerouted {
-        shared.stats.rerouted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        shared.stats.rerouted.fetch_add(1, Relaxed);
     }
+    session.trace.begin(&outcome, facts.wanted, routed, &statement, tuning.safe_routing);
     let kind = if statement.not_a_read.is_none() { Kind::Read } else { Kind::Plain };
     Decided { statement, digest, outcome, hostgroup: routed.hostgroup, kind }
 }
@@ -227,7 +231,11 @@ impl Session {
             Cow::Borrowed(text) => now.statement.push_str(text),
             Cow::Owned(text) => now.statement.push_str(&text),
         }
-        now.since = Some(Instant::now());
+        let at = Instant::now();
+        now.since = Some(at);
+        drop(now);
+        let decided = at.saturating_duration_since(self.started).as_nanos() as u64;
+        self.worker.tally.counters.processor_ns.fetch_add(decided, Relaxed);
     }
 
     pub fn end_statement(&mut self) {
@@ -235,22 +243,29 @@ impl Session {
         now.statement.clear();
         now.server = None;
         now.since = None;
+        drop(now);
+        self.public.in_transaction.store(self.pins.contains(Pins::TRANSACTION), Relaxed);
     }
 
-    pub fn count(&self, decided: &Decided, hostgroup: Hostgroup, started: Instant, affected: u64, rows: u64) {
-        if !self.worker.shared.tuning.load().query_digests {
-            return;
-        }
+    /// Takes in that a server has answered, and writes the line that a rule with `log=1` asks for.
+    pub fn count(&mut self, decided: &Decided, hostgroup: Hostgroup, heard: &Heard) {
+        let took = self.took.take().unwrap_or_else(|| self.started.elapsed());
+        self.count_bytes();
         let user: &Arc<str> = &self.user.name;
-        self.worker.shared.stats.ran(&Ran {
+        let ran = Ran {
             hostgroup,
             user,
             schema: &self.state.schema,
             digest: decided.digest,
             text: &self.digest_text,
-            took: started.elapsed(),
-            rows_affected: affected,
-            rows_sent: rows,
-        });
+            took,
+            rows_affected: heard.affected_rows,
+            rows_sent: heard.rows,
+        };
+        let slow = self.worker.shared.tuning.load().long_query_time;
+        self.worker.tally.ran(decided.statement.verb, slow, &ran);
+        if self.trace.is_on() {
+            super::trace::write(self, decided, hostgroup, took, heard);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::probe::{Facts, ProbeError, Replication};
 use mysql::monitor::replication::Address;
 use mysql::tables::{Row, Value};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Questions that are kept, of all servers together: ten minutes of two servers asked twice a second.
@@ -20,6 +20,27 @@ const TABLES: [&str; 4] = [
 #[derive(Default)]
 pub struct Log {
     entries: VecDeque<Entry>,
+    pub checks: Checks,
+    latest: BTreeMap<Address, Seen>,
+}
+
+/// Questions since the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Checks {
+    pub good: u64,
+    pub bad: u64,
+    /// Those whose answer told how far behind a replica is.
+    pub lag_good: u64,
+}
+
+/// What a server said last.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    pub read_only: Option<bool>,
+    /// `Some(None)`: it replicates, and does not say how far behind.
+    pub lag: Option<Option<u64>>,
+    /// Why it could not be asked.
+    pub error: Option<String>,
 }
 
 struct Entry {
@@ -49,10 +70,20 @@ impl Log {
             }
             Err(error) => entry.error = Some(error.to_string()),
         }
+        let counter = if entry.error.is_none() { &mut self.checks.good } else { &mut self.checks.bad };
+        *counter += 1;
+        self.checks.lag_good += u64::from(entry.lag.flatten().is_some());
+        let seen = Seen { read_only: entry.read_only, lag: entry.lag, error: entry.error.clone() };
+        self.latest.insert(address.clone(), seen);
         if self.entries.len() >= KEPT {
             self.entries.pop_front();
         }
         self.entries.push_back(entry);
+    }
+
+    /// Of every server that was ever asked.
+    pub fn latest(&self) -> BTreeMap<Address, Seen> {
+        self.latest.clone()
     }
 
     /// Of `mysql_server_connect_log`, `_ping_log`, `_read_only_log`, `_replication_lag_log`.

@@ -4,6 +4,7 @@ use super::connect::{ConnectError, Credentials, connect};
 use super::connection::Connection;
 use super::groups::{Groups, Server};
 use crate::sql::listener::keep_alive;
+use crate::sql::stats::count;
 use crate::sql::stream::Stream;
 use crate::sql::worker::Worker;
 use mysql::session::State;
@@ -56,6 +57,7 @@ pub async fn acquire(worker: &Worker, mut wanted: Wanted<'_>) -> Result<Connecti
     let started = Instant::now();
     let deadline = started + worker.shared.tuning.load().connect_timeout_server_max;
     let mut last = None;
+    let mut first = true;
     loop {
         let live = &worker.shared.live;
         // Before looking: a change in between must not be missed.
@@ -64,12 +66,24 @@ pub async fn acquire(worker: &Worker, mut wanted: Wanted<'_>) -> Result<Connecti
         let picked = pick(worker, &groups, &wanted);
         if let Some(server) = &picked {
             match attempt(worker, server, &wanted).await {
-                Ok(connection) => return Ok(connection),
-                Err(error) if is_final(&error) => return Err(NoConnection::Refused(error)),
+                Ok((connection, at_once)) => {
+                    let at_once = at_once && first;
+                    let took = if at_once { Duration::ZERO } else { started.elapsed() };
+                    worker.note(server, |times| &times.wait, took);
+                    worker.tally.counters.got.fetch_add(1, Relaxed);
+                    worker.tally.counters.got_at_once.fetch_add(at_once.into(), Relaxed);
+                    return Ok(connection);
+                }
+                Err(error) if is_final(&error) => {
+                    worker.tally.counters.got_none.fetch_add(1, Relaxed);
+                    return Err(NoConnection::Refused(error));
+                }
                 Err(error) => last = Some(error),
             }
         }
+        first = false;
         if Instant::now() >= deadline {
+            worker.tally.counters.got_none.fetch_add(1, Relaxed);
             return Err(NoConnection::Timeout { hostgroup: wanted.hostgroup, after: started.elapsed(), last });
         }
         let full = matches!(last, Some(ConnectError::Full { .. }));
@@ -116,10 +130,15 @@ fn pick(worker: &Worker, groups: &Groups, wanted: &Wanted) -> Option<Arc<Server>
         .or_else(|| of(wanted.fallback?, None))
 }
 
-async fn attempt(worker: &Worker, server: &Arc<Server>, wanted: &Wanted<'_>) -> Result<Connection, ConnectError> {
+/// The connection, and whether it was there at once.
+async fn attempt(
+    worker: &Worker,
+    server: &Arc<Server>,
+    wanted: &Wanted<'_>,
+) -> Result<(Connection, bool), ConnectError> {
     let place = loop {
         if let Some(connection) = worker.pool.take(server, &wanted.credentials.key, wanted.state) {
-            return Ok(connection);
+            return Ok((connection, true));
         }
         // Rather one that lingers with an idle session than one more.
         if worker.lingering() > LINGERING && worker.reclaim_after(LINGERED) {
@@ -135,6 +154,7 @@ async fn attempt(worker: &Worker, server: &Arc<Server>, wanted: &Wanted<'_>) -> 
     };
     let limit = worker.shared.tuning.load().connect_timeout_server;
     let generation = worker.shared.generation.load(Relaxed);
+    let began = Instant::now();
     let mut result = connect(server, wanted.credentials, place, limit).await;
     if let Ok(connection) = &mut result {
         connection.generation = generation;
@@ -142,10 +162,15 @@ async fn attempt(worker: &Worker, server: &Arc<Server>, wanted: &Wanted<'_>) -> 
             keep_alive(stream, worker.shared.tuning.load().tcp_keepalive);
         }
     }
-    match &result {
-        Ok(_) => server.counters.connected.fetch_add(1, Relaxed),
-        Err(_) => server.counters.failed.fetch_add(1, Relaxed),
-    };
+    let stats = &worker.shared.stats;
+    if result.is_ok() {
+        worker.note(server, |times| &times.connect, began.elapsed());
+        server.counters.connected.fetch_add(1, Relaxed);
+        count(&stats.server_connections);
+    } else {
+        server.counters.failed.fetch_add(1, Relaxed);
+        count(&stats.server_connections_failed);
+    }
     if result.is_err() {
         worker.pool.ended(server);
     }
@@ -154,7 +179,7 @@ async fn attempt(worker: &Worker, server: &Arc<Server>, wanted: &Wanted<'_>) -> 
     {
         worker.shared.connect_failed(server, error);
     }
-    result
+    result.map(|connection| (connection, false))
 }
 
 /// The server's own "no": access denied, unknown database.

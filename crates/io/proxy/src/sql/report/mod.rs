@@ -1,10 +1,13 @@
 //! What the proxy counts, as rows of ProxySQL's `stats_` tables and as Prometheus' text.
 
+mod figures;
+pub mod metrics;
+
 use super::monitor::Watch;
 use super::server::groups::Server;
 use super::shared::Shared;
+use super::stats::digests::{DigestEntry, DigestKey};
 use mysql::tables::{Row, Value};
-use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -25,7 +28,7 @@ fn microseconds(duration: Duration) -> Value {
     number(duration.as_micros())
 }
 
-/// Rows of `table`, of `mysql::tables::stats`; tables of what is not there have none.
+/// Rows of `table`, of `mysql::tables::stats`. Tables of what is not there have none: docs/proxysql-differences.md names them.
 pub fn rows(shared: &Shared, watch: &Watch, table: &str, reset: bool) -> Vec<Row> {
     match table {
         "stats_mysql_connection_pool" => pool(shared, reset),
@@ -35,14 +38,21 @@ pub fn rows(shared: &Shared, watch: &Watch, table: &str, reset: bool) -> Vec<Row
         "stats_mysql_processlist" => processes(shared),
         "stats_mysql_errors" => errors(shared, reset),
         "stats_mysql_global" => {
-            globals(shared).into_iter().map(|(name, value)| vec![text(name), text(value.to_string())]).collect()
+            let rows = figures::globals(shared, watch);
+            rows.into_iter().map(|(name, value)| vec![text(name), text(value.to_string())]).collect()
+        }
+        "stats_mysql_commands_counters" => commands(shared, reset),
+        "stats_memory_metrics" => {
+            let rows = figures::memory(shared);
+            rows.into_iter().map(|(name, value)| vec![text(name), text(value.to_string())]).collect()
         }
         "stats_mysql_gtid_executed" => positions(shared),
         other => watch.log.lock().unwrap_or_else(PoisonError::into_inner).rows_of(other),
     }
 }
 
-fn servers(shared: &Shared) -> Vec<Arc<Server>> {
+/// By hostgroup and address.
+pub fn servers(shared: &Shared) -> Vec<Arc<Server>> {
     let mut servers: Vec<Arc<Server>> = shared.live.groups.load().all().cloned().collect();
     servers.sort_by(|a, b| (a.hostgroup, &a.hostname, a.port).cmp(&(b.hostgroup, &b.hostname, b.port)));
     servers
@@ -75,10 +85,16 @@ fn pool(shared: &Shared, reset: bool) -> Vec<Row> {
     servers(shared).iter().map(row).collect()
 }
 
-fn digests(shared: &Shared, reset: bool) -> Vec<Row> {
+/// Those that took most time in all come first.
+pub fn top_digests(shared: &Shared, reset: bool) -> Vec<(DigestKey, DigestEntry)> {
     let mut all = shared.stats.digests(reset);
     all.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.sum));
-    all.into_iter()
+    all
+}
+
+fn digests(shared: &Shared, reset: bool) -> Vec<Row> {
+    top_digests(shared, reset)
+        .into_iter()
         .map(|(key, entry)| {
             vec![
                 number(key.hostgroup),
@@ -101,13 +117,27 @@ fn digests(shared: &Shared, reset: bool) -> Vec<Row> {
 }
 
 fn rules(shared: &Shared) -> Vec<Row> {
-    let hits = shared.stats.hits();
     let plan = shared.plan.load();
-    plan.rules
-        .rule_ids()
-        .enumerate()
-        .map(|(index, id)| vec![number(id), number(hits.get(&(index as i64)).copied().unwrap_or_default())])
-        .collect()
+    plan.rules.rule_ids().zip(plan.hits.iter()).map(|(id, hits)| vec![number(id), number(hits.load(Relaxed))]).collect()
+}
+
+/// ProxySQL's columns: microseconds up to which a statement is counted there; the last has what is longer.
+const COMMAND_BOUNDS: [u64; 11] =
+    [100, 500, 1_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000];
+
+fn commands(shared: &Shared, reset: bool) -> Vec<Row> {
+    let row = |(verb, times): (mysql::statement::Verb, super::latency::Times)| {
+        let mut row = vec![text(verb.as_str()), number(times.sum), number(times.count())];
+        let mut before = 0;
+        for bound in COMMAND_BOUNDS {
+            let within = times.within(bound);
+            row.push(number(within - before));
+            before = within;
+        }
+        row.push(number(times.count() - before));
+        row
+    };
+    shared.stats.verbs(reset).into_iter().map(row).collect()
 }
 
 fn users(shared: &Shared) -> Vec<Row> {
@@ -184,101 +214,4 @@ fn positions(shared: &Shared) -> Vec<Row> {
         vec![text(&server.hostname), number(server.port), text(position), number(0)]
     };
     servers(shared).iter().map(row).collect()
-}
-
-/// ProxySQL's names where it has them; ours say what it has no words for.
-fn globals(shared: &Shared) -> Vec<(&'static str, u64)> {
-    let (sessions, stats) = (&shared.sessions, &shared.stats);
-    vec![
-        ("ProxySQL_Uptime", shared.started.elapsed().as_secs()),
-        ("Client_Connections_aborted", sessions.refused.load(Relaxed)),
-        ("Client_Connections_connected", sessions.connected.load(Relaxed).into()),
-        ("Client_Connections_created", sessions.total.load(Relaxed)),
-        ("Questions", stats.questions.load(Relaxed)),
-        ("Queries_frontends_bytes_recv", stats.client_bytes_in.load(Relaxed)),
-        ("Queries_frontends_bytes_sent", stats.client_bytes_out.load(Relaxed)),
-        ("Reader_fallbacks", stats.fallbacks.load(Relaxed)),
-        ("Safe_routing_reroutes", stats.rerouted.load(Relaxed)),
-        ("Causal_read_waits", stats.causal_waits.load(Relaxed)),
-        ("Causal_read_timeouts", stats.causal_timeouts.load(Relaxed)),
-        ("Read_retries", stats.retries.load(Relaxed)),
-    ]
-}
-
-/// Families of `SHOW PROMETHEUS METRICS`: name, kind, what it is, the variable of [`globals`].
-const FAMILIES: [(&str, &str, &str, &str); 9] = [
-    ("proxysql_uptime_seconds_total", "counter", "Seconds since the start.", "ProxySQL_Uptime"),
-    ("proxysql_client_connections_connected", "gauge", "Clients connected.", "Client_Connections_connected"),
-    ("proxysql_questions_total", "counter", "Statements of clients.", "Questions"),
-    ("proxysql_client_connections_total", "counter", "Clients that logged in.", "Client_Connections_created"),
-    (
-        "barque_sql_reader_fallbacks_total",
-        "counter",
-        "Reads that went to the writer for want of a reader.",
-        "Reader_fallbacks",
-    ),
-    (
-        "barque_sql_safe_routing_reroutes_total",
-        "counter",
-        "Statements that a rule sent to a reader, and that were not provably reads.",
-        "Safe_routing_reroutes",
-    ),
-    (
-        "barque_sql_causal_read_waits_total",
-        "counter",
-        "Reads that waited for their session's last write.",
-        "Causal_read_waits",
-    ),
-    (
-        "barque_sql_causal_read_timeouts_total",
-        "counter",
-        "Of those, reads that went to the writer because the replica was late.",
-        "Causal_read_timeouts",
-    ),
-    ("barque_sql_read_retries_total", "counter", "Reads that were sent again to another server.", "Read_retries"),
-];
-
-pub fn metrics(shared: &Shared, watch: &Watch) -> String {
-    let globals = globals(shared);
-    let mut out = String::new();
-    for (name, kind, help, variable) in FAMILIES {
-        let value = globals.iter().find(|(known, _)| *known == variable).map_or(0, |(_, value)| *value);
-        // Writing to a String cannot fail.
-        _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
-    }
-    let servers = servers(shared);
-    let mut family = |name: &str, kind: &str, help: &str, value: &dyn Fn(&Server) -> Vec<(String, u64)>| {
-        _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        for server in &servers {
-            for (labels, value) in value(server) {
-                let endpoint = format!("endpoint=\"{}\",hostgroup=\"{}\"", server.address(), server.hostgroup);
-                _ = writeln!(out, "{name}{{{endpoint}{labels}}} {value}");
-            }
-        }
-    };
-    family("proxysql_connpool_conns", "gauge", "Connections to servers.", &|server| {
-        let free = server.counters.free.load(Relaxed);
-        let used = server.counters.used.load(Relaxed).saturating_sub(free);
-        vec![(",status=\"used\"".to_owned(), used.into()), (",status=\"free\"".to_owned(), free.into())]
-    });
-    family("proxysql_connpool_conns_queries_total", "counter", "Statements sent to servers.", &|server| {
-        vec![(String::new(), server.counters.queries.load(Relaxed))]
-    });
-    family("proxysql_connpool_conns_latency_us", "gauge", "Of the last check, in microseconds.", &|server| {
-        vec![(String::new(), server.host.latency_us.load(Relaxed))]
-    });
-    family("proxysql_connpool_data_bytes_total", "counter", "Bytes between the proxy and servers.", &|server| {
-        let counters = &server.counters;
-        let (sent, received) = (counters.sent_bytes.load(Relaxed), counters.received_bytes.load(Relaxed));
-        vec![(",traffic_flow=\"sent\"".to_owned(), sent), (",traffic_flow=\"recv\"".to_owned(), received)]
-    });
-    family("barque_sql_server_online", "gauge", "1: it takes statements.", &|server| {
-        vec![(String::new(), u64::from(server.standing().takes_new()))]
-    });
-    let alarms = watch.alarms.lock().unwrap_or_else(PoisonError::into_inner);
-    _ = writeln!(out, "# HELP barque_sql_alarms What a person has to look at now.\n# TYPE barque_sql_alarms gauge");
-    for (code, _) in alarms.iter() {
-        _ = writeln!(out, "barque_sql_alarms{{code=\"{code}\"}} 1");
-    }
-    out
 }
