@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod client;
 pub mod compress;
+pub mod doors;
 pub mod listener;
 pub mod log;
 pub mod monitor;
@@ -16,6 +17,7 @@ pub mod settled;
 pub mod shared;
 pub mod start;
 pub mod stats;
+pub mod stop;
 pub mod stream;
 pub mod tls;
 pub mod tuning;
