@@ -2,6 +2,7 @@
 
 mod bench;
 mod fuzz;
+mod image;
 mod packages;
 mod schema;
 mod steps;
@@ -32,6 +33,8 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Measures a release build: the figures of docs/PERFORMANCE.md.
     Bench(bench::Args),
+    /// Makes an image of barque that stands in place of severalnines/proxysql.
+    Image(image::Args),
     /// Boots a virtual Debian with systemd and cgroup version 2 and checks a release build in it.
     Vm(vm::Args),
     /// Writes the schema facts of all built-in types from the sources of k8s-pb and k8s-openapi.
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(args),
         Chore::Fuzz(args) => fuzz::run_targets(&args),
         Chore::Bench(args) => bench::run_bench(&args),
+        Chore::Image(args) => image::run(&args),
         Chore::Vm(args) => vm::run_checks(&args),
         Chore::Schema(args) => schema::run(&args).map_err(Error::from),
     };

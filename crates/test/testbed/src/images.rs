@@ -1,17 +1,23 @@
-//! Images for tests, built from Debian's packages into OCI layouts, kept in the cache by their recipe.
+//! Images built from Debian's packages and from files of this machine, as OCI layouts, kept in the cache by their recipe.
+//!
+//! Invariants
+//! - The same recipe with the same files gives the same bytes: no image holds the time at which it was made.
 
-use crate::cache;
-use crate::run::run;
-use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Mutex;
+mod archive;
+mod sql_proxy;
+mod writer;
+
+pub use sql_proxy::sql_proxy;
+
+use std::path::PathBuf;
 
 /// How an image is made.
 pub struct Recipe {
     pub name: &'static str,
     /// Debian packages; none builds on an empty root.
     pub packages: &'static [&'static str],
+    /// Files of this machine: where each goes in the image, and where it lies here.
+    pub files: Vec<(PathBuf, PathBuf)>,
     /// A shell script run with `$ROOT` set to the image's root folder.
     pub script: &'static str,
     /// Arguments of `umoci config`.
@@ -22,6 +28,7 @@ pub struct Recipe {
 pub const BUSYBOX: Recipe = Recipe {
     name: "busybox",
     packages: &[],
+    files: Vec::new(),
     script: r#"
         mkdir -p "$ROOT"/bin "$ROOT"/etc "$ROOT"/tmp "$ROOT"/proc "$ROOT"/sys "$ROOT"/dev "$ROOT"/root "$ROOT"/var/log
         cp /bin/busybox "$ROOT"/bin/busybox
@@ -37,6 +44,7 @@ pub const BUSYBOX: Recipe = Recipe {
 pub const NGINX: Recipe = Recipe {
     name: "nginx",
     packages: &["nginx-light"],
+    files: Vec::new(),
     script: r#"
         ln -sf /dev/stdout "$ROOT"/var/log/nginx/access.log
         ln -sf /dev/stderr "$ROOT"/var/log/nginx/error.log
@@ -54,6 +62,7 @@ pub const NGINX: Recipe = Recipe {
 pub const NEXTCLOUD: Recipe = Recipe {
     name: "nextcloud",
     packages: &["php-fpm"],
+    files: Vec::new(),
     script: include_str!("images/nextcloud.sh"),
     config: &["--config.entrypoint=/entrypoint.sh", "--config.workingdir=/var/www/html"],
 };
@@ -62,6 +71,7 @@ pub const NEXTCLOUD: Recipe = Recipe {
 pub const MATOMO: Recipe = Recipe {
     name: "matomo",
     packages: &["bash"],
+    files: Vec::new(),
     script: r#"
         mkdir -p "$ROOT"/usr/local/bin "$ROOT"/var/www/html
         printf '#!/bin/sh\necho "archived: $*"\n' > "$ROOT"/usr/local/bin/php
@@ -74,6 +84,7 @@ pub const MATOMO: Recipe = Recipe {
 pub const PROXYSQL: Recipe = Recipe {
     name: "proxysql",
     packages: &[],
+    files: Vec::new(),
     script: r#"
         mkdir -p "$ROOT"/bin "$ROOT"/etc "$ROOT"/tmp "$ROOT"/proc "$ROOT"/sys "$ROOT"/dev
         cp /bin/busybox "$ROOT"/bin/busybox
@@ -109,86 +120,3 @@ pub const ALL: &[Image] = &[
     Image { name: "library/matomo:3.7", recipe: MATOMO },
     Image { name: "severalnines/proxysql:1.4.12", recipe: PROXYSQL },
 ];
-
-impl Recipe {
-    /// The OCI layout with the image's tag, `<folder>:<name>`; built if this recipe was not built before.
-    pub fn layout(&self) -> PathBuf {
-        static ONE: Mutex<()> = Mutex::new(());
-        let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let place = cache().join("images").join(format!("{}-{:016x}", self.name, self.fingerprint()));
-        if !place.join("index.json").exists() {
-            let work = cache().join("images").join(format!(".{}.{}", self.name, std::process::id()));
-            std::fs::create_dir_all(&work).expect("a folder below target");
-            self.build(&work);
-            // An older, incomplete one may be in the way.
-            _ = std::fs::remove_dir_all(&place);
-            std::fs::rename(work.join("layout"), &place).expect("both are below target");
-            run(Command::new("rm").arg("-rf").arg(&work)).expect_ok();
-        }
-        place
-    }
-
-    /// As `skopeo` and `barque image import` name it.
-    pub fn reference(&self) -> String {
-        format!("{}:{}", self.layout().display(), self.name)
-    }
-
-    /// A tar of the layout for `barque image import`.
-    pub fn archive(&self) -> PathBuf {
-        let layout = self.layout();
-        let archive = layout.with_extension("tar");
-        if !archive.exists() {
-            let beside = layout.with_extension(format!("tar.{}", std::process::id()));
-            run(Command::new("tar").arg("-cf").arg(&beside).arg("-C").arg(&layout).arg(".")).expect_ok();
-            std::fs::rename(&beside, &archive).expect("both are below target");
-        }
-        archive
-    }
-
-    fn build(&self, work: &Path) {
-        let tar = work.join("root.tar");
-        let bundle = work.join("bundle");
-        let layout = work.join("layout");
-        let image = format!("{}:{}", layout.display(), self.name);
-        umoci(&["init", "--layout", &layout.display().to_string()]);
-        umoci(&["new", "--image", &image]);
-        umoci(&["unpack", "--image", &image, &bundle.display().to_string()]);
-        let root = bundle.join("rootfs");
-        if !self.packages.is_empty() {
-            let packages = self.packages.join(",");
-            run(Command::new("mmdebstrap")
-                .args(["--quiet", "--variant=essential", "--dpkgopt=path-exclude=/usr/share/doc/*"])
-                .arg(format!("--include={packages}"))
-                .arg(debian())
-                .arg(&tar))
-            .expect_ok();
-            run(Command::new("tar").arg("-xf").arg(&tar).arg("-C").arg(&root).args(["--exclude=./dev/*"])).expect_ok();
-        }
-        run(Command::new("sh").args(["-euc", self.script]).env("ROOT", &root)).expect_ok();
-        umoci(&["repack", "--image", &image, &bundle.display().to_string()]);
-        let arguments: Vec<&str> =
-            ["config", "--image", &image].into_iter().chain(self.config.iter().copied()).collect();
-        umoci(&arguments);
-    }
-
-    fn fingerprint(&self) -> u64 {
-        use std::hash::{DefaultHasher, Hash, Hasher};
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        _ = write!(text, "{:?}{}{:?}{}", self.packages, self.script, self.config, debian());
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        hasher.finish()
-    }
-}
-
-fn umoci(arguments: &[&str]) {
-    run(Command::new("umoci").args(arguments)).expect_ok();
-}
-
-/// The running Debian's name, so that images are made of packages this machine can fetch.
-fn debian() -> String {
-    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let name = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
-    name.unwrap_or("bookworm").trim_matches('"').to_owned()
-}

@@ -3,6 +3,7 @@
 use proxy::sql::start::{self, Options};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -24,6 +25,9 @@ pub struct Arguments {
     /// Say what is wrong with the file, and end
     #[arg(long)]
     check: bool,
+    /// Serve new clients for so long after SIGTERM, at least [default: 3 in a pod, else 0]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16))]
+    drain: Option<u16>,
 }
 
 impl Arguments {
@@ -36,6 +40,7 @@ impl Arguments {
             reload: self.reload,
             compat: self.proxysql_compat,
             check: self.check,
+            drain: self.drain.map(|seconds| Duration::from_secs(seconds.into())),
         })
     }
 }

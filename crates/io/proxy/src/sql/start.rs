@@ -2,23 +2,24 @@
 
 use super::admin::{Admin, Options as AdminOptions, Rows, Shared as Engine, rows_of, wire};
 use super::client::handshake::Peer;
-use super::listener::{self, Interface, Opened};
+use super::doors::Doors;
+use super::listener::Opened;
 use super::monitor::{self, Watch};
 use super::run::start_worker;
-use super::runtime::{Order, Proxy};
+use super::runtime::Proxy;
 use super::server::pool::Share;
 use super::shared::Shared;
+use super::stop::{self, Drain, Signals};
 use super::stream::Stream;
 use super::tls::Acceptor;
 use super::{log, values};
 use mysql::config_file::{self, Level, Parsed};
+use mysql::variables::Variables;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// Where ProxySQL has it.
@@ -39,6 +40,8 @@ pub struct Options {
     pub compat: bool,
     /// Says what is wrong with the file, and ends.
     pub check: bool,
+    /// How long new clients are served after SIGTERM, at least; without it see [`Drain::of`].
+    pub drain: Option<Duration>,
 }
 
 /// Runs until it is told to stop.
@@ -75,7 +78,7 @@ fn start(options: &Options) -> Result<(), Vec<String>> {
         .build()
         .map_err(|error| vec![format!("the system gives no event queue: {error}")])?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, serve(options, path, datadir))
+    local.block_on(&runtime, serve(options, &parsed, path, datadir))
 }
 
 fn read(path: &Path) -> Result<Parsed, String> {
@@ -86,7 +89,11 @@ fn read(path: &Path) -> Result<Parsed, String> {
     Ok(config_file::parse(&path.display().to_string(), &text, &include))
 }
 
-async fn serve(options: &Options, path: PathBuf, datadir: PathBuf) -> Result<(), Vec<String>> {
+async fn serve(options: &Options, parsed: &Parsed, path: PathBuf, datadir: PathBuf) -> Result<(), Vec<String>> {
+    let mut signals = Signals::catch().map_err(|error| vec![format!("the system gives no signals: {error}")])?;
+    // Before anything that takes time: a pod without a readiness probe is sent clients as soon as its process runs. By
+    // ProxySQL's rule the database may say where to listen.
+    let doors = if options.compat { None } else { Some(Doors::open(&written(parsed)?)?) };
     std::fs::create_dir_all(&datadir).map_err(|error| vec![format!("{}: {error}", datadir.display())])?;
     let shared = Arc::new(Shared::new());
     let watch = Arc::new(Watch::default());
@@ -108,23 +115,20 @@ async fn serve(options: &Options, path: PathBuf, datadir: PathBuf) -> Result<(),
         let acceptor = Acceptor::load(&datadir).map_err(|error| vec![error.to_string()])?;
         shared.tls.store(Some(Arc::new(acceptor)));
     }
-    let one = |problem: String| vec![problem];
-    let fronts = listener::parse(variables.str("mysql-interfaces")).map_err(one)?;
-    let admins = listener::parse(variables.str("admin-mysql_ifaces")).map_err(one)?;
-    let workers = workers(shared.tuning.load().threads);
-    let sockets = open_all(&fronts, workers).map_err(|error| vec![error.to_string()])?;
-    let admin_sockets = open_all(&admins, 1).map_err(|error| vec![error.to_string()])?;
+    let doors = doors.map_or_else(|| Doors::open(&variables), Ok)?;
+    let serves = doors.to_string();
     tokio::task::spawn_local(monitor::run(shared.clone(), watch.clone(), wanted));
     _ = tokio::time::timeout(SETTLING, watch.settled.notified()).await;
-    for (worker, sockets) in sockets.into_iter().enumerate() {
-        let share = Share { worker: worker as u32, workers: workers as u32 };
+    let workers = doors.workers.len() as u32;
+    for (worker, sockets) in doors.workers.into_iter().enumerate() {
+        let share = Share { worker: worker as u32, workers };
         start_worker(shared.clone(), share, sockets)
             .map_err(|error| vec![format!("the system gives no thread: {error}")])?;
     }
     let generated = administrators(&proxy, &datadir)?;
     let stats_users = values::credentials(variables.str("admin-stats_credentials"));
     let engine = Engine::new(admin, stats_users.into_iter().map(|(user, _)| user));
-    for socket in admin_sockets.into_iter().flatten() {
+    for socket in doors.admin {
         let (engine, proxy, generated) = (engine.clone(), proxy.clone(), generated.clone());
         tokio::task::spawn_local(async move {
             if let Err(error) = administer(engine, proxy, generated, socket).await {
@@ -132,49 +136,23 @@ async fn serve(options: &Options, path: PathBuf, datadir: PathBuf) -> Result<(),
             }
         });
     }
-    let names = |interfaces: &[Interface]| interfaces.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    log::info(&format!("serves MySQL on {}, administration on {}", names(&fronts), names(&admins)));
-    stopped(&shared, &datadir, &mut ordered).await;
-    leave(&shared).await;
+    log::info(&format!("serves {serves}"));
+    stop::wait(&shared, &datadir, &mut ordered, &mut signals, Drain::of(options.drain)).await;
+    stop::leave(&shared).await;
     Ok(())
 }
 
-/// Clients that have nothing open leave at once, others when they have ended it.
-async fn leave(shared: &Shared) {
-    /// Of the half minute that Kubernetes and systemd give.
-    const PATIENCE: Duration = Duration::from_secs(15);
-    const LOOK: Duration = Duration::from_millis(20);
-    shared.stopping.store(true, Relaxed);
-    shared.stop.notify_waiters();
-    let end = Instant::now() + PATIENCE;
-    while shared.sessions.connected.load(Relaxed) > 0 && Instant::now() < end {
-        tokio::time::sleep(LOOK).await;
+/// The file's variables.
+fn written(parsed: &Parsed) -> Result<Variables, Vec<String>> {
+    let mut variables = Variables::default();
+    for (name, value, place) in &parsed.variables {
+        variables.set(name, value).map_err(|problem| vec![format!("{place}: {problem}")])?;
     }
-    let left = shared.sessions.connected.load(Relaxed);
-    if left > 0 {
-        log::warn(&format!("{left} clients had something open to the end"));
-    }
+    Ok(variables)
 }
 
 fn rows_at(path: &Path) -> Result<Rows, Vec<String>> {
     rows_of(&read(path).map_err(|problem| vec![problem])?)
-}
-
-/// More threads than processors would only take turns.
-fn workers(threads: u32) -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    processors.min(threads as usize).max(1)
-}
-
-/// For each worker its sockets.
-fn open_all(interfaces: &[Interface], workers: usize) -> std::io::Result<Vec<Vec<Opened>>> {
-    let mut all: Vec<Vec<Opened>> = (0..workers).map(|_| Vec::new()).collect();
-    for interface in interfaces {
-        for (sockets, opened) in all.iter_mut().zip(listener::open(interface, workers)?) {
-            sockets.push(opened);
-        }
-    }
-    Ok(all)
 }
 
 /// Where nobody may administer, a password is made, so that somebody on this machine can.
@@ -232,28 +210,6 @@ async fn administer(
                 let (stream, _) = listener.accept().await?;
                 serve(Stream::Unix(stream), Peer::Unix);
             }
-        }
-    }
-}
-
-/// Until a signal or `PROXYSQL SHUTDOWN`.
-async fn stopped(shared: &Arc<Shared>, datadir: &Path, orders: &mut mpsc::UnboundedReceiver<Order>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        log::error("the system gives no signals");
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return log::info("told to stop"),
-            _ = interrupt.recv() => return log::info("interrupted"),
-            order = orders.recv() => match order {
-                Some(Order::ReloadTls) => match Acceptor::load(datadir) {
-                    Ok(acceptor) => shared.tls.store(Some(Arc::new(acceptor))),
-                    Err(error) => log::error(&format!("TLS stays as it was: {error}")),
-                },
-                Some(Order::Shutdown) | None => return log::info("PROXYSQL SHUTDOWN"),
-            },
         }
     }
 }

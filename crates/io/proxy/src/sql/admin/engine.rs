@@ -42,7 +42,7 @@ impl Admin {
         let mut db = Connection::open_in_memory().map_err(said)?;
         let (disk, existed, no_disk) = attach(&db, options.datadir.as_deref()).map_err(said)?;
         let secrets = Secrets::default();
-        make_tables(&db).map_err(|error| {
+        make_tables(&mut db).map_err(|error| {
             vec![format!("cannot make the tables of {disk}: {error}; move the file away to begin anew")]
         })?;
         catalog::make(&db).map_err(said)?;
@@ -194,7 +194,9 @@ fn file(folder: &Path) -> std::io::Result<(PathBuf, bool)> {
     Ok((path, existed))
 }
 
-fn make_tables(db: &Connection) -> rusqlite::Result<()> {
+/// In one transaction: each by itself would wait for the disk several times.
+fn make_tables(db: &mut Connection) -> rusqlite::Result<()> {
+    let db = db.transaction()?;
     for table in tables::ALL {
         db.execute_batch(&table.create(&format!("main.{}", table.name)))?;
         db.execute_batch(&table.create(&format!("disk.{}", table.name)).replacen("TABLE", "TABLE IF NOT EXISTS", 1))?;
@@ -210,7 +212,8 @@ fn make_tables(db: &Connection) -> rusqlite::Result<()> {
     }
     db.execute_batch(&format!(
         "CREATE TABLE IF NOT EXISTS disk.{SECRETS} (form VARCHAR PRIMARY KEY, clear VARCHAR NOT NULL)"
-    ))
+    ))?;
+    db.commit()
 }
 
 /// A table that only the engine fills has no checks.
