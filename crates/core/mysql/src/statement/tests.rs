@@ -261,6 +261,9 @@ fn what_is_a_read() {
         SELECT @@global.sql_mode
         SELECT @@sql_mode, @@session.wait_timeout, @@global.server_id
         SELECT * FROM mysql.servers
+        SHOW EVENTS
+        SHOW CREATE EVENT e
+        SHOW CREATE TABLE t
         SELECT * FROM mysql.user
         SELECT SLEEP(1), UUID()
         SHOW TABLES
@@ -321,6 +324,9 @@ fn what_is_a_read() {
             SELECT @@global.sql_mode => SELECT ServerSpecific
             SELECT @@sql_mode, @@session.wait_timeout, @@global.server_id => SELECT read
             SELECT * FROM mysql.servers => SELECT ServerSpecific
+            SHOW EVENTS => SHOW ServerSpecific
+            SHOW CREATE EVENT e => SHOW ServerSpecific
+            SHOW CREATE TABLE t => SHOW read
             SELECT * FROM mysql.user => SELECT read
             SELECT SLEEP(1), UUID() => SELECT read
             SHOW TABLES => SHOW read

@@ -55,6 +55,7 @@ pub(crate) fn assigned(name: &[u8], scoped: bool) -> Effects {
 /// Tables of `information_schema` that show the server instead of the data.
 const SERVER_TABLES: &[&str] = &[
     "CLIENT_STATISTICS",
+    "EVENTS",
     "FILES",
     "GLOBAL_STATUS",
     "GLOBAL_VARIABLES",
@@ -76,7 +77,7 @@ const SERVER_TABLES: &[&str] = &[
 ];
 
 /// Tables of `mysql` that are not replicated, or hold what replication itself keeps.
-const SERVER_OWN: &[&str] = &["general_log", "gtid_slave_pos", "plugin", "servers", "slow_log"];
+const SERVER_OWN: &[&str] = &["event", "general_log", "gtid_slave_pos", "plugin", "servers", "slow_log"];
 
 /// `schema.table` holds what is the server's own.
 pub(crate) fn is_server_table(schema: &[u8], table: &[u8]) -> bool {
