@@ -70,6 +70,7 @@ const PACKAGES: &[(&str, Need, &str, &str)] = &[
     ("docker-registry", Test, "docker-registry", "the test registry"),
     ("python3", Test, "python3", "the Python client"),
     ("python3-venv", Test, "/usr/share/doc/python3-venv", "keeps the Python client apart"),
+    ("python3-pytest", Test, "/usr/share/doc/python3-pytest", "runs the tests that PyMySQL brings"),
     ("mariadb-server", Test, "mariadbd", "what the SQL proxy stands before"),
     ("mariadb-client", Test, "mariadb", "its client"),
     ("sysbench", Test, "sysbench", "loads both"),

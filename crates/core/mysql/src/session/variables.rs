@@ -100,6 +100,8 @@ impl State {
             changes.schema = Some(self.schema.clone());
         }
         let mut parts = Vec::new();
+        // A connection whose literals are wide takes no name of them.
+        let introducer = if from.is_wide() { "_latin1" } else { "" };
         for name in from.variables.keys().filter(|name| !self.variables.contains_key(*name)) {
             if is_of_login(name) {
                 return None;
@@ -107,12 +109,18 @@ impl State {
             parts.push(format!("{name}=DEFAULT"));
         }
         for (name, value) in self.variables.iter().filter(|(name, value)| from.variables.get(*name) != Some(value)) {
-            parts.push(format!("{name}={}", written(name, value)));
+            parts.push(format!("{name}={}", written(name, value, introducer)));
         }
         if !parts.is_empty() {
             changes.set = Some(format!("SET {}", parts.join(",")));
         }
         Some(changes)
+    }
+
+    /// Literals are in a character set whose letters have no ASCII in them.
+    fn is_wide(&self) -> bool {
+        let set = self.get("character_set_connection").or_else(|| self.get("collation_connection")).unwrap_or_default();
+        ["ucs2", "utf16", "utf32"].iter().any(|wide| set.starts_with(wide))
     }
 
     fn note(&mut self) {
@@ -130,12 +138,12 @@ fn can_be_written(value: &str) -> bool {
     value.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'\'' && byte != b'\\')
 }
 
-fn written(name: &str, value: &str) -> String {
+fn written(name: &str, value: &str, introducer: &str) -> String {
     if value.is_empty() && name.starts_with("character_set_") {
         return "NULL".to_owned();
     }
     let number = !value.is_empty() && value.parse::<f64>().is_ok() && !value.contains(['n', 'N', 'i', 'I']);
-    if number { value.to_owned() } else { format!("'{value}'") }
+    if number { value.to_owned() } else { format!("{introducer}'{value}'") }
 }
 
 #[cfg(test)]
@@ -159,6 +167,11 @@ mod tests {
         check("character_set_results=", "", expect!["SET character_set_results=NULL"]);
         check("sql_mode=", "sql_mode=", expect!["nothing"]);
         check("", "character_set_client=latin1", expect!["another connection"]);
+        check(
+            "character_set_connection=ucs2 sql_mode=ANSI",
+            "character_set_connection=ucs2",
+            expect!["SET sql_mode=_latin1'ANSI'"],
+        );
     }
 
     #[test]

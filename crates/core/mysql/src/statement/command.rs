@@ -37,9 +37,10 @@ fn show(current: &mut Current) -> Verb {
     match what {
         Warnings | Errors | Count => current.effects.insert(Effects::DIAGNOSTICS),
         Profile | Profiles => current.effects.insert(Effects::PROFILING),
+        // A replica disables events, and says so.
+        Create if current.head[2] == Event => current.reason = current.reason.or(Some(Reason::ServerSpecific)),
         Tables | Databases | Schemas | Columns | Fields | Index | Indexes | Keys | Create | Triggers | Procedure
-        | Function | Package | Events | Character | Charset | Collation | Table | Grants | Privileges | Engines
-        | Storage => {}
+        | Function | Package | Character | Charset | Collation | Table | Grants | Privileges | Engines | Storage => {}
         _ => current.reason = current.reason.or(Some(Reason::ServerSpecific)),
     }
     if current.head[1..3] == [Table, Status] { Verb::ShowTableStatus } else { Verb::Show }

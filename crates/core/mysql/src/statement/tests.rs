@@ -149,6 +149,8 @@ fn what_pins_a_connection() {
         SELECT ROW_COUNT()
         SET sql_log_bin=0
         SET @@global.max_connections = 5
+        SET @@sql_mode = 'ANSI', @@session.time_zone = '+01:00'
+        SET @@autocommit = 0
         SET GLOBAL x = 1, SESSION y = 2, @z = 3
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY
         SET SESSION TRANSACTION READ WRITE
@@ -195,6 +197,8 @@ fn what_pins_a_connection() {
             SELECT ROW_COUNT() => SELECT read; USES_ROW_COUNT
             SET sql_log_bin=0 => SET Command; SET_VARIABLES
             SET @@global.max_connections = 5 => SET Command; SET_GLOBAL
+            SET @@sql_mode = 'ANSI', @@session.time_zone = '+01:00' => SET Command; SET_VARIABLES | SET_UNTOLD
+            SET @@autocommit = 0 => SET Command; SET_VARIABLES | SET_AUTOCOMMIT
             SET GLOBAL x = 1, SESSION y = 2, @z = 3 => SET Command; USER_VARIABLE | ASSIGNS_USER_VARIABLE | SET_VARIABLES | SET_GLOBAL
             SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY => SET Command; SET_TRANSACTION_NEXT
             SET SESSION TRANSACTION READ WRITE => SET Command; SET_VARIABLES
@@ -254,6 +258,13 @@ fn what_is_a_read() {
         SELECT * FROM information_schema.processlist
         SELECT * FROM performance_schema.threads
         SELECT @@server_id, @@global.read_only
+        SELECT @@global.sql_mode
+        SELECT @@sql_mode, @@session.wait_timeout, @@global.server_id
+        SELECT * FROM mysql.servers
+        SHOW EVENTS
+        SHOW CREATE EVENT e
+        SHOW CREATE TABLE t
+        SELECT * FROM mysql.user
         SELECT SLEEP(1), UUID()
         SHOW TABLES
         SHOW FULL COLUMNS FROM t
@@ -310,6 +321,13 @@ fn what_is_a_read() {
             SELECT * FROM information_schema.processlist => SELECT ServerSpecific
             SELECT * FROM performance_schema.threads => SELECT ServerSpecific
             SELECT @@server_id, @@global.read_only => SELECT ServerSpecific
+            SELECT @@global.sql_mode => SELECT ServerSpecific
+            SELECT @@sql_mode, @@session.wait_timeout, @@global.server_id => SELECT read
+            SELECT * FROM mysql.servers => SELECT ServerSpecific
+            SHOW EVENTS => SHOW ServerSpecific
+            SHOW CREATE EVENT e => SHOW ServerSpecific
+            SHOW CREATE TABLE t => SHOW read
+            SELECT * FROM mysql.user => SELECT read
             SELECT SLEEP(1), UUID() => SELECT read
             SHOW TABLES => SHOW read
             SHOW FULL COLUMNS FROM t => SHOW read

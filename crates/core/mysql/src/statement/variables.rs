@@ -13,12 +13,28 @@ pub(crate) fn read(name: &[u8]) -> (Effects, Option<Reason>) {
         (Effects::DIAGNOSTICS, None)
     } else if is(&["pseudo_thread_id"]) {
         (Effects::CONNECTION_ID, None)
-    } else if is(&["read_only", "super_read_only", "innodb_read_only", "last_gtid"]) || starts_with(name, b"gtid_") {
+    } else if is(SERVERS) || starts_with(name, b"gtid_") {
         (Effects::NONE, Some(Reason::ServerSpecific))
     } else {
         (Effects::NONE, None)
     }
 }
+
+/// Variables that say what a server is, or where its files lie.
+const SERVERS: &[&str] = &[
+    "basedir",
+    "datadir",
+    "general_log_file",
+    "innodb_read_only",
+    "last_gtid",
+    "log_error",
+    "pid_file",
+    "read_only",
+    "slow_query_log_file",
+    "socket",
+    "super_read_only",
+    "tmpdir",
+];
 
 /// Of `SET name`, beside that it sets a variable of the session; `scoped`: SESSION or LOCAL is said.
 pub(crate) fn assigned(name: &[u8], scoped: bool) -> Effects {
@@ -39,6 +55,7 @@ pub(crate) fn assigned(name: &[u8], scoped: bool) -> Effects {
 /// Tables of `information_schema` that show the server instead of the data.
 const SERVER_TABLES: &[&str] = &[
     "CLIENT_STATISTICS",
+    "EVENTS",
     "FILES",
     "GLOBAL_STATUS",
     "GLOBAL_VARIABLES",
@@ -59,13 +76,16 @@ const SERVER_TABLES: &[&str] = &[
     "USER_VARIABLES",
 ];
 
+/// Tables of `mysql` that are not replicated, or hold what replication itself keeps.
+const SERVER_OWN: &[&str] = &["event", "general_log", "gtid_slave_pos", "plugin", "servers", "slow_log"];
+
 /// `schema.table` holds what is the server's own.
 pub(crate) fn is_server_table(schema: &[u8], table: &[u8]) -> bool {
     let is = |names: &[&str], name: &[u8]| names.iter().any(|other| other.as_bytes().eq_ignore_ascii_case(name));
     is(&["performance_schema", "sys"], schema)
         || is(&["information_schema"], schema)
             && (is(SERVER_TABLES, table) || starts_with(table, b"innodb_") || starts_with(table, b"thread_pool_"))
-        || is(&["mysql"], schema) && is(&["gtid_slave_pos", "general_log", "slow_log"], table)
+        || is(&["mysql"], schema) && (is(SERVER_OWN, table) || starts_with(table, b"innodb_"))
 }
 
 fn starts_with(name: &[u8], prefix: &[u8]) -> bool {

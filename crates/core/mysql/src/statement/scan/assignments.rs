@@ -52,7 +52,10 @@ impl Scan<'_> {
             Keyword::Global | Keyword::Persist | Keyword::PersistOnly => Effects::SET_GLOBAL,
             scope => {
                 let scoped = matches!(scope, Keyword::Session | Keyword::Local);
-                Effects::SET_VARIABLES.union(variables::assigned(name, scoped))
+                let effects = Effects::SET_VARIABLES.union(variables::assigned(name, scoped));
+                // The status flags tell of autocommit.
+                let told = scoped || effects.contains(Effects::SET_AUTOCOMMIT);
+                if told { effects } else { effects.union(Effects::SET_UNTOLD) }
             }
         }
     }

@@ -227,8 +227,11 @@ impl Scan<'_> {
     }
 
     fn system_variable(&mut self, token: Token) {
-        let (_, name) = self.variable(token);
+        let (scope, name) = self.variable(token);
         let (effects, reason) = variables::read(name);
+        // SET GLOBAL went to the writer: so does who asks for it. Which server answers may be asked of any.
+        let of_writer = scope.eq_ignore_ascii_case(b"global") && !name.eq_ignore_ascii_case(b"server_id");
+        let reason = reason.or(of_writer.then_some(Reason::ServerSpecific));
         self.current.effects.insert(effects);
         if let Some(reason) = reason {
             self.current.refuse(reason);

@@ -1,10 +1,10 @@
-//! What the proxy answers itself: its own connection numbers, KILL of them, and values it knows better.
+//! What the proxy answers itself: its own connection numbers, the list of them, and KILL.
 
 use super::session::{Next, Session};
 use crate::sql::sessions;
 use mysql::protocol::reply::ServerError;
-use mysql::protocol::rows;
-use mysql::statement::{Effects, Statement};
+use mysql::protocol::rows::{self, Kind};
+use mysql::statement::{Effects, Reason, Statement, Verb};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -24,8 +24,14 @@ pub async fn answer(session: &mut Session, sql: &[u8], statement: &Statement) ->
         };
     }
     if statement.effects.contains(Effects::CONNECTION_ID) && is_only_connection_id(sql) {
-        let value = session.id.to_string().into_bytes();
-        return one_value(session, "CONNECTION_ID()", Some(value)).await.map(Some);
+        let row = [text(session.id)];
+        return table(session, &[("CONNECTION_ID()", Kind::Unsigned)], &[row]).await.map(Some);
+    }
+    if statement.verb == Verb::Show && statement.not_a_read == Some(Reason::ServerSpecific) {
+        return match process_list_length(sql) {
+            Some(length) => process_list(session, sql, length).await.map(Some),
+            None => Ok(None),
+        };
     }
     Ok(None)
 }
@@ -36,12 +42,68 @@ fn is_only_connection_id(sql: &[u8]) -> bool {
     text.eq_ignore_ascii_case(b"selectconnection_id()")
 }
 
-async fn one_value(session: &mut Session, column: &str, value: Option<Vec<u8>>) -> io::Result<Next> {
+async fn table<const N: usize>(
+    session: &mut Session,
+    columns: &[(&str, Kind); N],
+    rows: &[[Option<Vec<u8>>; N]],
+) -> io::Result<Next> {
     let (sequence, capabilities) = (session.sequence, session.capabilities);
-    let row = [value];
-    rows::write(session.wire.outbox(), sequence, &[column], [&row[..]], capabilities);
+    rows::write_typed(session.wire.outbox(), sequence, columns, rows.iter().map(|row| &row[..]), capabilities);
     session.wire.flush().await?;
     Ok(Next::Command)
+}
+
+/// Of `SHOW [FULL] PROCESSLIST`: how many bytes of a statement it shows.
+fn process_list_length(sql: &[u8]) -> Option<usize> {
+    const SHORT: usize = 100;
+    let text = std::str::from_utf8(sql).ok()?.trim().trim_end_matches(';').trim_end();
+    let mut words = text.split_ascii_whitespace().peekable();
+    words.next_if(|word| word.eq_ignore_ascii_case("show"))?;
+    let full = words.next_if(|word| word.eq_ignore_ascii_case("full")).is_some();
+    words.next_if(|word| word.eq_ignore_ascii_case("processlist"))?;
+    words.next().is_none().then_some(if full { usize::MAX } else { SHORT })
+}
+
+/// The user's sessions, by the numbers that KILL takes. A server's list would name the proxy's own connections.
+async fn process_list(session: &mut Session, sql: &[u8], length: usize) -> io::Result<Next> {
+    const COLUMNS: [(&str, Kind); 9] = [
+        ("Id", Kind::Bigint),
+        ("User", Kind::Text),
+        ("Host", Kind::Text),
+        ("db", Kind::Text),
+        ("Command", Kind::Text),
+        ("Time", Kind::Int),
+        ("State", Kind::Text),
+        ("Info", Kind::Text),
+        ("Progress", Kind::Double),
+    ];
+    let own = |other: &Arc<sessions::Session>| other.user == session.user.name;
+    let all: Vec<_> = session.worker.shared.sessions.list().into_iter().filter(own).collect();
+    let rows: Vec<_> = all
+        .iter()
+        .map(|other| {
+            let now = other.now();
+            // Its own statement is this one, which no server runs.
+            let statement = if other.id == session.id { sql } else { now.statement.as_bytes() };
+            let runs = !statement.is_empty();
+            [
+                text(other.id),
+                text(&other.user),
+                text(&other.peer),
+                (!now.schema.is_empty()).then(|| now.schema.clone().into_bytes()),
+                text(if runs { "Query" } else { "Sleep" }),
+                text(now.since.map_or(0, |since| since.elapsed().as_secs())),
+                text(""),
+                runs.then(|| statement[..statement.len().min(length)].to_vec()),
+                text("0.000"),
+            ]
+        })
+        .collect();
+    table(session, &COLUMNS, &rows).await
+}
+
+fn text(value: impl ToString) -> Option<Vec<u8>> {
+    Some(value.to_string().into_bytes())
 }
 
 /// KILL of a session of this proxy.
@@ -126,5 +188,9 @@ mod tests {
         }
         assert!(is_only_connection_id(b" select  CONNECTION_ID ( ) ;"));
         assert!(!is_only_connection_id(b"SELECT CONNECTION_ID(), 1"));
+        assert_eq!(process_list_length(b"show  processlist ;"), Some(100));
+        assert_eq!(process_list_length(b"SHOW FULL PROCESSLIST"), Some(usize::MAX));
+        assert_eq!(process_list_length(b"SHOW PROCESSLIST x"), None);
+        assert_eq!(process_list_length(b"SHOW STATUS"), None);
     }
 }

@@ -80,7 +80,7 @@ async fn attempt(server: &Arc<Server>, credentials: &Credentials, place: Place) 
         dialogue.tracks = false;
     }
     let mut state = State::default();
-    if !credentials.schema.is_empty() {
+    if names_schema(credentials) {
         state.set_schema(&credentials.schema);
     }
     Ok(Connection {
@@ -114,6 +114,11 @@ async fn open(server: &Arc<Server>) -> Result<Dialogue<'_>, ConnectError> {
     };
     let stream = stream.map_err(|source| ConnectError::Io { address: server.address(), source })?;
     Ok(Dialogue { wire: Wire::new(stream), server, sequence: 0, capabilities: 0, tracks: true, packet: Vec::new() })
+}
+
+/// The schema is told with the log-in; one that is not the same in each character set is told later.
+fn names_schema(credentials: &Credentials) -> bool {
+    !credentials.schema.is_empty() && super::query::is_same_in_any_charset(&credentials.schema)
 }
 
 /// The packets of a log-in, one after the other.
@@ -151,7 +156,8 @@ impl Dialogue<'_> {
 
     async fn log_in(&mut self, greeting: &Greeting, credentials: &Credentials) -> Result<(), ConnectError> {
         let mut capabilities = capability::to_server(credentials.key.capabilities, greeting.capabilities);
-        if !credentials.schema.is_empty() {
+        let schema = if names_schema(credentials) { credentials.schema.clone() } else { Vec::new() };
+        if !schema.is_empty() {
             capabilities |= capability::CONNECT_WITH_DB;
         }
         self.capabilities = capabilities;
@@ -163,7 +169,7 @@ impl Dialogue<'_> {
             collation: credentials.key.collation,
             user: credentials.key.user.as_bytes().to_vec(),
             auth_response: answer.unwrap_or_default(),
-            schema: Some(credentials.schema.clone()),
+            schema: Some(schema),
             auth_plugin: Some(greeting.auth_plugin.clone()),
             attributes: Vec::new(),
         };

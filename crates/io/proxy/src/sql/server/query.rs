@@ -55,8 +55,25 @@ pub async fn query(connection: &mut Connection, sql: &str) -> Result<Table, Quer
 /// # Errors
 /// As [`query`].
 pub async fn init_db(connection: &mut Connection, schema: &[u8]) -> Result<(), QueryError> {
+    if is_same_in_any_charset(schema) {
+        return send_init_db(connection, schema).await;
+    }
+    let table = query(connection, "SELECT @@character_set_client").await?;
+    let charset = table.first().unwrap_or_default().to_owned();
+    query(connection, "SET character_set_client=utf8mb4").await?;
+    let result = send_init_db(connection, schema).await;
+    query(connection, &format!("SET character_set_client={charset}")).await?;
+    result
+}
+
+async fn send_init_db(connection: &mut Connection, schema: &[u8]) -> Result<(), QueryError> {
     send(&mut connection.wire, Command::InitDb, schema).await?;
     read(&mut connection.wire, connection.capabilities).await.map(drop)
+}
+
+/// A server tells schemas in UTF-8, and takes them in the connection's character set, which need not be that.
+pub fn is_same_in_any_charset(schema: &[u8]) -> bool {
+    schema.is_ascii() || std::str::from_utf8(schema).is_err()
 }
 
 /// COM_PING: the status, as a statement that failed does not tell it.
