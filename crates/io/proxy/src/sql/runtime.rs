@@ -3,6 +3,7 @@
 use super::admin::{Command, Module, Rows, Runtime};
 use super::monitor::{Wanted, Watch};
 use super::shared::{Shared, UserEntry};
+use super::web::{self, Doors};
 use super::{report, values};
 use mysql::rules::Rules;
 use mysql::settings::Settings;
@@ -25,6 +26,7 @@ pub struct Proxy {
     pub watch: Arc<Watch>,
     monitor: mpsc::UnboundedSender<Wanted>,
     orders: mpsc::UnboundedSender<Order>,
+    doors: Doors,
     loaded: Mutex<Loaded>,
 }
 
@@ -42,8 +44,9 @@ impl Proxy {
         watch: Arc<Watch>,
         monitor: mpsc::UnboundedSender<Wanted>,
         orders: mpsc::UnboundedSender<Order>,
+        opened: mpsc::UnboundedSender<web::Opened>,
     ) -> Self {
-        Self { shared, watch, monitor, orders, loaded: Mutex::default() }
+        Self { shared, watch, monitor, orders, doors: Doors::new(opened), loaded: Mutex::default() }
     }
 
     pub fn variables(&self) -> Variables {
@@ -110,6 +113,7 @@ impl Proxy {
         if !problems.is_empty() {
             return Err(problems);
         }
+        self.doors.set(&web::wanted(&variables))?;
         self.shared.tuning.store(Arc::new(values::tuning(&variables)));
         self.loaded().variables = variables;
         self.tell_monitor();

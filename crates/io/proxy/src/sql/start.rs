@@ -10,6 +10,7 @@ use super::server::pool::Share;
 use super::shared::Shared;
 use super::stream::Stream;
 use super::tls::Acceptor;
+use super::web::{self, Site};
 use super::{log, values};
 use mysql::config_file::{self, Level, Parsed};
 use std::path::{Path, PathBuf};
@@ -92,7 +93,8 @@ async fn serve(options: &Options, path: PathBuf, datadir: PathBuf) -> Result<(),
     let watch = Arc::new(Watch::default());
     let (to_monitor, wanted) = mpsc::unbounded_channel();
     let (orders, mut ordered) = mpsc::unbounded_channel();
-    let proxy = Arc::new(Proxy::new(shared.clone(), watch.clone(), to_monitor, orders));
+    let (doors, opened) = mpsc::unbounded_channel();
+    let proxy = Arc::new(Proxy::new(shared.clone(), watch.clone(), to_monitor, orders, doors));
     let admin_options = AdminOptions {
         datadir: Some(datadir.clone()),
         compat: options.compat,
@@ -122,6 +124,8 @@ async fn serve(options: &Options, path: PathBuf, datadir: PathBuf) -> Result<(),
             .map_err(|error| vec![format!("the system gives no thread: {error}")])?;
     }
     let generated = administrators(&proxy, &datadir)?;
+    let site = Arc::new(Site::new(proxy.clone(), generated.clone(), datadir.clone()));
+    tokio::task::spawn_local(web::run(site.clone(), opened));
     let stats_users = values::credentials(variables.str("admin-stats_credentials"));
     let engine = Engine::new(admin, stats_users.into_iter().map(|(user, _)| user));
     for socket in admin_sockets.into_iter().flatten() {
@@ -134,7 +138,7 @@ async fn serve(options: &Options, path: PathBuf, datadir: PathBuf) -> Result<(),
     }
     let names = |interfaces: &[Interface]| interfaces.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     log::info(&format!("serves MySQL on {}, administration on {}", names(&fronts), names(&admins)));
-    stopped(&shared, &datadir, &mut ordered).await;
+    stopped(&shared, &site, &datadir, &mut ordered).await;
     leave(&shared).await;
     Ok(())
 }
@@ -237,7 +241,7 @@ async fn administer(
 }
 
 /// Until a signal or `PROXYSQL SHUTDOWN`.
-async fn stopped(shared: &Arc<Shared>, datadir: &Path, orders: &mut mpsc::UnboundedReceiver<Order>) {
+async fn stopped(shared: &Arc<Shared>, site: &Site, datadir: &Path, orders: &mut mpsc::UnboundedReceiver<Order>) {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         log::error("the system gives no signals");
@@ -249,7 +253,14 @@ async fn stopped(shared: &Arc<Shared>, datadir: &Path, orders: &mut mpsc::Unboun
             _ = interrupt.recv() => return log::info("interrupted"),
             order = orders.recv() => match order {
                 Some(Order::ReloadTls) => match Acceptor::load(datadir) {
-                    Ok(acceptor) => shared.tls.store(Some(Arc::new(acceptor))),
+                    Ok(acceptor) => {
+                        if let Err(error) = site.load_tls() {
+                            log::error(&format!("TLS of the statistics page stays as it was: {error}"));
+                        }
+                        if shared.tls.load().is_some() {
+                            shared.tls.store(Some(Arc::new(acceptor)));
+                        }
+                    }
                     Err(error) => log::error(&format!("TLS stays as it was: {error}")),
                 },
                 Some(Order::Shutdown) | None => return log::info("PROXYSQL SHUTDOWN"),
