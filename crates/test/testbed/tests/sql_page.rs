@@ -302,6 +302,38 @@ fn a_rule_with_log_says_where_and_why() {
     );
 }
 
+#[test]
+fn paused_lets_nobody_in_and_keeps_who_is() {
+    let mut stand = Stand::new("sqlpause");
+    let mut inside = stand.client();
+    stand.proxy.admin("PROXYSQL PAUSE");
+    let paused = "SELECT Variable_Value FROM stats_mysql_global WHERE Variable_Name='mysql_listener_paused'";
+    assert_eq!(stand.proxy.admin(paused), [["1"]]);
+    wait_for("nobody to be let in", PATIENCE, || match SqlClient::connect(stand.proxy.port, APP, "test", true) {
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(()),
+        other => Err(format!("{:?}", other.err())),
+    });
+    assert_eq!(inside.query("SELECT n FROM numbers WHERE n=1").expect("it stays").len(), 1);
+    stand.proxy.admin("PROXYSQL RESUME");
+    wait_for("clients to be let in", PATIENCE, || {
+        SqlClient::connect(stand.proxy.port, APP, "test", true).map_err(|error| error.to_string())
+    });
+    stand.proxy.admin("PROXYSQL SHUTDOWN SLOW");
+    wait_for("nobody to be let in", PATIENCE, || match SqlClient::connect(stand.proxy.port, APP, "test", true) {
+        Err(_) => Ok(()),
+        Ok(_) => Err("somebody was".to_owned()),
+    });
+    assert_eq!(inside.query("SELECT n FROM numbers WHERE n=1").expect("it stays").len(), 1);
+    let pid = stand.proxy.pid();
+    drop(inside);
+    wait_for("the end, when the last has left", PATIENCE, || {
+        // It stays a zombie until it is waited for.
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        if status.is_empty() || status.contains("State:\tZ") { Ok(()) } else { Err(status) }
+    });
+    stand.proxy.kill();
+}
+
 /// A process of the test's own.
 struct Server(Child);
 

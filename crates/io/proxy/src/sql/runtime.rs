@@ -17,7 +17,12 @@ use tokio::sync::mpsc;
 /// What the process is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
+    /// Whoever has nothing open leaves, others in a while.
     Shutdown,
+    /// Nobody new comes in; it ends when the last has left.
+    ShutdownSlow,
+    /// At once.
+    Kill,
     ReloadTls,
 }
 
@@ -151,6 +156,13 @@ impl Proxy {
         if now.is_empty() { std::mem::take(&mut rows) } else { now }
     }
 
+    fn pause(&self, on: bool, told: &str) -> Result<String, String> {
+        if self.shared.paused.send_replace(on) != on {
+            super::log::info(told);
+        }
+        Ok(told.to_owned())
+    }
+
     fn kill(&self, id: u64) -> Result<String, String> {
         let session = u32::try_from(id).ok().and_then(|id| self.shared.sessions.get(id));
         let session = session.ok_or_else(|| format!("there is no connection {id}: see SHOW PROCESSLIST"))?;
@@ -216,7 +228,22 @@ impl Runtime for Proxy {
             Ok(String::new())
         };
         match command {
-            Command::Shutdown | Command::ShutdownSlow | Command::Kill => order(Order::Shutdown),
+            Command::Shutdown => order(Order::Shutdown),
+            Command::ShutdownSlow => order(Order::ShutdownSlow),
+            Command::Kill => order(Order::Kill),
+            Command::Pause => self.pause(true, "nobody new is let in; PROXYSQL RESUME ends that"),
+            Command::Resume | Command::Start => self.pause(false, "clients are let in"),
+            Command::Stop => {
+                let told = self.pause(true, "nobody is let in, and who was in is sent away; PROXYSQL START ends that");
+                self.shared.sessions.list().iter().for_each(|session| {
+                    session.killed.store(true, Relaxed);
+                    session.kill.notify_one();
+                });
+                told
+            }
+            Command::Restart => {
+                Err("the process does not start itself anew: stop it, and systemd or Kubernetes starts it".to_owned())
+            }
             Command::ReloadTls => order(Order::ReloadTls),
             Command::KillConnection(id) | Command::KillQuery(id) => self.kill(id),
             // Logs go to standard error, which whoever started us rotates.

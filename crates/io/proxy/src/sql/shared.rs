@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub struct Shared {
     pub started: Instant,
@@ -33,6 +33,8 @@ pub struct Shared {
     pub stopping: AtomicBool,
     /// Rung with it.
     pub stop: Notify,
+    /// PROXYSQL PAUSE: nobody new is let in, whoever is in stays.
+    pub paused: watch::Sender<bool>,
     /// Rung when a server should be looked at before its time.
     pub look: Notify,
 }
@@ -95,6 +97,7 @@ impl Shared {
             hosts: Mutex::default(),
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
+            paused: watch::Sender::new(false),
             look: Notify::new(),
         }
     }

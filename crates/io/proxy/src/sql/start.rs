@@ -138,20 +138,35 @@ async fn serve(options: &Options, path: PathBuf, datadir: PathBuf) -> Result<(),
     }
     let names = |interfaces: &[Interface]| interfaces.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     log::info(&format!("serves MySQL on {}, administration on {}", names(&fronts), names(&admins)));
-    stopped(&shared, &site, &datadir, &mut ordered).await;
-    leave(&shared).await;
+    let mut order = stopped(&shared, &site, &datadir, &mut ordered).await;
+    if order == Order::ShutdownSlow {
+        tokio::select! {
+            () = leave(&shared, None) => order = Order::Kill,
+            // Somebody is in more of a hurry.
+            next = stopped(&shared, &site, &datadir, &mut ordered) => order = next,
+        }
+    }
+    if order != Order::Kill {
+        leave(&shared, Some(PATIENCE)).await;
+    }
     Ok(())
 }
 
-/// Clients that have nothing open leave at once, others when they have ended it.
-async fn leave(shared: &Shared) {
-    /// Of the half minute that Kubernetes and systemd give.
-    const PATIENCE: Duration = Duration::from_secs(15);
+/// For those who have something open: of the half minute that Kubernetes and systemd give.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Clients that have nothing open leave at once, others when they have ended it. Without a limit all of them stay as long
+/// as they like; only nobody new comes.
+async fn leave(shared: &Shared, limit: Option<Duration>) {
     const LOOK: Duration = Duration::from_millis(20);
-    shared.stopping.store(true, Relaxed);
-    shared.stop.notify_waiters();
-    let end = Instant::now() + PATIENCE;
-    while shared.sessions.connected.load(Relaxed) > 0 && Instant::now() < end {
+    if limit.is_some() {
+        shared.stopping.store(true, Relaxed);
+        shared.stop.notify_waiters();
+    } else {
+        shared.paused.send_replace(true);
+    }
+    let began = Instant::now();
+    while shared.sessions.connected.load(Relaxed) > 0 && limit.is_none_or(|limit| began.elapsed() < limit) {
         tokio::time::sleep(LOOK).await;
     }
     let left = shared.sessions.connected.load(Relaxed);
@@ -241,16 +256,27 @@ async fn administer(
 }
 
 /// Until a signal or `PROXYSQL SHUTDOWN`.
-async fn stopped(shared: &Arc<Shared>, site: &Site, datadir: &Path, orders: &mut mpsc::UnboundedReceiver<Order>) {
+async fn stopped(
+    shared: &Arc<Shared>,
+    site: &Site,
+    datadir: &Path,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+) -> Order {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         log::error("the system gives no signals");
-        return;
+        return Order::Shutdown;
     };
     loop {
         tokio::select! {
-            _ = terminate.recv() => return log::info("told to stop"),
-            _ = interrupt.recv() => return log::info("interrupted"),
+            _ = terminate.recv() => {
+                log::info("told to stop");
+                return Order::Shutdown;
+            }
+            _ = interrupt.recv() => {
+                log::info("interrupted");
+                return Order::Shutdown;
+            }
             order = orders.recv() => match order {
                 Some(Order::ReloadTls) => match Acceptor::load(datadir) {
                     Ok(acceptor) => {
@@ -263,7 +289,11 @@ async fn stopped(shared: &Arc<Shared>, site: &Site, datadir: &Path, orders: &mut
                     }
                     Err(error) => log::error(&format!("TLS stays as it was: {error}")),
                 },
-                Some(Order::Shutdown) | None => return log::info("PROXYSQL SHUTDOWN"),
+                Some(order) => {
+                    log::info("told by an administrator to stop");
+                    return order;
+                }
+                None => return Order::Shutdown,
             },
         }
     }

@@ -54,7 +54,7 @@ fn head(out: &mut String, view: &View) {
          {} of memory</p></div><nav><a href=\"/stats.json\">JSON</a><a href=\"/metrics\">metrics</a></nav></header>\n",
         escape(&view.node),
         env!("CARGO_PKG_VERSION"),
-        escape(&view.server_version),
+        escape(plain_version(&view.server_version)),
         duration(view.uptime),
         bytes(view.resident)
     );
@@ -197,7 +197,7 @@ fn server(shown: &Shown) -> Vec<String> {
     let hot = if share >= 90 { " class=\"hot\"" } else { "" };
     let statements = shown.sums.statements();
     vec![
-        format!("<b>{}</b><small>{}</small>", escape(&shown.address), escape(&shown.version)),
+        format!("<b>{}</b><small>{}</small>", escape(&shown.address), escape(plain_version(&shown.version))),
         format!("<span class=\"pill\">{}</span><small>{role}</small><small>{state}</small>", words(shown.standing)),
         lag,
         format!(
@@ -415,14 +415,19 @@ fn table<'a>(out: &mut String, titles: &[&str], rows: impl Iterator<Item = (&'a 
     *out += "</tbody></table></div>";
 }
 
+/// MariaDB's own, without what it puts before it for old clients.
+fn plain_version(text: &str) -> &str {
+    text.strip_prefix("5.5.5-").unwrap_or(text)
+}
+
 /// `412 µs`, `1.24 ms`, `2.31 s`, `3m 5s`.
 fn time(microseconds: u64) -> String {
     let three = |number: f64, unit: &str| {
         let digits = if number < 10.0 { 2 } else { usize::from(number < 100.0) };
-        format!("{number:.digits$} {unit}")
+        format!("{number:.digits$}\u{a0}{unit}")
     };
     match microseconds {
-        0..1_000 => format!("{microseconds} µs"),
+        0..1_000 => format!("{microseconds}\u{a0}µs"),
         1_000..1_000_000 => three(microseconds as f64 / 1e3, "ms"),
         1_000_000..100_000_000 => three(microseconds as f64 / 1e6, "s"),
         _ => duration(microseconds / 1_000_000),
@@ -447,7 +452,7 @@ mod tests {
             (2_310_000, "2.31 s"),
             (185_000_000, "3m 5s"),
         ] {
-            assert_eq!(time(microseconds), shown);
+            assert_eq!(time(microseconds).replace('\u{a0}', " "), shown);
         }
         assert_eq!([rate(0.0), rate(0.25), rate(1234.4)], ["0", "0.2", "1,234"]);
     }
