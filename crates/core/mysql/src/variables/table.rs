@@ -150,7 +150,7 @@ const TRAFFIC: &[Variable] = &[
         "the lexer knows which variables only read",
     ),
     ignored("mysql-kill_backend_connection_when_disconnect", BOOL, "true", NOT_BUILT),
-    ignored("mysql-long_query_time", Int(0, 1728000000), "1000", NOT_BUILT),
+    done("mysql-long_query_time", Int(0, 1728000000), "1000"),
     done("mysql-max_allowed_packet", Int(8192, 1073741824), "67108864"),
     done("mysql-max_connections", Int(1, 1000000), "10000"),
     ignored(

@@ -101,15 +101,57 @@ fn unix(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket.into())
 }
 
-/// Accepts clients for this worker until the process is to end.
+/// Accepts clients for this worker until the process is to end, except while it is paused.
 ///
 /// # Errors
 /// Where the socket cannot be waited for.
 pub async fn accept(worker: Rc<Worker>, opened: Opened) -> io::Result<()> {
     let shared = worker.shared.clone();
     tokio::select! {
-        ended = accept_all(worker, opened) => ended,
+        ended = accept_unless_paused(worker, opened) => ended,
         () = shared.stop.notified() => Ok(()),
+    }
+}
+
+/// While it is paused a port is closed, so that clients are refused and may go elsewhere; on a unix socket they wait.
+async fn accept_unless_paused(worker: Rc<Worker>, mut opened: Opened) -> io::Result<()> {
+    let mut paused = worker.shared.paused.subscribe();
+    loop {
+        let again = opened.again()?;
+        tokio::select! {
+            ended = accept_all(worker.clone(), opened) => return ended,
+            // Its sender lives as long as the process.
+            _ = paused.wait_for(|paused| *paused) => {}
+        }
+        _ = paused.wait_for(|paused| !*paused).await;
+        opened = again.open()?;
+    }
+}
+
+/// How to listen there once more.
+enum Again {
+    Tcp(SocketAddr),
+    Unix(OwnedFd),
+}
+
+impl Opened {
+    fn again(&self) -> io::Result<Again> {
+        Ok(match self {
+            Self::Tcp(socket) => {
+                let address = socket2::SockRef::from(socket).local_addr()?;
+                Again::Tcp(address.as_socket().ok_or(io::ErrorKind::InvalidInput)?)
+            }
+            Self::Unix(socket) => Again::Unix(socket.try_clone()?),
+        })
+    }
+}
+
+impl Again {
+    fn open(self) -> io::Result<Opened> {
+        match self {
+            Self::Tcp(address) => tcp(address).map(Opened::Tcp),
+            Self::Unix(socket) => Ok(Opened::Unix(socket)),
+        }
     }
 }
 

@@ -25,5 +25,6 @@ pub mod stream;
 pub mod tls;
 pub mod tuning;
 pub mod values;
+pub mod web;
 pub mod wire;
 pub mod worker;

@@ -3,6 +3,7 @@
 use super::admin::{Command, Module, Rows, Runtime};
 use super::monitor::{Wanted, Watch};
 use super::shared::{Shared, UserEntry};
+use super::web::{self, Doors};
 use super::{budget, log, report, values};
 use mysql::rules::Rules;
 use mysql::settings::Settings;
@@ -16,7 +17,12 @@ use tokio::sync::mpsc;
 /// What the process is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
+    /// Whoever has nothing open leaves, others in a while.
     Shutdown,
+    /// Nobody new comes in; it ends when the last has left.
+    ShutdownSlow,
+    /// At once.
+    Kill,
     ReloadTls,
 }
 
@@ -25,6 +31,7 @@ pub struct Proxy {
     pub watch: Arc<Watch>,
     monitor: mpsc::UnboundedSender<Wanted>,
     orders: mpsc::UnboundedSender<Order>,
+    doors: Doors,
     loaded: Mutex<Loaded>,
 }
 
@@ -42,8 +49,9 @@ impl Proxy {
         watch: Arc<Watch>,
         monitor: mpsc::UnboundedSender<Wanted>,
         orders: mpsc::UnboundedSender<Order>,
+        opened: mpsc::UnboundedSender<web::Opened>,
     ) -> Self {
-        Self { shared, watch, monitor, orders, loaded: Mutex::default() }
+        Self { shared, watch, monitor, orders, doors: Doors::new(opened), loaded: Mutex::default() }
     }
 
     pub fn variables(&self) -> Variables {
@@ -125,6 +133,7 @@ impl Proxy {
         if !problems.is_empty() {
             return Err(problems);
         }
+        self.doors.set(&web::wanted(&variables))?;
         self.shared.tuning.store(Arc::new(values::tuning(&variables)));
         self.loaded().variables = variables;
         self.tell_monitor();
@@ -161,6 +170,13 @@ impl Proxy {
         }
         now.sort_by_key(|row| format!("{:?}", (&row[hostgroup], &row[host], &row[port])));
         if now.is_empty() { std::mem::take(&mut rows) } else { now }
+    }
+
+    fn pause(&self, on: bool, told: &str) -> Result<String, String> {
+        if self.shared.paused.send_replace(on) != on {
+            super::log::info(told);
+        }
+        Ok(told.to_owned())
     }
 
     fn kill(&self, id: u64) -> Result<String, String> {
@@ -228,7 +244,22 @@ impl Runtime for Proxy {
             Ok(String::new())
         };
         match command {
-            Command::Shutdown | Command::ShutdownSlow | Command::Kill => order(Order::Shutdown),
+            Command::Shutdown => order(Order::Shutdown),
+            Command::ShutdownSlow => order(Order::ShutdownSlow),
+            Command::Kill => order(Order::Kill),
+            Command::Pause => self.pause(true, "nobody new is let in; PROXYSQL RESUME ends that"),
+            Command::Resume | Command::Start => self.pause(false, "clients are let in"),
+            Command::Stop => {
+                let told = self.pause(true, "nobody is let in, and who was in is sent away; PROXYSQL START ends that");
+                self.shared.sessions.list().iter().for_each(|session| {
+                    session.killed.store(true, Relaxed);
+                    session.kill.notify_one();
+                });
+                told
+            }
+            Command::Restart => {
+                Err("the process does not start itself anew: stop it, and systemd or Kubernetes starts it".to_owned())
+            }
             Command::ReloadTls => order(Order::ReloadTls),
             Command::KillConnection(id) | Command::KillQuery(id) => self.kill(id),
             // Logs go to standard error, which whoever started us rotates.

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub struct Shared {
     pub started: Instant,
@@ -36,6 +36,8 @@ pub struct Shared {
     /// Clients that the process has descriptors for.
     pub room_for_clients: AtomicU32,
     pub room_for_statements: super::budget::Room,
+    /// PROXYSQL PAUSE: nobody new is let in, whoever is in stays.
+    pub paused: watch::Sender<bool>,
     /// Rung when a server should be looked at before its time.
     pub look: Notify,
 }
@@ -98,6 +100,7 @@ impl Shared {
             hosts: Mutex::default(),
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
+            paused: watch::Sender::new(false),
             look: Notify::new(),
             room_for_clients: AtomicU32::new(u32::MAX),
             room_for_statements: super::budget::Room::default(),

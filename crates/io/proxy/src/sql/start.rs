@@ -9,9 +9,10 @@ use super::run::start_worker;
 use super::runtime::Proxy;
 use super::server::pool::Share;
 use super::shared::Shared;
-use super::stop::{self, Drain, Signals};
+use super::stop::{Drain, Ending, Signals};
 use super::stream::Stream;
 use super::tls::Acceptor;
+use super::web::{self, Site};
 use super::{log, values};
 use mysql::config_file::{self, Level, Parsed};
 use mysql::variables::Variables;
@@ -99,7 +100,8 @@ async fn serve(options: &Options, parsed: &Parsed, path: PathBuf, datadir: PathB
     let watch = Arc::new(Watch::default());
     let (to_monitor, wanted) = mpsc::unbounded_channel();
     let (orders, mut ordered) = mpsc::unbounded_channel();
-    let proxy = Arc::new(Proxy::new(shared.clone(), watch.clone(), to_monitor, orders));
+    let (to_web, opened) = mpsc::unbounded_channel();
+    let proxy = Arc::new(Proxy::new(shared.clone(), watch.clone(), to_monitor, orders, to_web));
     let admin_options = AdminOptions {
         datadir: Some(datadir.clone()),
         compat: options.compat,
@@ -126,6 +128,8 @@ async fn serve(options: &Options, parsed: &Parsed, path: PathBuf, datadir: PathB
             .map_err(|error| vec![format!("the system gives no thread: {error}")])?;
     }
     let generated = administrators(&proxy, &datadir)?;
+    let site = Arc::new(Site::new(proxy.clone(), generated.clone(), datadir.clone()));
+    tokio::task::spawn_local(web::run(site.clone(), opened));
     let stats_users = values::credentials(variables.str("admin-stats_credentials"));
     let engine = Engine::new(admin, stats_users.into_iter().map(|(user, _)| user));
     for socket in doors.admin {
@@ -137,8 +141,10 @@ async fn serve(options: &Options, parsed: &Parsed, path: PathBuf, datadir: PathB
         });
     }
     log::info(&format!("serves {serves}"));
-    stop::wait(&shared, &datadir, &mut ordered, &mut signals, Drain::of(options.drain)).await;
-    stop::leave(&shared).await;
+    let drain = Drain::of(options.drain);
+    Ending { shared: &shared, site: &site, datadir: &datadir, orders: &mut ordered, signals: &mut signals, drain }
+        .run()
+        .await;
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use super::log;
 use super::runtime::Order;
 use super::shared::Shared;
 use super::tls::Acceptor;
+use super::web::Site;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -87,27 +88,67 @@ impl Drain {
     }
 }
 
-/// Until it is told to end and new clients need not be served any more.
-pub async fn wait(
-    shared: &Arc<Shared>,
-    datadir: &Path,
-    orders: &mut mpsc::UnboundedReceiver<Order>,
-    signals: &mut Signals,
-    drain: Drain,
-) {
-    loop {
-        tokio::select! {
-            wish = signals.next() => return match wish {
-                Wish::Now => log::info("interrupted"),
-                Wish::Drain => serve_on(shared, signals, drain).await,
-            },
-            order = orders.recv() => match order {
-                Some(Order::ReloadTls) => match Acceptor::load(datadir) {
-                    Ok(acceptor) => shared.tls.store(Some(Arc::new(acceptor))),
-                    Err(error) => log::error(&format!("TLS stays as it was: {error}")),
+/// What the end is waited for with.
+pub struct Ending<'a> {
+    pub shared: &'a Shared,
+    pub site: &'a Site,
+    pub datadir: &'a Path,
+    pub orders: &'a mut mpsc::UnboundedReceiver<Order>,
+    pub signals: &'a mut Signals,
+    pub drain: Drain,
+}
+
+impl Ending<'_> {
+    /// Until it is told to end, and those who may have left.
+    pub async fn run(mut self) {
+        let mut order = self.wait().await;
+        if order == Order::ShutdownSlow {
+            let shared = self.shared;
+            tokio::select! {
+                () = leave(shared, None) => order = Order::Kill,
+                // Somebody is in more of a hurry.
+                next = self.wait() => order = next,
+            }
+        }
+        if order != Order::Kill {
+            leave(self.shared, Some(PATIENCE)).await;
+        }
+    }
+
+    /// Until it is told to end and new clients need not be served any more.
+    async fn wait(&mut self) -> Order {
+        loop {
+            tokio::select! {
+                wish = self.signals.next() => {
+                    match wish {
+                        Wish::Now => log::info("interrupted"),
+                        Wish::Drain => serve_on(self.shared, self.signals, self.drain).await,
+                    }
+                    return Order::Shutdown;
+                }
+                order = self.orders.recv() => match order {
+                    Some(Order::ReloadTls) => self.reload_tls(),
+                    Some(order) => {
+                        log::info("told by an administrator to stop");
+                        return order;
+                    }
+                    None => return Order::Shutdown,
                 },
-                Some(Order::Shutdown) | None => return log::info("PROXYSQL SHUTDOWN"),
-            },
+            }
+        }
+    }
+
+    fn reload_tls(&self) {
+        match Acceptor::load(self.datadir) {
+            Ok(acceptor) => {
+                if let Err(error) = self.site.load_tls() {
+                    log::error(&format!("TLS of the statistics page stays as it was: {error}"));
+                }
+                if self.shared.tls.load().is_some() {
+                    self.shared.tls.store(Some(Arc::new(acceptor)));
+                }
+            }
+            Err(error) => log::error(&format!("TLS stays as it was: {error}")),
         }
     }
 }
@@ -134,12 +175,17 @@ async fn serve_on(shared: &Shared, signals: &mut Signals, drain: Drain) {
     log::info(&format!("no new clients from now on; {clients} leave when they have nothing open"));
 }
 
-/// Clients that have nothing open leave at once, others when they have ended it.
-pub async fn leave(shared: &Shared) {
-    shared.stopping.store(true, Relaxed);
-    shared.stop.notify_waiters();
-    let end = Instant::now() + PATIENCE;
-    while shared.sessions.connected.load(Relaxed) > 0 && Instant::now() < end {
+/// Clients that have nothing open leave at once, others when they have ended it. Without a limit all of them stay as long
+/// as they like; only nobody new comes.
+async fn leave(shared: &Shared, limit: Option<Duration>) {
+    if limit.is_some() {
+        shared.stopping.store(true, Relaxed);
+        shared.stop.notify_waiters();
+    } else {
+        shared.paused.send_replace(true);
+    }
+    let began = Instant::now();
+    while shared.sessions.connected.load(Relaxed) > 0 && limit.is_none_or(|limit| began.elapsed() < limit) {
         tokio::time::sleep(LOOK).await;
     }
     let left = shared.sessions.connected.load(Relaxed);

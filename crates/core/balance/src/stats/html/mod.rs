@@ -6,7 +6,7 @@
 
 mod admin;
 mod card;
-mod number;
+pub mod number;
 mod query;
 mod row;
 #[cfg(test)]
@@ -17,8 +17,8 @@ use super::{Info, Kind, Row};
 pub use admin::{Outcome, allowed_from, apply};
 pub use query::{Form, Query};
 
-/// Style and behaviour, part of the page itself.
-const STYLE: &str = include_str!("page.css");
+/// Style and behaviour, part of the page itself. Other pages of the family begin with the same style.
+pub const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// Headers of the page besides its type: nothing comes from elsewhere, nobody frames it, nothing is kept.
@@ -111,7 +111,7 @@ impl Page<'_> {
 }
 
 /// Text as text, in elements and in attributes.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

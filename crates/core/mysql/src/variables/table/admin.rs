@@ -11,8 +11,6 @@ const HISTORY: &str = "no history of figures is kept on disk: Prometheus keeps t
 
 const DUMPS: &str = "no core dumps are written";
 
-const OWN_PAGES: &str = "/metrics and the stats page are Barque's own";
-
 /// Checks that differ before ProxySQL's cluster copies a module, and whether it then saves it. Source: ProxySQL 2.7.
 const fn differing(name: &'static str) -> Variable {
     ignored(name, Int(0, 1000), "3", CLUSTER)
@@ -67,8 +65,8 @@ pub(super) const ALL: &[Variable] = &[
     ),
     ignored("admin-read_only", BOOL, "false", NOT_BUILT),
     ignored("admin-refresh_interval", Int(100, 100_000), "2000", "figures are read when they are asked for"),
-    ignored("admin-restapi_enabled", BOOL, "false", OWN_PAGES),
-    ignored("admin-restapi_port", Int(1, 65_535), "6070", OWN_PAGES),
+    done("admin-restapi_enabled", BOOL, "false"),
+    done("admin-restapi_port", Int(1, 65_535), "6070"),
     ignored("admin-ssl_keylog_file", TEXT, "", "keys of TLS sessions are written nowhere"),
     done("admin-stats_credentials", TEXT, "").secret(),
     sampled("admin-stats_mysql_connection_pool", 300, "60"),
@@ -82,7 +80,7 @@ pub(super) const ALL: &[Variable] = &[
     ignored("admin-telnet_stats_ifaces", TEXT, "", "it never had an effect in ProxySQL either"),
     ignored("admin-vacuum_stats", BOOL, "true", "the stats tables live in memory"),
     ignored("admin-version", TEXT, "", "told by the program"),
-    ignored("admin-web_enabled", BOOL, "false", OWN_PAGES),
-    ignored("admin-web_port", Int(1, 65_535), "6080", OWN_PAGES),
+    done("admin-web_enabled", BOOL, "false"),
+    done("admin-web_port", Int(1, 65_535), "6080"),
     ignored("admin-web_verbosity", Int(0, 10), "0", "the stats page logs nothing"),
 ];

@@ -61,6 +61,7 @@ const GLOBALS: &[Figure] = &[
     ("Slow_queries", |m| m.counts.slow),
     ("GTID_consistent_queries", |m| m.counts.causal_waits),
     ("Servers_table_version", |m| load(&m.shared.stats.placings)),
+    ("mysql_listener_paused", |m| (*m.shared.paused.borrow()).into()),
     ("MySQL_Thread_Workers", |m| m.shared.stats.workers() as u64),
     ("Access_Denied_Wrong_Password", |m| load(&m.shared.stats.wrong_passwords)),
     ("Access_Denied_Max_Connections", |m| load(&m.shared.stats.too_many_connections)),

@@ -3,6 +3,8 @@
 mod figures;
 pub mod metrics;
 
+pub use figures::{globals, resident};
+
 use super::monitor::Watch;
 use super::server::groups::Server;
 use super::shared::Shared;

@@ -142,6 +142,11 @@ impl Groups {
         self.writer_of.get(&hostgroup).copied()
     }
 
+    /// The reader hostgroup of a writer hostgroup.
+    pub fn readers_of(&self, hostgroup: Hostgroup) -> Option<Hostgroup> {
+        self.writer_of.iter().find(|(_, writer)| **writer == hostgroup).map(|(readers, _)| *readers)
+    }
+
     /// One that takes new statements, by weight. `random` is any number; `not` has just failed.
     pub fn pick(&self, hostgroup: Hostgroup, random: u64, not: Option<&Arc<Server>>) -> Option<&Arc<Server>> {
         let fits = |server: &&Arc<Server>| {

@@ -1,0 +1,17 @@
+//! Metrics and the statistics page over HTTP: `admin-restapi_*` and `admin-web_*`, as ProxySQL has them.
+//!
+//! What always holds
+//! - With TLS and the name and password of `admin-stats_credentials` or `admin-admin_credentials`, from anywhere.
+//! - Without, only `/metrics` of the metrics' port, and only to this machine: its figures have no text of statements.
+//! - A door opens and closes with `LOAD ADMIN VARIABLES TO RUNTIME`; one that cannot be opened fails the load.
+
+mod doors;
+mod history;
+mod http;
+mod json;
+mod page;
+mod site;
+mod view;
+
+pub use doors::{Door, Doors, Kind, Opened, wanted};
+pub use site::{Site, run};
