@@ -4,7 +4,8 @@
 //! - What a client hears of a statement's columns always comes from a server, never from a store of the proxy's.
 //! - A statement's parameters' types go with each execution: another connection may never have heard them.
 
-use super::execute::{Kind, Target, bring};
+use super::execute::{Kind, Target};
+use super::ready::bring;
 use super::session::{Next, Session};
 use super::statement::{decide, target};
 use crate::sql::server::connection::{Connection, Known};
