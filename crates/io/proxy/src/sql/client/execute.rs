@@ -6,8 +6,9 @@ use super::session::{Next, Session};
 use crate::sql::server::connection::Connection;
 use crate::sql::server::groups::Server;
 use crate::sql::server::query::QueryError;
-use crate::sql::server::relay::{Broken, Client, Ended, Heard, Relay};
+use crate::sql::server::relay::{Broken, Capture, Client, Ended, Heard, Relay};
 use crate::sql::stats::count;
+use mysql::monitor::gtid::{Gtid, Position};
 use mysql::protocol::answer::Expect;
 use mysql::protocol::packet;
 use mysql::protocol::reply::ServerError;
@@ -57,6 +58,16 @@ pub struct Target {
     pub multiplex: Option<bool>,
     /// The client's number of the prepared statement that is executed, fetched from or reset.
     pub statement: Option<u32>,
+    /// Its answer is wanted as bytes too, if it is no longer than this.
+    pub capture: Option<usize>,
+    /// A rule or hint says so, whatever `mysql-causal_reads` is.
+    pub causal_by_rule: bool,
+    /// Replicas have to have this too: a hint's `min_gtid`.
+    pub min_gtid: Option<Gtid>,
+    /// What it does to user variables does not hold the connection.
+    pub forgets_variables: bool,
+    /// Data may be other behind it.
+    pub writes: bool,
 }
 
 /// After a command.
@@ -65,11 +76,22 @@ pub struct Outcome {
     /// The answer, where there was one.
     pub heard: Option<Heard>,
     pub hostgroup: Hostgroup,
+    /// What [`Target::capture`] asked for.
+    pub captured: Option<Captured>,
+}
+
+/// An answer as the client got it.
+pub struct Captured {
+    pub packets: Vec<u8>,
+    /// When it was asked for, by `Shared::micros`.
+    pub asked_at: u64,
+    /// What the replica that gave it was known to have then; `None`: it is no replica.
+    pub position: Option<Arc<Position>>,
 }
 
 impl Outcome {
     pub(super) fn without(next: Next, hostgroup: Hostgroup) -> Self {
-        Self { next, heard: None, hostgroup }
+        Self { next, heard: None, hostgroup, captured: None }
     }
 }
 
@@ -90,6 +112,8 @@ struct Attempt<'a> {
     target: Target,
     /// The server that has just failed.
     not: Option<Arc<Server>>,
+    /// Connections that may turn out to be dead before anything of the command is sent, beside the retries.
+    spare: u32,
 }
 
 /// Where one attempt is made.
@@ -115,7 +139,7 @@ impl Session {
     /// # Errors
     /// The client's stream: the session is over.
     pub async fn execute(&mut self, command: &[u8], expect: Expect, target: &Target) -> io::Result<Outcome> {
-        let mut attempt = Attempt { command, expect, target: target.clone(), not: None };
+        let mut attempt = Attempt { command, expect, target: target.clone(), not: None, spare: 1 };
         loop {
             if let Verdict::Over(outcome) = self.attempt(&mut attempt).await? {
                 return Ok(outcome);
@@ -137,6 +161,11 @@ impl Session {
         }
         let mut relay = Relay::new(attempt.expect, &connection);
         relay.renamed = attempt.target.renamed;
+        relay.capture = attempt.target.capture.map(Capture::new);
+        let asked = attempt.target.capture.map(|_| {
+            let position = is_reader.then(|| connection.server.host.position.load_full());
+            (self.worker.shared.micros(), position)
+        });
         let result = match self.send(&mut connection, attempt.command, &attempt.target).await {
             Ok(()) => self.relay(&mut relay, &mut connection, at.may_retry && is_reader, attempt.target.timeout).await,
             Err(QueryError::Io(source)) => Err(Broken::Server { source, forwarded: false }),
@@ -144,7 +173,16 @@ impl Session {
             Err(QueryError::Server(error)) => return self.unprepared(connection, &error, attempt, at).await,
         };
         match result {
-            Ok(Ended::Answered) => self.answered(connection, relay.heard, &attempt.target, at).await,
+            Ok(Ended::Answered) => {
+                let packets = relay.capture.and_then(Capture::into_packets);
+                let captured =
+                    asked.zip(packets).map(|((asked_at, position), packets)| Captured { packets, asked_at, position });
+                let verdict = self.answered(connection, relay.heard, &attempt.target, at).await?;
+                Ok(match verdict {
+                    Verdict::Over(outcome) => Verdict::Over(Outcome { captured, ..outcome }),
+                    again => again,
+                })
+            }
             Ok(Ended::Held) => self.held_back(connection, &relay.heard, attempt, at).await,
             Ok(Ended::LocalInfile) => {
                 let next = self.local_infile(connection, relay, &attempt.target).await?;
@@ -178,8 +216,12 @@ impl Session {
             Unready::Lost(error) => {
                 let server = connection.server.clone();
                 self.drop_connection(connection);
-                if !at.pinned && attempt.target.retries > 0 {
-                    attempt.target.retries -= 1;
+                if !at.pinned && attempt.spare + attempt.target.retries > 0 {
+                    if attempt.spare > 0 {
+                        attempt.spare -= 1;
+                    } else {
+                        attempt.target.retries -= 1;
+                    }
                     attempt.not = Some(server);
                     return Ok(Verdict::Again);
                 }
@@ -214,7 +256,7 @@ impl Session {
         at: At,
     ) -> io::Result<Verdict> {
         let hostgroup = at.hostgroup;
-        let over = |next, heard| Ok(Verdict::Over(Outcome { next, heard: Some(heard), hostgroup }));
+        let over = |next, heard| Ok(Verdict::Over(Outcome { next, heard: Some(heard), hostgroup, captured: None }));
         if at.pinned {
             // A transaction that an error ends is told with the next answer.
             heard.silent_on_status = heard.error.is_some();

@@ -91,7 +91,7 @@ impl Session {
         // A routine may change what is named and what is not.
         let anything = target.effects.intersects(Effects::CALL.union(Effects::COMPOUND));
         let untold = !connection.tracks && (anything || target.effects.intersects(CHANGES_STATE));
-        if (heard.state && (!explained || anything)) || untold {
+        if (heard.state && !target.forgets_variables && (!explained || anything)) || untold {
             self.pins.insert(Pins::OPAQUE);
         }
         if let Some(state) = state {

@@ -1,5 +1,6 @@
 //! Clients: their log-in, their commands, what they are answered.
 
+mod cached;
 pub mod commands;
 pub mod execute;
 pub mod handshake;
@@ -8,7 +9,8 @@ pub mod infile;
 pub mod local;
 mod lost;
 pub mod prepared;
-mod ready;
+pub mod ready;
+mod ruled;
 pub mod session;
 pub mod statement;
 pub mod trace;

@@ -7,6 +7,7 @@ use crate::sql::server::connection::Connection;
 use crate::sql::server::groups::Server;
 use crate::sql::server::query::{self, QueryError};
 use crate::sql::tuning::CausalReads;
+use mysql::monitor::gtid::Gtid;
 use mysql::protocol::reply::ServerError;
 use mysql::session::State;
 use mysql::statement::Effects;
@@ -90,7 +91,7 @@ impl Session {
             bring(connection, &self.state).await?;
         }
         if target.causal && is_reader && !pinned {
-            self.wait_for_writes(connection).await?;
+            self.wait_for_writes(connection, target).await?;
         }
         let foreign = !pinned && connection.lingers_for != self.id;
         if foreign && (connection.warned || target.effects.intersects(ABOUT_LAST)) {
@@ -107,15 +108,24 @@ impl Session {
         Ok(())
     }
 
-    async fn wait_for_writes(&self, connection: &mut Connection) -> Result<(), Unready> {
+    async fn wait_for_writes(&self, connection: &mut Connection, target: &Target) -> Result<(), Unready> {
         let shared = &self.worker.shared;
         let tuning = shared.tuning.load();
         let written = match tuning.causal_reads {
+            CausalReads::None if target.causal_by_rule => self.written,
             CausalReads::None => None,
             CausalReads::Session => self.written,
             CausalReads::User => *self.user.written.lock().unwrap_or_else(PoisonError::into_inner),
         };
-        let Some(gtid) = written else { return Ok(()) };
+        drop(tuning);
+        for gtid in written.into_iter().chain(target.min_gtid) {
+            self.wait_for(connection, gtid).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait_for(&self, connection: &mut Connection, gtid: Gtid) -> Result<(), Unready> {
+        let shared = &self.worker.shared;
         let host = connection.server.host.clone();
         if host.position.load().contains(&gtid) {
             return Ok(());
@@ -123,7 +133,7 @@ impl Session {
         let counters = &self.worker.tally.counters;
         counters.causal_waits.fetch_add(1, Relaxed);
         let began = Instant::now();
-        let limit = tuning.causal_reads_timeout.as_secs_f64();
+        let limit = shared.tuning.load().causal_reads_timeout.as_secs_f64();
         let sql = format!("SELECT MASTER_GTID_WAIT('{gtid}',{limit})");
         let answer = query::query(connection, &sql).await;
         self.worker.note(&connection.server, |times| &times.causal, began.elapsed());
@@ -158,7 +168,7 @@ const CLEAR: &str = "SELECT 1 FROM (SELECT 1) a";
 ///
 /// # Errors
 /// The server's, of the statements that say so; `Io` where it cannot be said.
-pub(super) async fn bring(connection: &mut Connection, wanted: &Rc<State>) -> Result<(), QueryError> {
+pub async fn bring(connection: &mut Connection, wanted: &Rc<State>) -> Result<(), QueryError> {
     if Rc::ptr_eq(&connection.state, wanted) {
         return Ok(());
     }
