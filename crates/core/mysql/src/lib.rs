@@ -8,9 +8,11 @@
 //! - [`statement`], [`digest`]: what a statement does, and what it looks like without its values
 //! - [`rules`]: query rules, hints in comments, fast routing
 //! - [`protocol`]: packets, handshakes, where an answer ends
+//! - [`cache`]: which answers may be given again
 //! - [`session`]: what a client's session carries, and what that pins
 //! - [`monitor`]: what a server's answers mean for its hostgroups
 
+pub mod cache;
 pub mod config_file;
 pub mod digest;
 pub mod libconfig;

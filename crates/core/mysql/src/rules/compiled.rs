@@ -164,6 +164,9 @@ impl Compiled {
         set(&mut outcome.sticky_conn, &row.sticky_conn);
         set(&mut outcome.multiplex, &row.multiplex);
         set(&mut outcome.log, &row.log);
+        if row.gtid_from_hostgroup.is_some() {
+            outcome.hints.causal_reads = Some(true);
+        }
         set(&mut outcome.hints.causal_reads, &self.attributes.causal_reads);
     }
 }
@@ -194,7 +197,8 @@ impl Modifiers {
     }
 }
 
-fn parse_digest(text: &str) -> Option<u64> {
+/// `0x` and up to 16 hex digits.
+pub(crate) fn parse_digest(text: &str) -> Option<u64> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
     u64::from_str_radix(digits, 16).ok()
 }

@@ -27,6 +27,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use compiled::Compiled;
+pub(crate) use compiled::parse_digest;
 pub use error::RuleError;
 use fast_routing::FastRouting;
 pub use hints::Hints;

@@ -1,6 +1,8 @@
 //! Settings out of rows of the admin database or the file.
 
 use super::{FastRoute, HostgroupAttributes, QueryRule, ReplicationHostgroup, Server, ServerStatus, User};
+use crate::rules::firewall::{FirewallRule, FirewallUser, Mode};
+use crate::rules::parse_digest;
 use crate::tables::{self, Row, Table, Value};
 
 /// All that traffic works by, beside the variables.
@@ -14,6 +16,8 @@ pub struct Settings {
     pub fast_routes: Vec<FastRoute>,
     pub replication_hostgroups: Vec<ReplicationHostgroup>,
     pub hostgroup_attributes: Vec<HostgroupAttributes>,
+    pub firewall_users: Vec<FirewallUser>,
+    pub firewall_rules: Vec<FirewallRule>,
 }
 
 /// A cell that is not what its column holds.
@@ -70,6 +74,25 @@ impl Settings {
                 multiplex: row.flag("multiplex")?,
                 connection_warming: row.flag("connection_warming")?,
                 throttle_connections_per_sec: row.number("throttle_connections_per_sec")?,
+            }),
+            "mysql_firewall_whitelist_users" => self.firewall_users.push(FirewallUser {
+                active: row.flag("active")?,
+                username: row.text("username")?,
+                client_address: row.text("client_address")?,
+                mode: match row.text("mode")?.to_ascii_uppercase().as_str() {
+                    "OFF" => Mode::Off,
+                    "DETECTING" => Mode::Detecting,
+                    "PROTECTING" => Mode::Protecting,
+                    _ => return Err(row.error("mode")),
+                },
+            }),
+            "mysql_firewall_whitelist_rules" => self.firewall_rules.push(FirewallRule {
+                active: row.flag("active")?,
+                username: row.text("username")?,
+                client_address: row.text("client_address")?,
+                schemaname: row.text("schemaname")?,
+                flag_in: row.number("flagIN")?,
+                digest: parse_digest(&row.text("digest")?).ok_or_else(|| row.error("digest"))?,
             }),
             _ => {}
         }
@@ -147,6 +170,7 @@ fn rule(row: &Cells<'_>) -> Result<QueryRule, Error> {
         sticky_conn: row.maybe_flag("sticky_conn")?,
         multiplex: row.maybe("multiplex")?,
         log: row.maybe_flag("log")?,
+        gtid_from_hostgroup: row.maybe("gtid_from_hostgroup")?,
         apply: row.flag("apply")?,
         attributes: row.text("attributes")?,
         comment: row.maybe_text("comment")?,

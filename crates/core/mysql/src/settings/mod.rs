@@ -107,6 +107,8 @@ pub struct QueryRule {
     /// 0 switches multiplexing off on this connection, 1 on again, 2 leaves `@` out of it for this statement.
     pub multiplex: Option<u8>,
     pub log: Option<bool>,
+    /// Its reads wait for what the session has written, whatever `mysql-causal_reads` says.
+    pub gtid_from_hostgroup: Option<Hostgroup>,
     pub apply: bool,
     /// JSON, may be empty.
     pub attributes: String,

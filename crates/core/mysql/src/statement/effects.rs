@@ -92,6 +92,8 @@ effects! {
     /// Reads or moves a sequence.
     SEQUENCE,
     PROFILING,
+    /// Its answer changes without a write: clock, chance, who asks, settings of the server.
+    VOLATILE,
 }
 
 impl Effects {

@@ -118,6 +118,18 @@ const NEVER_SPACED: &[&str] = &[
     "SUBSTR", "SUBSTRING", "SUM", "SYSDATE", "SYSTEM_USER", "TRIM", "TRIM_ORACLE", "VARIANCE", "VAR_POP", "VAR_SAMP",
 ];
 
+/// Of the pure ones, those whose value depends on more than their arguments and the data; or that are called to last.
+#[rustfmt::skip]
+const VOLATILE: &[&str] = &[
+    "BENCHMARK", "CURDATE", "CURRENT_DATE", "CURRENT_ROLE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER",
+    "CURTIME", "ENCRYPT", "LOCALTIME", "LOCALTIMESTAMP", "NOW", "RAND", "RANDOM_BYTES", "SESSION_USER", "SLEEP",
+    "SYSDATE", "SYSTEM_USER", "SYS_GUID", "UNIX_TIMESTAMP", "USER", "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP", "UUID",
+    "UUID_SHORT",
+];
+
+const VOLATILE_CALL: Special = Special { effects: Effects::VOLATILE, reason: None };
+
+static VOLATILE_INDEX: Index = Index::new(VOLATILE);
 static PURE_INDEX: Index = Index::new(PURE);
 static SPECIAL_INDEX: Index = Index::new(SPECIAL_NAMES);
 
@@ -132,13 +144,18 @@ pub(crate) fn call(name: &[u8], spaced: bool) -> Call {
     if spaced && NEVER_SPACED.iter().any(|never| never.as_bytes().eq_ignore_ascii_case(name)) {
         return Call::Unknown;
     }
-    Call::Pure
+    if VOLATILE_INDEX.find(VOLATILE, name).is_some() { Call::Special(&VOLATILE_CALL) } else { Call::Pure }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::process::Command;
+
+    #[test]
+    fn the_volatile_are_pure() {
+        assert!(VOLATILE.iter().all(|name| PURE.contains(name)));
+    }
 
     /// Makes a stored function of every name with no to three parameters; none may be called by the name alone.
     #[test]

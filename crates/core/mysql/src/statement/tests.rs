@@ -80,8 +80,8 @@ fn what_his_proxy_sent_to_the_wrong_server() {
             /* x */ SELECT 1 => SELECT read
             (SELECT 1) => SELECT read
             WITH a AS (SELECT 1) SELECT * FROM a => SELECT read
-            SELECT\n@@port => SELECT read
-            SELECT @@port\n FROM DUAL => SELECT read
+            SELECT\n@@port => SELECT read; VOLATILE
+            SELECT @@port\n FROM DUAL => SELECT read; VOLATILE
             SELECT * FROM t WHERE id = 1 FOR UPDATE => SELECT_FOR_UPDATE LocksRows
             SELECT *\nFROM t\nFOR\nUPDATE => SELECT_FOR_UPDATE LocksRows
             SELECT * FROM t LOCK IN SHARE MODE => SELECT LocksRows
@@ -192,13 +192,13 @@ fn what_pins_a_connection() {
             GET DIAGNOSTICS @n = ROW_COUNT => UNKNOWN Command; USER_VARIABLE | ASSIGNS_USER_VARIABLE | DIAGNOSTICS
             SELECT @@warning_count => SELECT read; DIAGNOSTICS
             SELECT @@identity, @@session.last_insert_id => SELECT read; USES_LAST_INSERT_ID
-            SELECT @@session . last_insert_id => SELECT read; USES_LAST_INSERT_ID
-            SET @@global . x = 1 => SET Command; SET_GLOBAL
+            SELECT @@session . last_insert_id => SELECT read; USES_LAST_INSERT_ID | VOLATILE
+            SET @@global . x = 1 => SET Command; SET_GLOBAL | VOLATILE
             SELECT ROW_COUNT() => SELECT read; USES_ROW_COUNT
             SET sql_log_bin=0 => SET Command; SET_VARIABLES
-            SET @@global.max_connections = 5 => SET Command; SET_GLOBAL
-            SET @@sql_mode = 'ANSI', @@session.time_zone = '+01:00' => SET Command; SET_VARIABLES | SET_UNTOLD
-            SET @@autocommit = 0 => SET Command; SET_VARIABLES | SET_AUTOCOMMIT
+            SET @@global.max_connections = 5 => SET Command; SET_GLOBAL | VOLATILE
+            SET @@sql_mode = 'ANSI', @@session.time_zone = '+01:00' => SET Command; SET_VARIABLES | SET_UNTOLD | VOLATILE
+            SET @@autocommit = 0 => SET Command; SET_VARIABLES | SET_AUTOCOMMIT | VOLATILE
             SET GLOBAL x = 1, SESSION y = 2, @z = 3 => SET Command; USER_VARIABLE | ASSIGNS_USER_VARIABLE | SET_VARIABLES | SET_GLOBAL
             SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY => SET Command; SET_TRANSACTION_NEXT
             SET SESSION TRANSACTION READ WRITE => SET Command; SET_VARIABLES
@@ -320,15 +320,15 @@ fn what_is_a_read() {
             SELECT * FROM information_schema.tables => SELECT read
             SELECT * FROM information_schema.processlist => SELECT ServerSpecific
             SELECT * FROM performance_schema.threads => SELECT ServerSpecific
-            SELECT @@server_id, @@global.read_only => SELECT ServerSpecific
-            SELECT @@global.sql_mode => SELECT ServerSpecific
-            SELECT @@sql_mode, @@session.wait_timeout, @@global.server_id => SELECT read
+            SELECT @@server_id, @@global.read_only => SELECT ServerSpecific; VOLATILE
+            SELECT @@global.sql_mode => SELECT ServerSpecific; VOLATILE
+            SELECT @@sql_mode, @@session.wait_timeout, @@global.server_id => SELECT read; VOLATILE
             SELECT * FROM mysql.servers => SELECT ServerSpecific
             SHOW EVENTS => SHOW ServerSpecific
             SHOW CREATE EVENT e => SHOW ServerSpecific
             SHOW CREATE TABLE t => SHOW read
             SELECT * FROM mysql.user => SELECT read
-            SELECT SLEEP(1), UUID() => SELECT read
+            SELECT SLEEP(1), UUID() => SELECT read; VOLATILE
             SHOW TABLES => SHOW read
             SHOW FULL COLUMNS FROM t => SHOW read
             SHOW TABLE STATUS => SHOW_TABLE_STATUS read
@@ -346,7 +346,7 @@ fn what_is_a_read() {
             ANALYZE SELECT 1 => EXPLAIN read
             ANALYZE TABLE t => ANALYZE_TABLE Command; IMPLICIT_COMMIT
             HELP 'x' => UNKNOWN read
-            DO SLEEP(1) => UNKNOWN Command
+            DO SLEEP(1) => UNKNOWN Command; VOLATILE
             SELECT 'a => SELECT Malformed
             SELECT 1 /* a => SELECT Malformed
             SELECT * FROM (SELECT 1) AS d (a, b) => SELECT read

@@ -16,7 +16,7 @@ pub(crate) fn read(name: &[u8]) -> (Effects, Option<Reason>) {
     } else if is(SERVERS) || starts_with(name, b"gtid_") {
         (Effects::NONE, Some(Reason::ServerSpecific))
     } else {
-        (Effects::NONE, None)
+        (Effects::VOLATILE, None)
     }
 }
 

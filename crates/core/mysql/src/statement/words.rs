@@ -102,6 +102,9 @@ keywords! {
     Value "VALUE", Values "VALUES", View "VIEW", Warnings "WARNINGS", When "WHEN", Where "WHERE", While "WHILE",
     Window "WINDOW", With "WITH", Within "WITHIN", Work "WORK", Xa "XA", Xml "XML", Xor "XOR", Master "MASTER",
     InformationSchema "INFORMATION_SCHEMA", PerformanceSchema "PERFORMANCE_SCHEMA", Sys "SYS", Null "NULL",
+    CurrentDate "CURRENT_DATE", CurrentRole "CURRENT_ROLE", CurrentTime "CURRENT_TIME",
+    CurrentTimestamp "CURRENT_TIMESTAMP", CurrentUser "CURRENT_USER", LocalTime "LOCALTIME",
+    LocalTimestamp "LOCALTIMESTAMP", UtcDate "UTC_DATE", UtcTime "UTC_TIME", UtcTimestamp "UTC_TIMESTAMP",
     Escape "ESCAPE", Collate "COLLATE", Fulltext "FULLTEXT", Spatial "SPATIAL",
 }
 

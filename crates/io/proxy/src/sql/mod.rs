@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod budget;
+pub mod cache;
 pub mod client;
 pub mod compress;
 pub mod doors;
@@ -9,6 +10,7 @@ pub mod gather;
 pub mod latency;
 pub mod listener;
 pub mod log;
+pub mod mirror;
 pub mod monitor;
 pub mod placing;
 pub mod report;

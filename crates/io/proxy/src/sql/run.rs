@@ -48,5 +48,8 @@ async fn serve(shared: Arc<Shared>, share: Share, sockets: Vec<Opened>) {
         let tuning = worker.shared.tuning.load_full();
         while worker.reclaim_after(SWEEP) {}
         worker.pool.sweep(tuning.idle_connection, tuning.connection_max_age);
+        if share.worker == 0 {
+            worker.shared.cache.purge_some(worker.shared.micros());
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::shared::{Shared, UserEntry};
 use super::web::{self, Doors};
 use super::{budget, log, report, values};
 use mysql::rules::Rules;
+use mysql::rules::firewall::Firewall;
 use mysql::settings::Settings;
 use mysql::tables::{Row, Value, find};
 use mysql::variables::Variables;
@@ -118,6 +119,18 @@ impl Proxy {
         Ok(())
     }
 
+    fn load_firewall(&self, tables: &Rows) -> Result<(), Vec<String>> {
+        const FINGERPRINTS: &str = "mysql_firewall_whitelist_sqli_fingerprints";
+        if tables.get(FINGERPRINTS).is_some_and(|rows| !rows.is_empty()) {
+            let why = "injections are not guessed at, so nothing is to be let through";
+            return Err(vec![format!("{FINGERPRINTS}: rows of it have no effect, {why}; delete them to go on")]);
+        }
+        let settings = settings(tables)?;
+        let firewall = Firewall::new(&settings.firewall_users, &settings.firewall_rules);
+        self.shared.plan.store(Arc::new(self.shared.plan.load_full().with_firewall(firewall)));
+        Ok(())
+    }
+
     fn load_variables(&self, tables: &Rows, prefix: &str) -> Result<(), Vec<String>> {
         let mut variables = self.variables();
         let mut problems = Vec::new();
@@ -209,9 +222,8 @@ impl Runtime for Proxy {
             Module::MysqlQueryRules => self.load_rules(tables),
             Module::MysqlVariables => self.load_variables(tables, "mysql-"),
             Module::AdminVariables => self.load_variables(tables, "admin-"),
-            Module::MysqlFirewall | Module::Scheduler | Module::ProxysqlServers | Module::RestApi => {
-                not_built(module, tables)
-            }
+            Module::MysqlFirewall => self.load_firewall(tables),
+            Module::Scheduler | Module::ProxysqlServers | Module::RestApi => not_built(module, tables),
         }?;
         let mut loaded = self.loaded();
         if module.prefix().is_none() {
@@ -261,10 +273,13 @@ impl Runtime for Proxy {
                 Err("the process does not start itself anew: stop it, and systemd or Kubernetes starts it".to_owned())
             }
             Command::ReloadTls => order(Order::ReloadTls),
+            Command::FlushQueryCache => {
+                let count = self.shared.cache.flush();
+                Ok(format!("{count} answers given up"))
+            }
             Command::KillConnection(id) | Command::KillQuery(id) => self.kill(id),
             // Logs go to standard error, which whoever started us rotates.
             Command::FlushLogs | Command::FlushClientHosts => Ok(String::new()),
-            other => Err(format!("{other:?} is not there yet: stop and start the process instead")),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What all workers and the control thread share: the plan in force, the servers, counters, the list of sessions.
 
+use super::cache::QueryCache;
 use super::server::connect::ConnectError;
 use super::server::groups::{Host, Live, Server};
 use super::sessions::Sessions;
@@ -9,6 +10,7 @@ use super::tuning::Tuning;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use mysql::protocol::auth::Password;
 use mysql::rules::Rules;
+use mysql::rules::firewall::Firewall;
 use mysql::settings::{Hostgroup, User};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -23,6 +25,7 @@ pub struct Shared {
     pub live: Live,
     pub sessions: Sessions,
     pub stats: Stats,
+    pub cache: QueryCache,
     /// Goes up when a global variable was set through the proxy: connections from before do not have its value.
     pub generation: Arc<AtomicU64>,
     /// Present where `mysql-have_ssl` is on.
@@ -47,6 +50,7 @@ pub struct Shared {
 pub struct Plan {
     pub users: HashMap<String, Arc<UserEntry>>,
     pub rules: Rules,
+    pub firewall: Firewall,
     /// How often each rule matched since it was loaded, in the order of [`Rules::rule_ids`].
     pub hits: Arc<[AtomicU64]>,
 }
@@ -54,13 +58,18 @@ pub struct Plan {
 impl Plan {
     /// With other users, and all else as it is.
     pub fn with_users(&self, users: HashMap<String, Arc<UserEntry>>) -> Self {
-        Self { users, rules: self.rules.clone(), hits: self.hits.clone() }
+        Self { users, rules: self.rules.clone(), hits: self.hits.clone(), firewall: self.firewall.clone() }
     }
 
     /// With other rules, none of which has matched yet.
     pub fn with_rules(&self, rules: Rules) -> Self {
         let hits = rules.rule_ids().map(|_| AtomicU64::new(0)).collect();
-        Self { users: self.users.clone(), rules, hits }
+        Self { users: self.users.clone(), rules, hits, firewall: self.firewall.clone() }
+    }
+
+    /// With another firewall whitelist.
+    pub fn with_firewall(&self, firewall: Firewall) -> Self {
+        Self { users: self.users.clone(), rules: self.rules.clone(), hits: self.hits.clone(), firewall }
     }
 }
 
@@ -71,6 +80,8 @@ pub struct UserEntry {
     pub connections: AtomicU32,
     /// The last write of any session of this user, for `mysql-causal_reads=user`.
     pub written: Mutex<Option<mysql::monitor::gtid::Gtid>>,
+    /// When that was, by [`Shared::micros`].
+    pub wrote_at: AtomicU64,
 }
 
 impl UserEntry {
@@ -81,6 +92,7 @@ impl UserEntry {
             settings,
             connections: AtomicU32::new(0),
             written: Mutex::new(None),
+            wrote_at: AtomicU64::new(0),
         }
     }
 }
@@ -95,6 +107,7 @@ impl Shared {
             live: Live::default(),
             sessions: Sessions::default(),
             stats: Stats::default(),
+            cache: QueryCache::default(),
             generation: Arc::default(),
             tls: ArcSwapOption::empty(),
             hosts: Mutex::default(),
@@ -105,6 +118,11 @@ impl Shared {
             room_for_clients: AtomicU32::new(u32::MAX),
             room_for_statements: super::budget::Room::default(),
         }
+    }
+
+    /// Microseconds since the start.
+    pub fn micros(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// The version clients are greeted with: the servers' own, once one was heard.

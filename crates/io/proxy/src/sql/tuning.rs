@@ -39,6 +39,22 @@ pub struct Tuning {
     pub processlist_max_query_length: usize,
     /// Result sets may end by an OK packet: off, where either side is not to do it, since results are passed on as they are.
     pub deprecate_eof: bool,
+    /// Milliseconds that each statement is held back, where no rule says otherwise.
+    pub default_query_delay: u64,
+    /// Of all answers in the query cache together; 0: there is none.
+    pub query_cache_bytes: usize,
+    pub query_cache_soft_ttl_pct: u64,
+    /// Answers with warnings are kept too.
+    pub query_cache_handle_warnings: bool,
+    pub query_cache_stores_empty_result: bool,
+    /// Larger answers are not kept.
+    pub threshold_resultset_size: usize,
+    /// Copies of statements that are sent at once.
+    pub mirror_max_concurrency: u32,
+    /// Copies that wait; more are dropped.
+    pub mirror_max_queue_length: u32,
+    pub firewall_whitelist_enabled: bool,
+    pub firewall_whitelist_errormsg: String,
     /// A silent TCP connection is asked after it whether it is still there; 0: never.
     pub tcp_keepalive: Duration,
 }
@@ -91,6 +107,16 @@ impl Default for Tuning {
             connection_max_age: Duration::ZERO,
             processlist_max_query_length: 2 << 20,
             deprecate_eof: true,
+            default_query_delay: 0,
+            query_cache_bytes: 256 << 20,
+            query_cache_soft_ttl_pct: 0,
+            query_cache_handle_warnings: false,
+            query_cache_stores_empty_result: true,
+            threshold_resultset_size: 4 << 20,
+            mirror_max_concurrency: 16,
+            mirror_max_queue_length: 32_000,
+            firewall_whitelist_enabled: false,
+            firewall_whitelist_errormsg: "Firewall blocked this query".to_owned(),
             tcp_keepalive: Duration::from_secs(120),
         }
     }

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 pub struct Worker {
     pub shared: Arc<Shared>,
     pub pool: Pool,
+    /// Of what all workers may have together.
+    pub share: Share,
+    pub mirrors: super::mirror::Mirrors,
     pub settled: RefCell<super::settled::Settled>,
     /// What it counts.
     pub tally: Arc<Tally>,
@@ -43,6 +46,8 @@ impl Worker {
     pub fn new(shared: Arc<Shared>, share: Share) -> Self {
         Self {
             pool: Pool::new(share, shared.generation.clone()),
+            share,
+            mirrors: Default::default(),
             tally: shared.stats.worker(),
             times: RefCell::default(),
             shared,

@@ -134,6 +134,9 @@ impl Scan<'_> {
             }
             Procedure if current.is_query() => current.refuse(Reason::Procedure),
             SqlCalcFoundRows => current.effects.insert(Effects::CALC_FOUND_ROWS),
+            // Functions without parentheses; what they are called with makes no difference.
+            CurrentDate | CurrentRole | CurrentTime | CurrentTimestamp | CurrentUser | LocalTime | LocalTimestamp
+            | UtcDate | UtcTime | UtcTimestamp => current.effects.insert(Effects::VOLATILE),
             For if last == Value && matches!(current.keyword_before(), Next | Previous) => {
                 current.effects.insert(Effects::SEQUENCE);
                 current.refuse(Reason::Sequence);

@@ -59,7 +59,7 @@ pub(super) const ALL: &[Variable] = &[
         "1",
         "a replica is asked before it is read from, always",
     ),
-    ignored("mysql-firewall_whitelist_errormsg", TEXT, "Firewall blocked this query", NOT_BUILT),
+    done("mysql-firewall_whitelist_errormsg", TEXT, "Firewall blocked this query"),
     ignored("mysql-handle_unknown_charset", Int(0, 2), "1", SERVERS_DECIDE),
     ignored("mysql-init_connect", TEXT, "", NOT_BUILT),
     ignored("mysql-ldap_user_variable", TEXT, "", LDAP),

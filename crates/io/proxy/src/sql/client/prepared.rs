@@ -4,9 +4,12 @@
 //! - What a client hears of a statement's columns always comes from a server, never from a store of the proxy's.
 //! - A statement's parameters' types go with each execution: another connection may never have heard them.
 
-use super::execute::{Kind, Target, bring};
+use super::cached::Keeping;
+use super::execute::{Kind, Target};
+use super::ready::bring;
+use super::ruled;
 use super::session::{Next, Session};
-use super::statement::{decide, target};
+use super::statement::{Decided, decide, target};
 use crate::sql::server::connection::{Connection, Known};
 use crate::sql::server::query::{self, QueryError};
 use mysql::protocol::answer::Expect;
@@ -89,6 +92,9 @@ async fn run(session: &mut Session, payload: &[u8]) -> io::Result<Next> {
     };
     let bulk = payload[0] == Command::StmtBulkExecute as u8;
     let decided = decide(session, &text, true);
+    if let Some(answered) = ruled::answer(session, &decided).await? {
+        return Ok(answered);
+    }
     let mut target = target(session, &decided, &text);
     target.prepared = Some(text.clone());
     target.statement = Some(id);
@@ -109,12 +115,49 @@ async fn run(session: &mut Session, payload: &[u8]) -> io::Result<Next> {
             }
         }
     }
-    let outcome = session.execute(payload, Expect::Results, &target).await?;
+    let keeping = if bulk { None } else { keeping(session, &decided, id, payload) };
+    if let Some(keeping) = keeping
+        && let Some(answered) = session.answer_kept(keeping, &decided).await?
+    {
+        session.end_statement();
+        return Ok(answered);
+    }
+    ruled::delay(session, &decided).await;
+    target.capture = keeping.map(|keeping| keeping.limit);
+    let mut outcome = session.execute(payload, Expect::Results, &target).await?;
     session.end_statement();
+    session.learn_from(&target, keeping, &mut outcome);
     if let Some(heard) = &outcome.heard {
         session.count(&decided, outcome.hostgroup, heard);
     }
     Ok(outcome.next)
+}
+
+/// What an execution adds to the key of the query cache.
+pub struct Parameters<'a> {
+    execute: Execute<'a>,
+    prepared_in: Rc<State>,
+    types: Vec<u8>,
+}
+
+impl Parameters<'_> {
+    pub fn as_key(&self) -> mysql::cache::Execution<'_> {
+        mysql::cache::Execution {
+            prepared_in: &self.prepared_in,
+            nulls: self.execute.nulls,
+            types: &self.types,
+            values: self.execute.values,
+        }
+    }
+}
+
+/// What the cache has to do with an execution. A cursor is on a connection: what it gives is nobody else's.
+fn keeping(session: &mut Session, decided: &Decided, id: u32, payload: &[u8]) -> Option<Keeping> {
+    decided.outcome.cache_ttl?;
+    let statement = session.prepared.get(&id).filter(|_| !session.open.contains(&id))?;
+    let execute = Execute::read(payload, statement.parameters).ok().filter(|execute| execute.flags == 0)?;
+    let (prepared_in, types, text) = (statement.state.clone(), statement.types.clone(), statement.text.clone());
+    session.keeping(decided, &text, Some(Parameters { execute, prepared_in, types }))
 }
 
 /// Sends `command` for the connection's own number of the statement, which is prepared there first if need be.

@@ -40,6 +40,8 @@ pub struct Session {
     pub sequence: u8,
     pub id: u32,
     pub peer: Peer,
+    /// Address and port it came to; empty and 0 on a unix socket.
+    pub proxy_addr: (Box<str>, u16),
     pub capabilities: u32,
     pub user: Arc<UserEntry>,
     pub credentials: Credentials,
@@ -54,6 +56,10 @@ pub struct Session {
     pub last_insert_id: u64,
     /// Its last write.
     pub written: Option<Gtid>,
+    /// When it may last have changed data, by `Shared::micros`; 0: never.
+    pub wrote_at: u64,
+    /// Scratch for the query cache.
+    pub cache_key: Vec<u8>,
     pub prepared: HashMap<u32, Prepared>,
     pub next_statement: u32,
     /// Statements with parts of parameters sent ahead, or with a cursor: they are on the connection that is held.
@@ -96,6 +102,7 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
         _ = refuse(stream).await;
         return;
     }
+    let proxy_addr = address_of(&stream);
     let attempt = tokio::time::timeout(limit, log_in(&*shared, stream, id, peer)).await;
     let logged_in = match attempt {
         Ok(Ok(logged_in)) => logged_in,
@@ -110,9 +117,16 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
     // It may have been taken out since it was found.
     let Some(user) = shared.plan.load().users.get(&logged_in.user).cloned() else { return };
     let mut session = Box::new(Session::new(worker, logged_in, user, id, peer));
+    session.proxy_addr = proxy_addr;
     if session.enter().await.is_ok() {
         session.run().await;
     }
+}
+
+/// Where a client came to, as rules have it in `proxy_addr` and `proxy_port`.
+fn address_of(stream: &Stream) -> (Box<str>, u16) {
+    let address = if let Stream::Tcp(stream) = stream { stream.local_addr().ok() } else { None };
+    address.map(|address| (address.ip().to_canonical().to_string().into(), address.port())).unwrap_or_default()
 }
 
 /// In the greeting's place, as a server does that is full.
@@ -154,6 +168,7 @@ impl Session {
             sequence,
             id,
             peer,
+            proxy_addr: Default::default(),
             capabilities: login.capabilities,
             credentials: Credentials { key, secret, schema: Vec::new() },
             user,
@@ -164,6 +179,8 @@ impl Session {
             status: status::AUTOCOMMIT,
             last_insert_id: 0,
             written: None,
+            wrote_at: 0,
+            cache_key: Vec::new(),
             prepared: HashMap::new(),
             next_statement: 1,
             open: HashSet::new(),

@@ -1,19 +1,20 @@
 //! COM_QUERY: what the statement is, what the rules say, where it goes.
 
 use super::execute::{Kind, Target};
-use super::local;
 use super::session::{Next, Session};
+use super::{local, ruled};
 use crate::sql::server::relay::Heard;
 use crate::sql::stats::digests::Ran;
 use crate::sql::tuning::SafeRouting;
-use mysql::digest;
 use mysql::protocol::answer::Expect;
-use mysql::protocol::reply::{self, ServerError, status};
+use mysql::protocol::reply::status;
+use mysql::rules::firewall::Verdict;
 use mysql::rules::{Outcome, Question};
 use mysql::session::Pins;
 use mysql::session::route::{self, Facts};
 use mysql::settings::Hostgroup;
 use mysql::statement::{self, Effects, Modes, Reason, Statement};
+use mysql::{cache, digest};
 use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub struct Decided {
     pub outcome: Outcome,
     pub hostgroup: Hostgroup,
     pub kind: Kind,
+    pub firewall: Verdict,
 }
 
 /// Performs the COM_QUERY in `session.payload`.
@@ -42,13 +44,8 @@ pub async fn query(session: &mut Session) -> io::Result<Next> {
 
 async fn run(session: &mut Session, payload: &mut Vec<u8>) -> io::Result<Next> {
     let decided = decide(session, &payload[1..], false);
-    if let Some(error) = &decided.outcome.error_msg {
-        return session.fail(&ServerError::new(1148, b"42000", &**error)).await;
-    }
-    if let Some(text) = &decided.outcome.ok_msg {
-        let ok = reply::Ok { status: session.status, info: text.as_bytes(), ..Default::default() };
-        session.ok(&ok).await?;
-        return Ok(Next::Command);
+    if let Some(answered) = ruled::answer(session, &decided).await? {
+        return Ok(answered);
     }
     if settle(session, &payload[1..], &decided.statement) {
         return session.done().await;
@@ -56,17 +53,26 @@ async fn run(session: &mut Session, payload: &mut Vec<u8>) -> io::Result<Next> {
     if let Some(answer) = local::answer(session, &payload[1..], &decided.statement).await? {
         return Ok(answer);
     }
-    if let Some(milliseconds) = decided.outcome.delay {
-        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-    }
-    if let Some(rewritten) = &decided.outcome.rewritten {
+    let own = decided.outcome.rewritten.as_ref().map(|rewritten| {
+        let own = payload[1..].to_vec();
         payload.truncate(1);
         payload.extend_from_slice(rewritten);
+        own
+    });
+    let keeping = session.keeping(&decided, &payload[1..], None);
+    if let Some(keeping) = keeping
+        && let Some(answered) = session.answer_kept(keeping, &decided).await?
+    {
+        return Ok(answered);
     }
-    let target = target(session, &decided, &payload[1..]);
+    ruled::mirror(session, &decided, own.as_deref().unwrap_or(&payload[1..]));
     session.begin_statement(&payload[1..]);
-    let outcome = session.execute(payload, Expect::Results, &target).await?;
+    ruled::delay(session, &decided).await;
+    let mut target = target(session, &decided, &payload[1..]);
+    target.capture = keeping.map(|keeping| keeping.limit);
+    let mut outcome = session.execute(payload, Expect::Results, &target).await?;
     session.end_statement();
+    session.learn_from(&target, keeping, &mut outcome);
     if let Some(heard) = &outcome.heard {
         let collation = target.names_collation;
         session.worker.settled.borrow_mut().learn(&payload[1..], &decided.statement, heard, collation);
@@ -115,22 +121,22 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
     let plan = shared.plan.load();
     let schema = String::from_utf8_lossy(&session.state.schema);
     let peer = session.peer.to_string();
+    let flag_in = std::mem::take(&mut session.next_flag_in);
+    let mut trace = std::mem::take(&mut session.trace);
     let question = Question {
-        username: &session.user.name,
-        schemaname: &schema,
-        client_addr: &peer,
-        proxy_addr: "",
-        proxy_port: 0,
-        flag_in: std::mem::take(&mut session.next_flag_in),
-        query: sql,
-        digest,
-        digest_text: &session.digest_text,
+        flag_in,
         first_comment: statement.first_comment.clone().and_then(|range| sql.get(range)),
         executes,
-        random: session.worker.random(),
+        ..question(session, sql, digest, &schema, &peer)
     };
     let iterations = tuning.query_processor_iterations;
-    let outcome = plan.rules.ask(&question, iterations, &mut |rule| session.trace.hit(&plan, rule));
+    let outcome = plan.rules.ask(&question, iterations, &mut |rule| trace.hit(&plan, rule));
+    let firewall = if tuning.firewall_whitelist_enabled {
+        plan.firewall.ask(&session.user.name, &peer, &schema, flag_in, digest)
+    } else {
+        Verdict::Pass
+    };
+    session.trace = trace;
     if let Some(flag) = outcome.next_query_flag_in {
         session.next_flag_in = flag;
     }
@@ -139,7 +145,7 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
         wanted: outcome.destination_hostgroup.unwrap_or(session.user.settings.default_hostgroup),
         writer_of: &|hostgroup| groups.writer_of(hostgroup),
         strict: tuning.safe_routing == SafeRouting::Strict,
-        effects: statement.effects,
+        effects: considered(&outcome, statement.effects),
         is_read: statement.not_a_read.is_none(),
     };
     let routed = route::route(&facts);
@@ -148,19 +154,48 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
     }
     session.trace.begin(&outcome, facts.wanted, routed, &statement, tuning.safe_routing);
     let kind = if statement.not_a_read.is_none() { Kind::Read } else { Kind::Plain };
-    Decided { statement, digest, outcome, hostgroup: routed.hostgroup, kind }
+    Decided { statement, digest, outcome, hostgroup: routed.hostgroup, kind, firewall }
+}
+
+/// A statement as rules see it, with neither hints nor a flag.
+pub(super) fn question<'a>(
+    session: &'a Session,
+    sql: &'a [u8],
+    digest: u64,
+    schema: &'a str,
+    peer: &'a str,
+) -> Question<'a> {
+    Question {
+        username: &session.user.name,
+        schemaname: schema,
+        client_addr: peer,
+        proxy_addr: &session.proxy_addr.0,
+        proxy_port: session.proxy_addr.1,
+        flag_in: 0,
+        query: sql,
+        digest,
+        digest_text: &session.digest_text,
+        first_comment: None,
+        executes: false,
+        random: session.worker.random(),
+    }
 }
 
 /// Of an execution: what was decided, and what the text names.
 pub fn target(session: &Session, decided: &Decided, sql: &[u8]) -> Target {
-    let effects = decided.statement.effects;
+    let effects = considered(&decided.outcome, decided.statement.effects);
+    let hints = &decided.outcome.hints;
     let names_collation = effects.contains(Effects::SET_VARIABLES).then(|| collation_named(sql)).flatten();
     let retries = session.worker.shared.tuning.load().query_retries_on_failure;
     Target {
         hostgroup: decided.hostgroup,
         kind: decided.kind,
         effects,
-        causal: decided.kind == Kind::Read,
+        causal: hints.causal_reads.unwrap_or(decided.kind == Kind::Read),
+        causal_by_rule: hints.causal_reads == Some(true),
+        min_gtid: hints.min_gtid.as_ref().and_then(|text| text.parse().ok()),
+        forgets_variables: decided.outcome.multiplex == Some(2),
+        writes: cache::may_change_data(&decided.statement),
         names_collation,
         may_write_in_rows: !matches!(
             decided.statement.not_a_read,
@@ -168,7 +203,7 @@ pub fn target(session: &Session, decided: &Decided, sql: &[u8]) -> Target {
         ),
         timeout: decided.outcome.timeout.map(Duration::from_millis).or_else(|| default_timeout(session)),
         may_open: decided.statement.count > 1 || effects.intersects(MAY_OPEN),
-        retries: decided.outcome.retries.unwrap_or(retries).max(1),
+        retries: decided.outcome.retries.unwrap_or(retries),
         multiplex: match decided.outcome.multiplex {
             Some(0) => Some(false),
             Some(1) => Some(true),
@@ -176,6 +211,12 @@ pub fn target(session: &Session, decided: &Decided, sql: &[u8]) -> Target {
         },
         ..Target::default()
     }
+}
+
+/// A rule's `multiplex=2` leaves user variables out of it: whoever set it knows that they do not matter.
+fn considered(outcome: &Outcome, effects: Effects) -> Effects {
+    const VARIABLES: Effects = Effects::USER_VARIABLE.union(Effects::ASSIGNS_USER_VARIABLE);
+    if outcome.multiplex == Some(2) { effects.without(VARIABLES) } else { effects }
 }
 
 /// `mysql-default_query_timeout`. Longer ones than a day are nobody's limit, and cost nothing.

@@ -87,6 +87,19 @@ const GLOBALS: &[Figure] = &[
     ("Causal_read_waits", |m| m.counts.causal_waits),
     ("Causal_read_timeouts", |m| m.counts.causal_timeouts),
     ("Read_retries", |m| load(&m.shared.stats.retries)),
+    ("Mirror_queries_sent", |m| load(&m.shared.stats.mirrors_sent)),
+    ("Mirror_queries_failed", |m| load(&m.shared.stats.mirrors_failed)),
+    ("Mirror_queries_dropped", |m| load(&m.shared.stats.mirrors_dropped)),
+    ("Firewall_detected", |m| load(&m.shared.stats.firewall_detected)),
+    ("Firewall_refused", |m| load(&m.shared.stats.firewall_refused)),
+    ("Query_Cache_Memory_bytes", |m| m.shared.cache.bytes() as u64),
+    ("Query_Cache_count_GET", |m| load(&m.shared.cache.gets)),
+    ("Query_Cache_count_GET_OK", |m| load(&m.shared.cache.hits)),
+    ("Query_Cache_count_SET", |m| load(&m.shared.cache.sets)),
+    ("Query_Cache_bytes_IN", |m| load(&m.shared.cache.bytes_in)),
+    ("Query_Cache_bytes_OUT", |m| load(&m.shared.cache.bytes_out)),
+    ("Query_Cache_Purged", |m| load(&m.shared.cache.purged)),
+    ("Query_Cache_Entries", |m| m.shared.cache.entries() as u64),
 ];
 
 pub fn globals(shared: &Shared, watch: &Watch) -> Vec<(&'static str, u64)> {

@@ -21,6 +21,54 @@ const GAUGE: &str = "gauge";
 
 /// ProxySQL's, then ours.
 const FAMILIES: &[Family] = &[
+    ("proxysql_query_cache_memory_bytes", GAUGE, "Bytes that kept answers take.", &[("", "Query_Cache_Memory_bytes")]),
+    (
+        "proxysql_query_cache_count_get_total",
+        COUNTER,
+        "Statements looked for in the query cache.",
+        &[("", "Query_Cache_count_GET")],
+    ),
+    ("proxysql_query_cache_count_get_ok_total", COUNTER, "Of those, found.", &[("", "Query_Cache_count_GET_OK")]),
+    ("proxysql_query_cache_count_set_total", COUNTER, "Answers that were kept.", &[("", "Query_Cache_count_SET")]),
+    (
+        "proxysql_query_cache_bytes_in_total",
+        COUNTER,
+        "Bytes of answers that were kept.",
+        &[("", "Query_Cache_bytes_IN")],
+    ),
+    (
+        "proxysql_query_cache_bytes_out_total",
+        COUNTER,
+        "Bytes answered from the query cache.",
+        &[("", "Query_Cache_bytes_OUT")],
+    ),
+    ("proxysql_query_cache_purged_total", COUNTER, "Kept answers that were given up.", &[("", "Query_Cache_Purged")]),
+    ("proxysql_query_cache_entries_total", GAUGE, "Answers that are kept.", &[("", "Query_Cache_Entries")]),
+    ("barque_sql_mirrored_total", COUNTER, "Copies of statements that were sent.", &[("", "Mirror_queries_sent")]),
+    (
+        "barque_sql_mirror_failures_total",
+        COUNTER,
+        "Copies of statements that failed.",
+        &[("", "Mirror_queries_failed")],
+    ),
+    (
+        "barque_sql_mirror_drops_total",
+        COUNTER,
+        "Copies given up because too many waited.",
+        &[("", "Mirror_queries_dropped")],
+    ),
+    (
+        "barque_sql_firewall_detected_total",
+        COUNTER,
+        "Statements that are not in the whitelist, and passed.",
+        &[("", "Firewall_detected")],
+    ),
+    (
+        "barque_sql_firewall_refused_total",
+        COUNTER,
+        "Statements that the firewall refused.",
+        &[("", "Firewall_refused")],
+    ),
     ("proxysql_uptime_seconds_total", COUNTER, "Seconds since the start.", &[("", "ProxySQL_Uptime")]),
     ("proxysql_questions_total", COUNTER, "Statements of clients.", &[("", "Questions")]),
     (

@@ -79,12 +79,41 @@ pub struct Relay {
     forwarded: bool,
     /// The statement's id that a client knows the prepared statement by.
     pub renamed: Option<u32>,
+    /// Takes the answer down on its way.
+    pub capture: Option<Capture>,
+}
+
+/// An answer that is taken down, as long as it is short enough and goes through as it came.
+pub struct Capture {
+    packets: Vec<u8>,
+    limit: usize,
+    spoilt: bool,
+}
+
+impl Capture {
+    pub fn new(limit: usize) -> Self {
+        Self { packets: Vec::new(), limit, spoilt: false }
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        self.spoilt |= self.packets.len() + bytes.len() > self.limit;
+        if self.spoilt {
+            self.packets = Vec::new();
+        } else {
+            self.packets.extend_from_slice(bytes);
+        }
+    }
+
+    /// The whole answer; `None`: it was too long, or was changed.
+    pub fn into_packets(self) -> Option<Vec<u8>> {
+        (!self.spoilt && !self.packets.is_empty()).then_some(self.packets)
+    }
 }
 
 impl Relay {
     pub fn new(expect: Expect, connection: &Connection) -> Self {
         let answer = Answer::new(expect, connection.capabilities);
-        Self { answer, heard: Heard::default(), forwarded: false, renamed: None }
+        Self { answer, heard: Heard::default(), forwarded: false, renamed: None, capture: None }
     }
 
     /// Until the answer is over. Without a client nothing is forwarded.
@@ -249,6 +278,9 @@ impl Step<'_> {
 
     /// Puts another packet in the place of one.
     fn replace(&mut self, payload: Range<usize>, client: &mut Client, write: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(capture) = &mut self.relay.capture {
+            capture.spoilt = true;
+        }
         let start = payload.start - HEADER;
         let sequence = self.bytes[start + 3];
         let out = client.wire.outbox();
@@ -264,6 +296,9 @@ impl Step<'_> {
             && !rest.is_empty()
         {
             self.relay.forwarded = true;
+            if let Some(capture) = &mut self.relay.capture {
+                capture.take_in(rest);
+            }
             client.wire.put_through(cx, rest);
         }
     }

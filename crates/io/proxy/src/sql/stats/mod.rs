@@ -14,6 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use tally::{Counts, Tally};
 
+/// The hostgroup that answers of the query cache are counted under; shown as -1, as ProxySQL does.
+pub const CACHE: Hostgroup = Hostgroup::MAX;
+
 /// Different errors that are kept.
 const ERRORS: usize = 1_000;
 
@@ -35,6 +38,13 @@ pub struct Stats {
     pub wrong_passwords: AtomicU64,
     pub too_many_connections: AtomicU64,
     pub too_many_of_user: AtomicU64,
+    /// Copies of statements: sent, failed, given up because too many waited.
+    pub mirrors_sent: AtomicU64,
+    pub mirrors_failed: AtomicU64,
+    pub mirrors_dropped: AtomicU64,
+    /// Statements that the firewall let pass though they are not in its list, and those it refused.
+    pub firewall_detected: AtomicU64,
+    pub firewall_refused: AtomicU64,
     /// How often servers were placed in hostgroups anew.
     pub placings: AtomicU64,
     workers: Mutex<Vec<Arc<Tally>>>,
