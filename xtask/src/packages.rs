@@ -76,6 +76,8 @@ const PACKAGES: &[(&str, Need, &str, &str)] = &[
     ("sysbench", Test, "sysbench", "loads both"),
     ("php-cli", Test, "php", "his applications' language"),
     ("php-mysql", Test, "/usr/share/doc/php-mysql", "mysqli, a client of the proxy"),
+    ("php-fpm", Test, "/usr/share/doc/php-fpm", "runs WordPress"),
+    ("nginx-light", Test, "nginx", "serves WordPress"),
     ("npm", Test, "npm", "fetches Helm"),
     ("qemu-system-x86", Machine, "qemu-system-x86_64", "the virtual machine"),
     ("e2fsprogs", Machine, "mke2fs", "its disk"),

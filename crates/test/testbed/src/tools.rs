@@ -59,6 +59,19 @@ pub fn python() -> PathBuf {
     })
 }
 
+/// WordPress with a theme, from Debian's packages (not installed: they would bring a web server); the folder of its files.
+pub fn wordpress() -> PathBuf {
+    let index = fetch("wordpress", "usr/share/wordpress/index.php", |folder| {
+        for package in ["wordpress", "wordpress-theme-twentytwentythree"] {
+            let place = folder.join(package);
+            std::fs::create_dir_all(&place).expect("a folder below target");
+            run(Command::new("apt-get").args(["download", package]).current_dir(&place)).expect_ok();
+            run(Command::new("dpkg").arg("-x").arg(only_file(&place, "deb")).arg(folder)).expect_ok();
+        }
+    });
+    index.with_file_name("")
+}
+
 /// One fetch at a time; a finished one is renamed into place, so a broken one is never used.
 fn fetch(name: &str, program: &str, get: impl FnOnce(&Path)) -> PathBuf {
     static ONE: Mutex<()> = Mutex::new(());

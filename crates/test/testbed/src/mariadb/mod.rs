@@ -7,6 +7,7 @@
 //! - Nothing of `/etc/mysql` is read, and nothing of `/var/lib/mysql` is touched.
 
 mod client;
+mod general_log;
 mod prepared;
 mod replication;
 
