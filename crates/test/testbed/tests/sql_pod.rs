@@ -154,7 +154,13 @@ fn the_container_has_what_his_file_names(cluster: &Cluster) {
         let status = std::fs::read_to_string(process.join("status")).expect("the process runs");
         println!("{}", status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default());
     }
+    let top = wait_for("measured", PATIENCE, || {
+        let top = cluster.kubectl(&["top", "pods", "-l", "app=proxysql", "--no-headers"]);
+        if top.stdout.matches("Mi").count() == 2 { Ok(top.stdout) } else { Err(top.to_string()) }
+    });
+    println!("{top}");
     let logs = cluster.kubectl(&["logs", "-l", "app=proxysql", "--tail=-1"]).expect_ok();
+    println!("{logs}");
     let serves = "serves MySQL on 0.0.0.0:6033, /tmp/proxysql.sock, administration on 0.0.0.0:6032";
     assert_eq!(logs.matches(serves).count(), 2, "{logs}");
     assert!(!logs.contains("nextcloudpwd") && !logs.contains("proxysqlpwd"), "no secrets: {logs}");
@@ -232,7 +238,8 @@ fn open_transactions_end_within_the_grace_period(cluster: &Cluster, primary: &Ma
     cluster.kubectl(&["delete", "pods", "-l", "app=proxysql", "--wait=false"]).expect_ok();
     wait_for("told to stop", PATIENCE, || {
         let logs = cluster.kubectl(&["logs", "-l", "app=proxysql", "--tail=-1"]).stdout;
-        if logs.matches("leave when they have nothing open").count() >= 2 { Ok(()) } else { Err(logs) }
+        let left: Vec<&str> = logs.lines().filter(|line| line.contains("leave when they have nothing open")).collect();
+        if left.len() >= 2 { Ok(println!("{}", left.join("\n"))) } else { Err(logs) }
     });
     for client in clients.iter_mut().take(4) {
         client.query("COMMIT").expect("an open transaction is let to its end");
