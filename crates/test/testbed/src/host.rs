@@ -2,6 +2,7 @@
 
 use crate::run::run;
 use std::ffi::OsStr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -39,6 +40,14 @@ impl Host {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net={}", self.namespace().display())).arg("--").arg(program);
         command
+    }
+
+    /// This thread, its threads and its programs are inside from now on: servers they start are the host's, and reached by
+    /// its pods at [`ADDRESS`].
+    pub fn enter(&self) {
+        let namespace = std::fs::File::open(self.namespace()).expect("the namespace was made");
+        let kind = Some(rustix::thread::LinkNameSpaceType::Network);
+        rustix::thread::move_into_link_name_space(namespace.as_fd(), kind).expect("root may enter it");
     }
 
     fn namespace(&self) -> PathBuf {

@@ -1,7 +1,8 @@
 //! Images built from Debian's packages and from files of this machine, as OCI layouts, kept in the cache by their recipe.
 //!
 //! Invariants
-//! - The same recipe with the same files gives the same bytes: no image holds the time at which it was made.
+//! - No image holds the time at which it was made: the same files, packages and script give the same bytes. (What a package
+//!   writes when it is installed is its own affair.)
 
 mod archive;
 mod sql_proxy;

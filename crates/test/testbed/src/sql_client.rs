@@ -62,8 +62,22 @@ impl SqlClient {
     ///
     /// # Errors
     /// The socket's; `PermissionDenied` with the server's words.
-    pub fn connect(port: u16, (user, password): (&str, &str), schema: &str, deprecate_eof: bool) -> io::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
+    pub fn connect(port: u16, user: (&str, &str), schema: &str, deprecate_eof: bool) -> io::Result<Self> {
+        Self::connect_to("127.0.0.1", port, user, schema, deprecate_eof)
+    }
+
+    /// As [`Self::connect`], elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub fn connect_to(
+        address: &str,
+        port: u16,
+        (user, password): (&str, &str),
+        schema: &str,
+        deprecate_eof: bool,
+    ) -> io::Result<Self> {
+        let stream = TcpStream::connect((address, port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut client = Self { stream, sequence: 0, capabilities: capability::OFFERED, id: 0 };

@@ -171,8 +171,9 @@ async fn serve_on(shared: &Shared, signals: &mut Signals, drain: Drain) {
             (came, last) = (total, Instant::now());
         }
     }
-    let clients = shared.sessions.connected.load(Relaxed);
-    log::info(&format!("no new clients from now on; {clients} leave when they have nothing open"));
+    let (clients, late) = (shared.sessions.connected.load(Relaxed), last.duration_since(began).as_millis());
+    let came = if late == 0 { "nobody came meanwhile".to_owned() } else { format!("the last came after {late} ms") };
+    log::info(&format!("no new clients from now on, {came}; {clients} leave when they have nothing open"));
 }
 
 /// Clients that have nothing open leave at once, others when they have ended it. Without a limit all of them stay as long
