@@ -207,9 +207,7 @@ impl Runtime for Proxy {
             Module::MysqlVariables => self.load_variables(tables, "mysql-"),
             Module::AdminVariables => self.load_variables(tables, "admin-"),
             Module::MysqlFirewall => self.load_firewall(tables),
-            Module::Scheduler | Module::ProxysqlServers | Module::RestApi => {
-                not_built(module, tables)
-            }
+            Module::Scheduler | Module::ProxysqlServers | Module::RestApi => not_built(module, tables),
         }?;
         let mut loaded = self.loaded();
         if module.prefix().is_none() {

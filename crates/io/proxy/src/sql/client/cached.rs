@@ -58,11 +58,7 @@ impl Session {
     }
 
     /// Answers with what is kept under `self.cache_key`; `None`: a server is to be asked.
-    pub(super) async fn answer_kept(
-        &mut self,
-        keeping: Keeping,
-        decided: &Decided,
-    ) -> io::Result<Option<Next>> {
+    pub(super) async fn answer_kept(&mut self, keeping: Keeping, decided: &Decided) -> io::Result<Option<Next>> {
         let shared = self.worker.shared.clone();
         let ask = {
             let tuning = shared.tuning.load();

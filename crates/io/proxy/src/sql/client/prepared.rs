@@ -7,9 +7,9 @@
 use super::cached::Keeping;
 use super::execute::{Kind, Target};
 use super::ready::bring;
+use super::ruled;
 use super::session::{Next, Session};
 use super::statement::{Decided, decide, target};
-use super::ruled;
 use crate::sql::server::connection::{Connection, Known};
 use crate::sql::server::query::{self, QueryError};
 use mysql::protocol::answer::Expect;

@@ -1,8 +1,8 @@
 //! COM_QUERY: what the statement is, what the rules say, where it goes.
 
 use super::execute::{Kind, Target};
-use super::{local, ruled};
 use super::session::{Next, Session};
+use super::{local, ruled};
 use crate::sql::server::relay::Heard;
 use crate::sql::stats::digests::Ran;
 use crate::sql::tuning::SafeRouting;
