@@ -41,6 +41,8 @@ pub struct Shared {
     /// Clients that the process has descriptors for.
     pub room_for_clients: AtomicU32,
     pub room_for_statements: super::budget::Room,
+    /// Rung when a worker waits for connections that others may have idle.
+    pub hungry: Notify,
     /// Rung when a server should be looked at before its time.
     pub look: Notify,
 }
@@ -115,6 +117,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
             look: Notify::new(),
+            hungry: Notify::new(),
             room_for_clients: AtomicU32::new(u32::MAX),
             room_for_statements: super::budget::Room::default(),
         }
