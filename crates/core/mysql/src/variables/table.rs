@@ -111,12 +111,7 @@ const TRAFFIC: &[Variable] = &[
         "utf8",
         "the character set that the client asks for is given to the server, which knows its own",
     ),
-    ignored(
-        "mysql-default_max_latency_ms",
-        Int(0, 1728000000),
-        "1000",
-        "a slow server is not taken out: see max_replication_lag",
-    ),
+    done("mysql-default_max_latency_ms", Int(0, 1728000000), "1000"),
     done("mysql-default_query_delay", Int(0, 3600000), "0"),
     done("mysql-default_query_timeout", Int(1000, 1728000000), "86400000"),
     ignored(
@@ -160,8 +155,8 @@ const TRAFFIC: &[Variable] = &[
         "statements are kept by connection: mysql-max_stmts_per_connection",
     ),
     done("mysql-max_stmts_per_connection", Int(1, 1024), "20"),
-    ignored("mysql-max_transaction_idle_time", Int(1000, 1728000000), "14400000", NOT_BUILT),
-    ignored("mysql-max_transaction_time", Int(1000, 1728000000), "14400000", NOT_BUILT),
+    done("mysql-max_transaction_idle_time", Int(1000, 1728000000), "14400000"),
+    done("mysql-max_transaction_time", Int(1000, 1728000000), "14400000"),
     done("mysql-mirror_max_concurrency", Int(1, 8192), "16"),
     done("mysql-mirror_max_queue_length", Int(0, 1048576), "32000"),
     ignored(
@@ -253,7 +248,7 @@ const TRAFFIC: &[Variable] = &[
     done("mysql-threads", Int(1, 255), "4"),
     ignored("mysql-threshold_query_length", Int(1024, 1073741824), "524288", NOT_BUILT),
     done("mysql-threshold_resultset_size", Int(1024, 1073741824), "4194304"),
-    ignored("mysql-throttle_connections_per_sec_to_hostgroup", Int(1, 100000000), "1000000", NOT_BUILT),
+    done("mysql-throttle_connections_per_sec_to_hostgroup", Int(1, 100000000), "1000000"),
     ignored("mysql-throttle_max_bytes_per_second_to_client", Int(0, 2147483647), "0", NOT_BUILT),
     ignored(
         "mysql-unshun_algorithm",

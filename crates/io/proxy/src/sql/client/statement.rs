@@ -130,7 +130,12 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
         ..question(session, sql, digest, &schema, &peer)
     };
     let iterations = tuning.query_processor_iterations;
-    let outcome = plan.rules.ask(&question, iterations, &mut |rule| trace.hit(&plan, rule));
+    let outcome = if session.user.settings.fast_forward {
+        // No rules: one connection for all that its session says.
+        Outcome { multiplex: Some(0), ..Outcome::default() }
+    } else {
+        plan.rules.ask(&question, iterations, &mut |rule| trace.hit(&plan, rule))
+    };
     let firewall = if tuning.firewall_whitelist_enabled {
         plan.firewall.ask(&session.user.name, &peer, &schema, flag_in, digest)
     } else {
@@ -148,7 +153,11 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
         effects: considered(&outcome, statement.effects),
         is_read: statement.not_a_read.is_none(),
     };
-    let routed = route::route(&facts);
+    let mut routed = route::route(&facts);
+    if outcome.multiplex == Some(0) {
+        // The session stays there: only the writer takes all that may follow.
+        routed.hostgroup = groups.writer_of(routed.hostgroup).unwrap_or(routed.hostgroup);
+    }
     if routed.rerouted {
         shared.stats.rerouted.fetch_add(1, Relaxed);
     }

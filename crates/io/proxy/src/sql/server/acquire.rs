@@ -3,6 +3,7 @@
 use super::connect::{ConnectError, Credentials, connect};
 use super::connection::Connection;
 use super::groups::{Groups, Server};
+use super::query::query;
 use crate::sql::listener::keep_alive;
 use crate::sql::stats::count;
 use crate::sql::stream::Stream;
@@ -30,6 +31,9 @@ pub enum NoConnection {
     /// ProxySQL's 9001.
     #[error("Max connect timeout reached while reaching hostgroup {hostgroup} after {}ms{}", after.as_millis(), because(last.as_ref()))]
     Timeout { hostgroup: Hostgroup, after: Duration, last: Option<ConnectError> },
+    /// Its session was killed while it waited.
+    #[error("the session was killed")]
+    Killed,
     /// A server said no to this user or schema: waiting would not help.
     #[error(transparent)]
     Refused(ConnectError),
@@ -97,12 +101,20 @@ pub async fn acquire(worker: &Worker, mut wanted: Wanted<'_>) -> Result<Connecti
                 continue;
             }
         }
-        let freed = picked.filter(|_| full).map(|server| worker.pool.freed(&server));
+        let full_one = picked.filter(|_| full);
+        let freed = full_one.as_ref().map(|server| worker.pool.freed(server));
+        let _waiting = full_one.as_ref().map(|server| worker.pool.wait(server));
+        if full_one.is_some() {
+            worker.ask_others();
+        }
         let until = if full || last.is_none() { deadline } else { deadline.min(Instant::now() + PAUSE) };
         let rung = async {
-            match &freed {
-                Some(freed) => freed.notified().await,
-                None => std::future::pending().await,
+            match (&freed, &full_one) {
+                (Some(here), Some(server)) => tokio::select! {
+                    () = here.notified() => {}
+                    () = server.freed.notified() => {}
+                },
+                _ => std::future::pending().await,
             }
         };
         _ = timeout_at(until, async {
@@ -145,6 +157,9 @@ async fn attempt(
             continue;
         }
         if let Some(place) = worker.pool.place(server) {
+            if !may_connect(worker, server) {
+                return Err(ConnectError::Throttled { address: server.address() });
+            }
             break place;
         }
         // What lingers may be of use as it is; what is idle is another user's.
@@ -156,6 +171,11 @@ async fn attempt(
     let generation = worker.shared.generation.load(Relaxed);
     let began = Instant::now();
     let mut result = connect(server, wanted.credentials, place, limit).await;
+    if let Ok(connection) = &mut result
+        && let Err(error) = begin(worker, connection).await
+    {
+        result = Err(error);
+    }
     if let Ok(connection) = &mut result {
         connection.generation = generation;
         if let Stream::Tcp(stream) = &connection.wire.stream {
@@ -175,11 +195,33 @@ async fn attempt(
         worker.pool.ended(server);
     }
     if let Err(error) = &result
-        && !matches!(error, ConnectError::Refused { .. })
+        && !matches!(error, ConnectError::Refused { .. } | ConnectError::Begin { .. })
     {
         worker.shared.connect_failed(server, error);
     }
     result.map(|connection| (connection, false))
+}
+
+/// Whether the hostgroup may have one more connection in this second.
+fn may_connect(worker: &Worker, server: &Server) -> bool {
+    let shared = &worker.shared;
+    shared.manners.load().may_connect(server.hostgroup, shared.started.elapsed().as_secs())
+}
+
+/// `init_connect`: on each connection, before anybody else's statement.
+async fn begin(worker: &Worker, connection: &mut Connection) -> Result<(), ConnectError> {
+    let manners = worker.shared.manners.load_full();
+    let sql = manners.init_connect(connection.server.hostgroup);
+    if sql.is_empty() {
+        return Ok(());
+    }
+    let limit = worker.shared.tuning.load().connect_timeout_server;
+    let address = connection.server.address();
+    match timeout_at(Instant::now() + limit, query(connection, sql)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(source)) => Err(ConnectError::Begin { address, source: Box::new(source) }),
+        Err(_) => Err(ConnectError::Late { address, limit }),
+    }
 }
 
 /// The server's own "no": access denied, unknown database.

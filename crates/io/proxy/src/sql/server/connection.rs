@@ -67,12 +67,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// `count`: of one worker. The limit is one for all workers together.
     pub fn take(count: &Rc<std::cell::Cell<u32>>, limit: u32, server: &Arc<Server>) -> Option<Self> {
-        if count.get() >= limit {
-            return None;
-        }
+        let more = |used: u32| (used < limit).then(|| used + 1);
+        let used = server.counters.used.fetch_update(Relaxed, Relaxed, more).ok()? + 1;
         count.set(count.get() + 1);
-        let used = server.counters.used.fetch_add(1, Relaxed) + 1;
         server.counters.most_used.fetch_max(used, Relaxed);
         Some(Self { counted: Some((count.clone(), server.clone())) })
     }
@@ -88,6 +87,7 @@ impl Drop for Place {
         if let Some((count, server)) = &self.counted {
             count.set(count.get() - 1);
             server.counters.used.fetch_sub(1, Relaxed);
+            server.freed.notify_one();
         }
     }
 }
@@ -107,10 +107,12 @@ pub struct Known {
 }
 
 impl Statements {
-    pub fn find(&mut self, text: &Rc<[u8]>, state: &Rc<State>) -> Option<u32> {
+    /// `taken`: numbers that something of another statement of the client is open on.
+    pub fn find(&mut self, text: &Rc<[u8]>, state: &Rc<State>, taken: impl Fn(u32) -> bool) -> Option<u32> {
         let fits = |known: &Known| {
             (Rc::ptr_eq(&known.text, text) || known.text == *text)
                 && (Rc::ptr_eq(&known.schema, state) || known.schema == *state)
+                && !taken(known.id)
         };
         let index = self.known.iter().rposition(fits)?;
         // The most recently used is last.
