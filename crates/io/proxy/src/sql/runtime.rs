@@ -3,7 +3,7 @@
 use super::admin::{Command, Module, Rows, Runtime};
 use super::monitor::{Wanted, Watch};
 use super::shared::{Shared, UserEntry};
-use super::web::{self, Doors};
+use super::web::{self, Ports};
 use super::{budget, log, report, values};
 use mysql::rules::Rules;
 use mysql::rules::firewall::Firewall;
@@ -25,6 +25,8 @@ pub enum Order {
     /// At once.
     Kill,
     ReloadTls,
+    /// Of this session, at its server.
+    EndStatement(u32),
 }
 
 pub struct Proxy {
@@ -32,7 +34,7 @@ pub struct Proxy {
     pub watch: Arc<Watch>,
     monitor: mpsc::UnboundedSender<Wanted>,
     orders: mpsc::UnboundedSender<Order>,
-    doors: Doors,
+    ports: Ports,
     loaded: Mutex<Loaded>,
 }
 
@@ -52,7 +54,7 @@ impl Proxy {
         orders: mpsc::UnboundedSender<Order>,
         opened: mpsc::UnboundedSender<web::Opened>,
     ) -> Self {
-        Self { shared, watch, monitor, orders, doors: Doors::new(opened), loaded: Mutex::default() }
+        Self { shared, watch, monitor, orders, ports: Ports::new(opened), loaded: Mutex::default() }
     }
 
     pub fn variables(&self) -> Variables {
@@ -146,7 +148,7 @@ impl Proxy {
         if !problems.is_empty() {
             return Err(problems);
         }
-        self.doors.set(&web::wanted(&variables))?;
+        self.ports.set(&web::wanted(&variables))?;
         self.shared.tuning.store(Arc::new(values::tuning(&variables)));
         self.loaded().variables = variables;
         self.tell_monitor();
@@ -192,11 +194,15 @@ impl Proxy {
         Ok(told.to_owned())
     }
 
-    fn kill(&self, id: u64) -> Result<String, String> {
+    /// What runs at a server is ended there; the whole session then ends by itself.
+    fn kill(&self, id: u64, whole: bool) -> Result<String, String> {
         let session = u32::try_from(id).ok().and_then(|id| self.shared.sessions.get(id));
         let session = session.ok_or_else(|| format!("there is no connection {id}: see SHOW PROCESSLIST"))?;
-        session.killed.store(true, Relaxed);
-        session.kill.notify_one();
+        if whole {
+            session.killed.store(true, Relaxed);
+            session.kill.notify_one();
+        }
+        _ = self.orders.send(Order::EndStatement(session.id));
         Ok(String::new())
     }
 }
@@ -277,7 +283,8 @@ impl Runtime for Proxy {
                 let count = self.shared.cache.flush();
                 Ok(format!("{count} answers given up"))
             }
-            Command::KillConnection(id) | Command::KillQuery(id) => self.kill(id),
+            Command::KillConnection(id) => self.kill(id, true),
+            Command::KillQuery(id) => self.kill(id, false),
             // Logs go to standard error, which whoever started us rotates.
             Command::FlushLogs | Command::FlushClientHosts => Ok(String::new()),
         }
