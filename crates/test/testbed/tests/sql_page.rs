@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use testbed::mariadb::{APP, free_port};
 use testbed::run::{run, run_with_input};
 use testbed::sql_proxy::ADMIN;
@@ -332,6 +332,36 @@ fn paused_lets_nobody_in_and_keeps_who_is() {
         if status.is_empty() || status.contains("State:\tZ") { Ok(()) } else { Err(status) }
     });
     stand.proxy.kill();
+}
+
+#[test]
+fn an_administrator_ends_what_runs() {
+    let stand = Stand::new("sqlkill");
+    let run = |query: bool| {
+        let mut client = stand.client();
+        let id = client.id;
+        let running = std::thread::spawn(move || {
+            let began = Instant::now();
+            let answer = client.query("SELECT n, SLEEP(60) FROM numbers");
+            (answer, client.query("SELECT n FROM numbers WHERE n=1"), began.elapsed())
+        });
+        wait_for("the statement to run", PATIENCE, || {
+            let sql =
+                format!("SELECT srv_port FROM stats_mysql_processlist WHERE SessionID={id} AND info LIKE '%SLEEP%'");
+            let rows = stand.proxy.admin(&sql);
+            if rows.iter().flatten().any(|port| port.parse::<u16>().is_ok()) {
+                Ok(())
+            } else {
+                Err(format!("{rows:?}"))
+            }
+        });
+        stand.proxy.admin(&format!("KILL {} {id}", if query { "QUERY" } else { "CONNECTION" }));
+        let (answer, after, took) = running.join().expect("asking does not panic");
+        assert!(took < PATIENCE, "{took:?}: {answer:?}");
+        after
+    };
+    assert!(run(true).is_ok(), "only the statement was meant");
+    assert!(run(false).is_err(), "the session was meant");
 }
 
 /// A process of the test's own.

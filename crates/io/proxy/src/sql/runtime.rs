@@ -4,7 +4,7 @@ use super::admin::{Command, Module, Rows, Runtime};
 use super::manners::AllManners;
 use super::monitor::{Wanted, Watch};
 use super::shared::{Shared, UserEntry};
-use super::web::{self, Doors};
+use super::web::{self, Ports};
 use super::{budget, log, report, values};
 use mysql::rules::Rules;
 use mysql::rules::firewall::Firewall;
@@ -26,6 +26,8 @@ pub enum Order {
     /// At once.
     Kill,
     ReloadTls,
+    /// Of this session, at its server.
+    EndStatement(u32),
 }
 
 pub struct Proxy {
@@ -33,7 +35,7 @@ pub struct Proxy {
     pub watch: Arc<Watch>,
     monitor: mpsc::UnboundedSender<Wanted>,
     orders: mpsc::UnboundedSender<Order>,
-    doors: Doors,
+    ports: Ports,
     loaded: Mutex<Loaded>,
 }
 
@@ -53,7 +55,7 @@ impl Proxy {
         orders: mpsc::UnboundedSender<Order>,
         opened: mpsc::UnboundedSender<web::Opened>,
     ) -> Self {
-        Self { shared, watch, monitor, orders, doors: Doors::new(opened), loaded: Mutex::default() }
+        Self { shared, watch, monitor, orders, ports: Ports::new(opened), loaded: Mutex::default() }
     }
 
     pub fn variables(&self) -> Variables {
@@ -164,7 +166,7 @@ impl Proxy {
         if !problems.is_empty() {
             return Err(problems);
         }
-        self.doors.set(&web::wanted(&variables))?;
+        self.ports.set(&web::wanted(&variables))?;
         self.shared.tuning.store(Arc::new(values::tuning(&variables)));
         self.loaded().variables = variables;
         self.mind_manners();
@@ -211,10 +213,15 @@ impl Proxy {
         Ok(told.to_owned())
     }
 
-    fn kill(&self, id: u64) -> Result<String, String> {
+    /// What runs at a server is ended there; the whole session then ends by itself.
+    fn kill(&self, id: u64, whole: bool) -> Result<String, String> {
         let session = u32::try_from(id).ok().and_then(|id| self.shared.sessions.get(id));
         let session = session.ok_or_else(|| format!("there is no connection {id}: see SHOW PROCESSLIST"))?;
-        session.end();
+        if whole {
+            session.end();
+        } else {
+            _ = self.orders.send(Order::EndStatement(session.id));
+        }
         Ok(String::new())
     }
 }
@@ -295,7 +302,8 @@ impl Runtime for Proxy {
                 let count = self.shared.cache.flush();
                 Ok(format!("{count} answers given up"))
             }
-            Command::KillConnection(id) | Command::KillQuery(id) => self.kill(id),
+            Command::KillConnection(id) => self.kill(id, true),
+            Command::KillQuery(id) => self.kill(id, false),
             // Logs go to standard error, which whoever started us rotates.
             Command::FlushLogs | Command::FlushClientHosts => Ok(String::new()),
         }

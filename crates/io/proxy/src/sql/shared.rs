@@ -16,11 +16,13 @@ use mysql::settings::{Hostgroup, User};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 use tokio::sync::{Notify, watch};
 
 pub struct Shared {
     pub started: Instant,
+    /// The same, by the clock on the wall.
+    pub started_at: SystemTime,
     pub tuning: ArcSwap<Tuning>,
     pub plan: ArcSwap<Plan>,
     pub live: Live,
@@ -106,6 +108,7 @@ impl Shared {
     pub fn new() -> Self {
         Self {
             started: Instant::now(),
+            started_at: SystemTime::now(),
             tuning: ArcSwap::default(),
             plan: ArcSwap::default(),
             live: Live::default(),

@@ -11,6 +11,7 @@
 //! Together that is less than the half minute after which Kubernetes kills. Where there is no Service, nobody need wait:
 //! `barque sql` begins with the second step.
 
+use super::client::local::end_statement;
 use super::log;
 use super::runtime::Order;
 use super::shared::Shared;
@@ -90,7 +91,7 @@ impl Drain {
 
 /// What the end is waited for with.
 pub struct Ending<'a> {
-    pub shared: &'a Shared,
+    pub shared: &'a Arc<Shared>,
     pub site: &'a Site,
     pub datadir: &'a Path,
     pub orders: &'a mut mpsc::UnboundedReceiver<Order>,
@@ -128,6 +129,9 @@ impl Ending<'_> {
                 }
                 order = self.orders.recv() => match order {
                     Some(Order::ReloadTls) => self.reload_tls(),
+                    Some(Order::EndStatement(id)) => {
+                        tokio::task::spawn_local(end_statement(self.shared.clone(), id));
+                    }
                     Some(order) => {
                         log::info("told by an administrator to stop");
                         return order;

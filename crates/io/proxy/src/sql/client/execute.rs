@@ -3,6 +3,7 @@
 use super::heard::ask_after;
 use super::ready::Unready;
 use super::session::{Next, Session};
+use crate::sql::latency::bump;
 use crate::sql::server::connection::Connection;
 use crate::sql::server::groups::Server;
 use crate::sql::server::query::{self, QueryError};
@@ -406,8 +407,8 @@ impl Session {
         counters.received_bytes.fetch_add(received, Relaxed);
         counters.sent_bytes.fetch_add(sent, Relaxed);
         let own = &self.worker.tally.counters;
-        own.server_bytes_in.fetch_add(received, Relaxed);
-        own.server_bytes_out.fetch_add(sent, Relaxed);
+        bump(&own.server_bytes_in, received);
+        bump(&own.server_bytes_out, sent);
         connection.wire.sent_bytes = 0;
         result
     }

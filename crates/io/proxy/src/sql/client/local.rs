@@ -1,7 +1,12 @@
 //! What the proxy answers itself: its own connection numbers, the list of them, and KILL.
 
 use super::session::{Next, Session};
+use crate::sql::server::connect::Credentials;
+use crate::sql::server::connection::Key;
 use crate::sql::sessions;
+use crate::sql::shared::Shared;
+use mysql::protocol::auth::{Password, Secret};
+use mysql::protocol::capability;
 use mysql::protocol::reply::ServerError;
 use mysql::protocol::rows::{self, Kind};
 use mysql::statement::{Effects, Reason, Statement, Verb};
@@ -167,6 +172,32 @@ async fn kill_at_server(session: &Session, other: &Arc<sessions::Session>) {
     crate::sql::stats::count(&shared.stats.killed_queries);
     let sql = format!("KILL QUERY {thread}");
     crate::sql::server::aside::run(&shared, server, &session.credentials, &sql).await;
+}
+
+/// Ends at its server what a session runs there, for an administrator: with the user's own rights, as each may end his own.
+pub async fn end_statement(shared: Arc<Shared>, id: u32) {
+    let Some(session) = shared.sessions.get(id) else { return };
+    let Some(((hostgroup, hostname, port, thread), _holding)) = session.hold_running() else { return };
+    let groups = shared.live.groups.load_full();
+    let found = groups.of(hostgroup).iter().find(|server| server.hostname == hostname && server.port == port);
+    let user = shared.plan.load().users.get(&*session.user).cloned();
+    let (Some(server), Some(user)) = (found, user) else { return };
+    let secret = match &user.password {
+        Password::Clear(clear) => Secret::Clear(clear.clone()),
+        Password::Empty => Secret::Empty,
+        _ => {
+            return crate::sql::log::warn(&format!(
+                "session {id} goes on until its statement ends: mysql_users has {}'s password as a hash only. KILL QUERY \
+                 {thread} at {} ends it",
+                user.name,
+                server.address()
+            ));
+        }
+    };
+    let key = Key { user: user.name.clone(), capabilities: capability::DEPRECATE_EOF, collation: shared.collation() };
+    let credentials = Credentials { key, secret, schema: Vec::new() };
+    crate::sql::stats::count(&shared.stats.killed_queries);
+    crate::sql::server::aside::run(&shared, server, &credentials, &format!("KILL QUERY {thread}")).await;
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::ready::bring;
 use super::ruled;
 use super::session::{Next, Session};
 use super::statement::{Decided, decide, target};
+use crate::sql::latency::bump;
 use crate::sql::server::connection::{Connection, Known};
 use crate::sql::server::query::{self, QueryError};
 use mysql::protocol::answer::Expect;
@@ -20,7 +21,6 @@ use mysql::protocol::reply::ServerError;
 use mysql::session::State;
 use std::io;
 use std::rc::Rc;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// A statement that the client has prepared.
 pub struct Prepared {
@@ -41,7 +41,7 @@ pub struct Prepared {
 pub async fn prepare(session: &mut Session) -> io::Result<Next> {
     let payload = std::mem::take(&mut session.payload);
     let text: Rc<[u8]> = payload[1..].into();
-    session.worker.tally.counters.prepared.fetch_add(1, Relaxed);
+    bump(&session.worker.tally.counters.prepared, 1);
     let decided = decide(session, &text, false);
     if let Some(error) = &decided.outcome.error_msg {
         return session.fail(&ServerError::new(1148, b"42000", &**error)).await;
@@ -79,7 +79,7 @@ pub async fn prepare(session: &mut Session) -> io::Result<Next> {
 /// # Errors
 /// The client's stream.
 pub async fn execute(session: &mut Session) -> io::Result<Next> {
-    session.worker.tally.counters.executed.fetch_add(1, Relaxed);
+    bump(&session.worker.tally.counters.executed, 1);
     let payload = std::mem::take(&mut session.payload);
     let next = run(session, &payload).await;
     session.payload = payload;
@@ -234,10 +234,10 @@ fn as_prepared(now: &Rc<State>, then: &Rc<State>) -> Rc<State> {
 /// Keeps a connection's number for a text; the one used longest ago is closed for it.
 pub(super) fn remember(session: &Session, connection: &mut Connection, text: &Rc<[u8]>, state: &Rc<State>, id: u32) {
     let limit = session.worker.shared.tuning.load().max_stmts_per_connection;
-    session.worker.tally.counters.server_prepared.fetch_add(1, Relaxed);
+    bump(&session.worker.tally.counters.server_prepared, 1);
     let known = Known { text: text.clone(), id, schema: state.clone() };
     if let Some(oldest) = connection.statements.insert(known, limit) {
-        session.worker.tally.counters.server_closed.fetch_add(1, Relaxed);
+        bump(&session.worker.tally.counters.server_closed, 1);
         query::close_statement(connection, oldest);
     }
 }
@@ -249,7 +249,7 @@ pub(super) fn remember(session: &Session, connection: &mut Connection, text: &Rc
 /// None; for the likeness with the others.
 pub fn close(session: &mut Session) -> io::Result<Next> {
     let Ok(id) = statement_of(&session.payload) else { return Ok(Next::Command) };
-    session.worker.tally.counters.closed.fetch_add(1, Relaxed);
+    bump(&session.worker.tally.counters.closed, 1);
     let statement = session.prepared.remove(&id);
     if session.open.remove(&id)
         && let (Some(connection), Some(at)) = (session.held.as_mut(), statement.and_then(|statement| statement.at))

@@ -2,6 +2,7 @@
 
 use super::execute::{Kind, Target};
 use super::session::Session;
+use crate::sql::latency::bump;
 use crate::sql::server::acquire::{NoConnection, Wanted, acquire};
 use crate::sql::server::connection::Connection;
 use crate::sql::server::groups::Server;
@@ -135,7 +136,7 @@ impl Session {
             return Ok(());
         }
         let counters = &self.worker.tally.counters;
-        counters.causal_waits.fetch_add(1, Relaxed);
+        bump(&counters.causal_waits, 1);
         let began = Instant::now();
         let limit = shared.tuning.load().causal_reads_timeout.as_secs_f64();
         let sql = format!("SELECT MASTER_GTID_WAIT('{gtid}',{limit})");
@@ -150,7 +151,7 @@ impl Session {
             }
             // In time it did not get there, or it cannot be asked.
             Ok(_) | Err(QueryError::Server(_)) => {
-                counters.causal_timeouts.fetch_add(1, Relaxed);
+                bump(&counters.causal_timeouts, 1);
                 Err(Unready::Behind)
             }
             Err(error) => Err(error.into()),

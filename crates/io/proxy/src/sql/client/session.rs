@@ -9,6 +9,7 @@ use super::handshake::{LoggedIn, NoSession, Peer, log_in};
 use super::prepared::Prepared;
 use super::trace::Trace;
 use crate::sql::budget;
+use crate::sql::latency::bump;
 use crate::sql::server::connect::Credentials;
 use crate::sql::server::connection::{Connection, Key};
 use crate::sql::sessions;
@@ -380,8 +381,8 @@ impl Session {
     pub fn count_bytes(&mut self) {
         let now = (self.wire.received_bytes, self.wire.sent_bytes);
         let counters = &self.worker.tally.counters;
-        counters.client_bytes_in.fetch_add(now.0.saturating_sub(self.counted.0), Relaxed);
-        counters.client_bytes_out.fetch_add(now.1.saturating_sub(self.counted.1), Relaxed);
+        bump(&counters.client_bytes_in, now.0.saturating_sub(self.counted.0));
+        bump(&counters.client_bytes_out, now.1.saturating_sub(self.counted.1));
         self.counted = now;
     }
 }

@@ -3,6 +3,7 @@
 use super::execute::{Kind, Target};
 use super::session::{Next, Session};
 use super::{local, ruled};
+use crate::sql::latency::bump;
 use crate::sql::server::relay::Heard;
 use crate::sql::stats::digests::Ran;
 use crate::sql::tuning::SafeRouting;
@@ -285,7 +286,7 @@ impl Session {
         now.since = Some(at);
         drop(now);
         let decided = at.saturating_duration_since(self.started).as_nanos() as u64;
-        self.worker.tally.counters.processor_ns.fetch_add(decided, Relaxed);
+        bump(&self.worker.tally.counters.processor_ns, decided);
     }
 
     pub fn end_statement(&mut self) {
@@ -309,6 +310,7 @@ impl Session {
             digest: decided.digest,
             text: &self.digest_text,
             took,
+            at: self.started + took,
             rows_affected: heard.affected_rows,
             rows_sent: heard.rows,
         };

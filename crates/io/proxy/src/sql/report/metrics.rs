@@ -22,25 +22,12 @@ const GAUGE: &str = "gauge";
 /// ProxySQL's, then ours.
 const FAMILIES: &[Family] = &[
     ("proxysql_query_cache_memory_bytes", GAUGE, "Bytes that kept answers take.", &[("", "Query_Cache_Memory_bytes")]),
-    (
-        "proxysql_query_cache_count_get_total",
-        COUNTER,
-        "Statements looked for in the query cache.",
-        &[("", "Query_Cache_count_GET")],
-    ),
-    ("proxysql_query_cache_count_get_ok_total", COUNTER, "Of those, found.", &[("", "Query_Cache_count_GET_OK")]),
     ("proxysql_query_cache_count_set_total", COUNTER, "Answers that were kept.", &[("", "Query_Cache_count_SET")]),
     (
-        "proxysql_query_cache_bytes_in_total",
+        "proxysql_query_cache_bytes_total",
         COUNTER,
-        "Bytes of answers that were kept.",
-        &[("", "Query_Cache_bytes_IN")],
-    ),
-    (
-        "proxysql_query_cache_bytes_out_total",
-        COUNTER,
-        "Bytes answered from the query cache.",
-        &[("", "Query_Cache_bytes_OUT")],
+        "Bytes of answers that were kept (written), and answered from the query cache (read).",
+        &[("op=\"written\"", "Query_Cache_bytes_IN"), ("op=\"read\"", "Query_Cache_bytes_OUT")],
     ),
     ("proxysql_query_cache_purged_total", COUNTER, "Kept answers that were given up.", &[("", "Query_Cache_Purged")]),
     ("proxysql_query_cache_entries_total", GAUGE, "Answers that are kept.", &[("", "Query_Cache_Entries")]),
@@ -294,6 +281,12 @@ pub fn metrics(shared: &Shared, watch: &Watch) -> String {
             out.sample(name, labels, globals.get(figure).copied().unwrap_or_default());
         }
     }
+    const GETS: &str = "proxysql_query_cache_count_get_total";
+    let figure = |name: &str| globals.get(name).copied().unwrap_or_default();
+    let found = figure("Query_Cache_count_GET_OK");
+    out.family(GETS, COUNTER, "Statements looked for in the query cache, and found (ok) or not (err).");
+    out.sample(GETS, "status=\"ok\"", found);
+    out.sample(GETS, "status=\"err\"", figure("Query_Cache_count_GET").saturating_sub(found));
     let seconds = |out: &mut Text, name, help, figure, unit: f64| {
         out.family(name, COUNTER, help);
         out.sample(name, "", globals.get(figure).copied().unwrap_or_default() as f64 / unit);
@@ -486,7 +479,7 @@ mod tests {
         let histogram = crate::sql::latency::Histogram::default();
         [40, 60, 60, 20_000_000].into_iter().for_each(|time| histogram.note(Duration::from_micros(time)));
         let mut out = Text(String::new());
-        out.histogram("t_seconds", "a=\"b\"", &histogram.times(false));
+        out.histogram("t_seconds", "a=\"b\"", &histogram.times());
         let lines: Vec<&str> = out.0.lines().collect();
         let shown = [&lines[..3], &lines[16..]].concat().join("\n");
         expect![[r#"

@@ -12,7 +12,7 @@ use super::stats::digests::{DigestEntry, DigestKey};
 use mysql::tables::{Row, Value};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 fn text(text: impl Into<String>) -> Value {
     Value::Text(text.into())
@@ -24,6 +24,11 @@ fn number(number: impl TryInto<i64>) -> Value {
 
 fn seconds(time: SystemTime) -> Value {
     number(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+}
+
+/// What the clock on the wall said then.
+fn wall(shared: &Shared, then: Instant) -> SystemTime {
+    shared.started_at + then.saturating_duration_since(shared.started)
 }
 
 fn microseconds(duration: Duration) -> Value {
@@ -106,8 +111,8 @@ fn digests(shared: &Shared, reset: bool) -> Vec<Row> {
                 text(format!("0x{:016X}", key.digest)),
                 text(entry.text),
                 number(entry.count),
-                seconds(entry.first_seen),
-                seconds(entry.last_seen),
+                seconds(wall(shared, entry.first_seen)),
+                seconds(wall(shared, entry.last_seen)),
                 microseconds(entry.sum),
                 microseconds(entry.min),
                 microseconds(entry.max),

@@ -4,6 +4,7 @@ use super::connect::{ConnectError, Credentials, connect};
 use super::connection::Connection;
 use super::groups::{Groups, Server};
 use super::query::query;
+use crate::sql::latency::bump;
 use crate::sql::listener::keep_alive;
 use crate::sql::stats::count;
 use crate::sql::stream::Stream;
@@ -74,12 +75,12 @@ pub async fn acquire(worker: &Worker, mut wanted: Wanted<'_>) -> Result<Connecti
                     let at_once = at_once && first;
                     let took = if at_once { Duration::ZERO } else { started.elapsed() };
                     worker.note(server, |times| &times.wait, took);
-                    worker.tally.counters.got.fetch_add(1, Relaxed);
-                    worker.tally.counters.got_at_once.fetch_add(at_once.into(), Relaxed);
+                    bump(&worker.tally.counters.got, 1);
+                    bump(&worker.tally.counters.got_at_once, at_once.into());
                     return Ok(connection);
                 }
                 Err(error) if is_final(&error) => {
-                    worker.tally.counters.got_none.fetch_add(1, Relaxed);
+                    bump(&worker.tally.counters.got_none, 1);
                     return Err(NoConnection::Refused(error));
                 }
                 Err(error) => last = Some(error),
@@ -87,7 +88,7 @@ pub async fn acquire(worker: &Worker, mut wanted: Wanted<'_>) -> Result<Connecti
         }
         first = false;
         if Instant::now() >= deadline {
-            worker.tally.counters.got_none.fetch_add(1, Relaxed);
+            bump(&worker.tally.counters.got_none, 1);
             return Err(NoConnection::Timeout { hostgroup: wanted.hostgroup, after: started.elapsed(), last });
         }
         let full = matches!(last, Some(ConnectError::Full { .. }));

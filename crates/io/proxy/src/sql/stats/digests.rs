@@ -6,7 +6,7 @@ use mysql::settings::Hostgroup;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Different digests that a worker keeps; those seen longest ago go first.
 const ENTRIES: usize = 5_000;
@@ -26,8 +26,8 @@ pub struct DigestKey {
 pub struct DigestEntry {
     pub text: String,
     pub count: u64,
-    pub first_seen: SystemTime,
-    pub last_seen: SystemTime,
+    pub first_seen: Instant,
+    pub last_seen: Instant,
     pub sum: Duration,
     pub min: Duration,
     pub max: Duration,
@@ -43,6 +43,8 @@ pub struct Ran<'a> {
     pub digest: u64,
     pub text: &'a str,
     pub took: Duration,
+    /// Its end.
+    pub at: Instant,
     pub rows_affected: u64,
     pub rows_sent: u64,
 }
@@ -73,7 +75,7 @@ pub struct Digests {
 
 impl Digests {
     pub fn take_in(&mut self, ran: &Ran) {
-        let now = SystemTime::now();
+        let now = ran.at;
         let mut place = place(ran);
         // Two that fall on one place: the second lives next to it.
         while let Some((key, entry)) = self.entries.get_mut(&place) {
@@ -114,7 +116,7 @@ impl Digests {
 
     /// A tenth at once, so that a flood of new digests does not search all of them each time.
     fn drop_oldest(&mut self) {
-        let mut seen: Vec<SystemTime> = self.entries.values().map(|(_, entry)| entry.last_seen).collect();
+        let mut seen: Vec<Instant> = self.entries.values().map(|(_, entry)| entry.last_seen).collect();
         if seen.is_empty() {
             return;
         }
@@ -127,7 +129,7 @@ impl Digests {
 }
 
 impl DigestEntry {
-    fn new(text: &str, now: SystemTime) -> Self {
+    fn new(text: &str, now: Instant) -> Self {
         Self {
             text: text.to_owned(),
             count: 0,
@@ -141,7 +143,7 @@ impl DigestEntry {
         }
     }
 
-    fn add(&mut self, ran: &Ran, now: SystemTime) {
+    fn add(&mut self, ran: &Ran, now: Instant) {
         self.count += 1;
         self.last_seen = now;
         self.sum += ran.took;
@@ -188,7 +190,7 @@ mod tests {
 
     fn ran<'a>(user: &'a Arc<str>, schema: &'a [u8], digest: u64, text: &'a str, took: u64) -> Ran<'a> {
         let took = Duration::from_micros(took);
-        Ran { hostgroup: 10, user, schema, digest, text, took, rows_affected: 1, rows_sent: 2 }
+        Ran { hostgroup: 10, user, schema, digest, text, took, at: Instant::now(), rows_affected: 1, rows_sent: 2 }
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub struct Stats {
     /// How often servers were placed in hostgroups anew.
     pub placings: AtomicU64,
     workers: Mutex<Vec<Arc<Tally>>>,
+    /// What the command counters had when they were cleared last.
+    cleared: Mutex<HashMap<Verb, Times>>,
     errors: Mutex<HashMap<ErrorKey, ErrorEntry>>,
     /// As [`Self::errors`], but never cleared: for the metrics.
     error_totals: Mutex<BTreeMap<(ServerKey, u16), u64>>,
@@ -130,12 +132,17 @@ impl Stats {
     /// By command, in the order of [`Verb::ALL`].
     pub fn verbs(&self, reset: bool) -> Vec<(Verb, Times)> {
         let workers = lock(&self.workers);
-        let sum = |at: usize| {
+        let mut cleared = lock(&self.cleared);
+        let mut shown = Vec::with_capacity(Verb::ALL.len());
+        for (at, verb) in Verb::ALL.iter().enumerate() {
             let mut times = Times::default();
-            workers.iter().filter_map(|tally| tally.verbs.get(at)).for_each(|own| times.add(&own.times(reset)));
-            times
-        };
-        Verb::ALL.iter().enumerate().map(|(at, verb)| (*verb, sum(at))).collect()
+            workers.iter().filter_map(|tally| tally.verbs.get(at)).for_each(|own| times.add(&own.times()));
+            shown.push((*verb, cleared.get(verb).map_or(times, |before| times.since(before))));
+            if reset {
+                cleared.insert(*verb, times);
+            }
+        }
+        shown
     }
 
     pub fn servers(&self) -> BTreeMap<ServerKey, ServerSums> {
@@ -143,11 +150,11 @@ impl Stats {
         for tally in lock(&self.workers).iter() {
             for (key, times) in lock(&tally.servers).iter() {
                 let sums = all.entry(key.clone()).or_default();
-                sums.read.add(&times.read.times(false));
-                sums.write.add(&times.write.times(false));
-                sums.connect.add(&times.connect.times(false));
-                sums.wait.add(&times.wait.times(false));
-                sums.causal.add(&times.causal.times(false));
+                sums.read.add(&times.read.times());
+                sums.write.add(&times.write.times());
+                sums.connect.add(&times.connect.times());
+                sums.wait.add(&times.wait.times());
+                sums.causal.add(&times.causal.times());
             }
         }
         all

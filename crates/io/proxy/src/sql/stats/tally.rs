@@ -2,7 +2,7 @@
 
 use super::digests::{Digests, Ran};
 use super::{ServerKey, lock};
-use crate::sql::latency::Histogram;
+use crate::sql::latency::{Histogram, bump};
 use crate::sql::server::groups::Server;
 use mysql::statement::Verb;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Plain counters of a worker.
+        /// Plain counters of a worker, for [`bump`] in its thread.
         #[derive(Debug, Default)]
         pub struct Counters {
             $($(#[$doc])* pub $name: AtomicU64,)*
@@ -102,9 +102,9 @@ impl Default for Tally {
 impl Tally {
     /// Takes in a statement; without a digest (`mysql-query_digests` is off) only its command.
     pub fn ran(&self, verb: Verb, slow: Duration, ran: &Ran) {
-        self.counters.questions.fetch_add(1, Relaxed);
+        bump(&self.counters.questions, 1);
         if ran.took > slow {
-            self.counters.slow.fetch_add(1, Relaxed);
+            bump(&self.counters.slow, 1);
         }
         if let Some(histogram) = self.verbs.get(verb as usize) {
             histogram.note(ran.took);

@@ -79,19 +79,12 @@ impl History {
         let grown = current.statements().count().saturating_sub(sums(before).statements().count());
         Recent {
             rate: before.map_or(0.0, |before| per_second(grown, now.at.saturating_duration_since(before.at))),
-            read: since(&current.read, &first.read),
-            write: since(&current.write, &first.write),
+            read: current.read.since(&first.read),
+            write: current.write.since(&first.write),
         }
     }
 }
 
 fn per_second(count: u64, time: Duration) -> f64 {
     if time.is_zero() { 0.0 } else { count as f64 / time.as_secs_f64() }
-}
-
-fn since(now: &Times, then: &Times) -> Times {
-    Times {
-        buckets: std::array::from_fn(|bucket| now.buckets[bucket].saturating_sub(then.buckets[bucket])),
-        sum: now.sum.saturating_sub(then.sum),
-    }
 }

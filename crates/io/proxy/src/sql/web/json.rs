@@ -2,6 +2,7 @@
 
 use super::view::{Shown, View};
 use crate::sql::latency::Times;
+use crate::sql::stats::CACHE;
 use std::fmt::Write;
 
 pub fn write(view: &View) -> String {
@@ -26,7 +27,8 @@ pub fn write(view: &View) -> String {
     out.list("servers", servers);
     let digests = view.digests.iter().map(|digest| {
         let mut out = Object::default();
-        out.number("hostgroup", digest.hostgroup);
+        // As ProxySQL's tables have it.
+        out.number("hostgroup", if digest.hostgroup == CACHE { -1 } else { i64::from(digest.hostgroup) });
         out.text("schema", &digest.schema);
         out.text("user", &digest.user);
         out.text("digest", &format!("0x{:016X}", digest.digest));

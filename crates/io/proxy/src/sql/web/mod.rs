@@ -3,15 +3,15 @@
 //! What always holds
 //! - With TLS and the name and password of `admin-stats_credentials` or `admin-admin_credentials`, from anywhere.
 //! - Without, only `/metrics` of the metrics' port, and only to this machine: its figures have no text of statements.
-//! - A door opens and closes with `LOAD ADMIN VARIABLES TO RUNTIME`; one that cannot be opened fails the load.
+//! - A port is opened and closed by `LOAD ADMIN VARIABLES TO RUNTIME`; one that cannot be opened fails the load.
 
-mod doors;
 mod history;
 mod http;
 mod json;
 mod page;
+mod ports;
 mod site;
 mod view;
 
-pub use doors::{Door, Doors, Kind, Opened, wanted};
+pub use ports::{Kind, Opened, Port, Ports, wanted};
 pub use site::{Site, run};

@@ -4,6 +4,7 @@
 use super::view::{Client, Digest, Failure, Group, Rule, Shown, User, View};
 use crate::sql::latency::Times;
 use crate::sql::server::groups::Standing;
+use crate::sql::stats::CACHE;
 use balance::stats::html::number::{bytes, count, duration, grouped};
 use balance::stats::html::{STYLE, escape};
 
@@ -125,7 +126,7 @@ fn tiles(out: &mut String, view: &View) {
         format!("no provable reads; {} for want of a reader", count(figure("Reader_fallbacks"))),
         "",
     );
-    if let Some(entries) = view.figures.get("Query_Cache_Entries") {
+    if let Some(entries) = view.figures.get("Query_Cache_Entries").filter(|_| figure("Query_Cache_count_GET") > 0) {
         let (asked, found) = (figure("Query_Cache_count_GET"), figure("Query_Cache_count_GET_OK"));
         let share = (found * 100).checked_div(asked).unwrap_or_default();
         let memory = bytes(figure("Query_Cache_Memory_bytes"));
@@ -292,15 +293,18 @@ fn digest_row(out: &mut String, digest: &Digest, total: u64) {
     let mut cell = |title: &str, value: u64, html: String| {
         *out += &format!("<td data-t=\"{title}\" data-v=\"{value}\">{html}</td>");
     };
+    let place = match digest.hostgroup {
+        CACHE => "from the cache".to_owned(),
+        hostgroup => format!("hostgroup {hostgroup}"),
+    };
     let schema = if digest.schema.is_empty() { String::new() } else { format!(" in {}", escape(&digest.schema)) };
     cell(
         "Statement",
         0,
         format!(
-            "<code class=\"sql\" title=\"0x{:016X}\">{}</code><small>hostgroup {} · {}{schema}</small>",
+            "<code class=\"sql\" title=\"0x{:016X}\">{}</code><small>{place} · {}{schema}</small>",
             digest.digest,
             escape(&digest.text),
-            digest.hostgroup,
             escape(&digest.user)
         ),
     );

@@ -1,8 +1,8 @@
-//! Who is let in at a door, and what he gets.
+//! Who is let in at a port, and what he gets.
 
-use super::doors::{Door, Kind, Opened};
 use super::history::History;
 use super::http::{Answer, Conversation, Request};
+use super::ports::{Kind, Opened, Port};
 use super::{json, page, view};
 use crate::sql::report::metrics;
 use crate::sql::runtime::Proxy;
@@ -106,20 +106,20 @@ fn with_headers(answer: Answer) -> Answer {
     })
 }
 
-/// Serves the doors that are opened, until the process ends.
+/// Serves the ports that are opened, until the process ends.
 pub async fn run(site: Arc<Site>, mut opened: mpsc::UnboundedReceiver<Opened>) {
     let mut any = false;
     let mut looks = tokio::time::interval(super::history::EVERY);
     loop {
         tokio::select! {
-            door = opened.recv() => match door {
+            port = opened.recv() => match port {
                 Some(opened) => {
                     any = true;
                     if site.tls.load().is_none() && let Err(error) = site.load_tls() {
-                        log::error(&format!("no TLS on {}: {error}", opened.door.address));
+                        log::error(&format!("no TLS on {}: {error}", opened.port.address));
                     }
-                    let what = if opened.door.kind == Kind::Page { "statistics page" } else { "metrics" };
-                    log::info(&format!("{what} on {}", opened.door.address));
+                    let what = if opened.port.kind == Kind::Page { "statistics page" } else { "metrics" };
+                    log::info(&format!("{what} on {}", opened.port.address));
                     tokio::task::spawn_local(serve(site.clone(), opened));
                 }
                 None => return,
@@ -130,16 +130,16 @@ pub async fn run(site: Arc<Site>, mut opened: mpsc::UnboundedReceiver<Opened>) {
 }
 
 async fn serve(site: Arc<Site>, opened: Opened) {
-    let Opened { door, listener, mut closed } = opened;
+    let Opened { port, listener, mut closed } = opened;
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
-        Err(error) => return log::error(&format!("cannot serve {}: {error}", door.address)),
+        Err(error) => return log::error(&format!("cannot serve {}: {error}", port.address)),
     };
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = &mut closed => return log::info(&format!("{} is closed", door.address)),
+            _ = &mut closed => return log::info(&format!("{} is closed", port.address)),
         };
         let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(PAUSE).await;
@@ -149,13 +149,13 @@ async fn serve(site: Arc<Site>, opened: Opened) {
         let site = site.clone();
         tokio::task::spawn_local(async move {
             // Whoever leaves in the middle is none of the log's business.
-            _ = welcome(&site, door, stream, peer.ip().to_canonical()).await;
+            _ = welcome(&site, port, stream, peer.ip().to_canonical()).await;
             drop(place);
         });
     }
 }
 
-async fn welcome(site: &Arc<Site>, door: Door, stream: TcpStream, peer: IpAddr) -> io::Result<()> {
+async fn welcome(site: &Arc<Site>, port: Port, stream: TcpStream, peer: IpAddr) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut first = [0];
     let read = tokio::time::timeout(HANDSHAKE, stream.peek(&mut first)).await;
@@ -163,16 +163,16 @@ async fn welcome(site: &Arc<Site>, door: Door, stream: TcpStream, peer: IpAddr) 
         return Ok(());
     }
     if first[0] != TLS {
-        return converse(site, stream, Guest { door, peer, encrypted: false }).await;
+        return converse(site, stream, Guest { port, peer, encrypted: false }).await;
     }
     let Some(tls) = site.tls.load_full() else { return Ok(()) };
     let stream = tokio::time::timeout(HANDSHAKE, tls.accept(Stream::Tcp(stream))).await;
-    converse(site, stream.map_err(|_| io::ErrorKind::TimedOut)??, Guest { door, peer, encrypted: true }).await
+    converse(site, stream.map_err(|_| io::ErrorKind::TimedOut)??, Guest { port, peer, encrypted: true }).await
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Guest {
-    door: Door,
+    port: Port,
     peer: IpAddr,
     encrypted: bool,
 }
@@ -190,7 +190,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(site: &Arc<Site>, stream: S
             }
             None => {
                 // Adding up takes its time, and the monitor lives on this thread.
-                let (site, kind) = (site.clone(), guest.door.kind);
+                let (site, kind) = (site.clone(), guest.port.kind);
                 let work = move || site.page(kind, &request.path);
                 let failed = |error| Answer::text(500, format!("it failed within itself: {error}\n"));
                 tokio::task::spawn_blocking(work).await.unwrap_or_else(failed)
@@ -211,12 +211,12 @@ fn refusal(site: &Site, guest: Guest, request: &Request) -> Option<Answer> {
         return Some(Answer::text(405, "Only GET and HEAD.\n").with("allow", "GET, HEAD"));
     }
     if !guest.encrypted {
-        if guest.door.kind == Kind::Metrics && guest.peer.is_loopback() {
+        if guest.port.kind == Kind::Metrics && guest.peer.is_loopback() {
             return None;
         }
         let host = request.host.as_deref().filter(|host| is_host(host));
         return Some(match host {
-            Some(host) if guest.door.kind == Kind::Page => {
+            Some(host) if guest.port.kind == Kind::Page => {
                 Answer::text(301, "With TLS only.\n").with("location", format!("https://{host}{}", path(&request.path)))
             }
             _ => Answer::text(403, "With TLS only, and a user of admin-stats_credentials: https://…\n"),

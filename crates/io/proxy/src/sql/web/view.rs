@@ -5,13 +5,16 @@ use crate::sql::admin::Runtime;
 use crate::sql::report;
 use crate::sql::runtime::Proxy;
 use crate::sql::server::groups::{Server, Standing};
-use crate::sql::stats::{ServerKey, ServerSums};
+use crate::sql::sessions::Session;
+use crate::sql::shared::UserEntry;
+use crate::sql::stats::digests::{DigestEntry, DigestKey};
+use crate::sql::stats::{ErrorEntry, ErrorKey, ServerKey, ServerSums};
 use mysql::monitor::replication::Address;
 use mysql::settings::Hostgroup;
 use mysql::tables::{Row, Value, find};
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 /// Digests, clients and errors that are shown, at most.
@@ -214,21 +217,18 @@ fn ago(time: SystemTime) -> u64 {
     SystemTime::now().duration_since(time).unwrap_or_default().as_secs()
 }
 
-fn top(all: Vec<(crate::sql::stats::digests::DigestKey, crate::sql::stats::digests::DigestEntry)>) -> Vec<Digest> {
-    let shown = |(key, entry): (_, crate::sql::stats::digests::DigestEntry)| {
-        let key: crate::sql::stats::digests::DigestKey = key;
-        Digest {
-            hostgroup: key.hostgroup,
-            schema: String::from_utf8_lossy(&key.schema).into_owned(),
-            user: key.user.to_string(),
-            digest: key.digest,
-            text: entry.text,
-            count: entry.count,
-            sum_us: entry.sum.as_micros() as u64,
-            max_us: entry.max.as_micros() as u64,
-            rows: entry.rows_sent + entry.rows_affected,
-            ago: ago(entry.last_seen),
-        }
+fn top(all: Vec<(DigestKey, DigestEntry)>) -> Vec<Digest> {
+    let shown = |(key, entry): (DigestKey, DigestEntry)| Digest {
+        hostgroup: key.hostgroup,
+        schema: String::from_utf8_lossy(&key.schema).into_owned(),
+        user: key.user.to_string(),
+        digest: key.digest,
+        text: entry.text,
+        count: entry.count,
+        sum_us: entry.sum.as_micros() as u64,
+        max_us: entry.max.as_micros() as u64,
+        rows: entry.rows_sent + entry.rows_affected,
+        ago: entry.last_seen.elapsed().as_secs(),
     };
     all.into_iter().take(DIGESTS).map(shown).collect()
 }
@@ -249,7 +249,7 @@ fn rules(proxy: &Proxy) -> Vec<Rule> {
         let parts = names.iter().filter_map(|(name, word)| Some(format!("{word}{}", cell(row, name)?)));
         parts.collect::<Vec<_>>().join(" · ")
     };
-    let rule = |(id, hits): (i64, &std::sync::atomic::AtomicU64)| {
+    let rule = |(id, hits): (i64, &AtomicU64)| {
         let none = Row::new();
         let row = rows.iter().find(|row| row.first() == Some(&Value::Integer(id))).unwrap_or(&none);
         let matches = [
@@ -284,7 +284,7 @@ fn rules(proxy: &Proxy) -> Vec<Rule> {
 
 fn users(proxy: &Proxy) -> Vec<User> {
     let plan = proxy.shared.plan.load_full();
-    let user = |user: &std::sync::Arc<crate::sql::shared::UserEntry>| User {
+    let user = |user: &Arc<UserEntry>| User {
         name: user.settings.username.clone(),
         connections: user.connections.load(Relaxed),
         max: user.settings.max_connections,
@@ -297,7 +297,7 @@ fn users(proxy: &Proxy) -> Vec<User> {
 
 /// Those that have something running or open, the longest first; then others.
 fn clients(proxy: &Proxy) -> Vec<Client> {
-    let client = |session: std::sync::Arc<crate::sql::sessions::Session>| {
+    let client = |session: Arc<Session>| {
         let now = session.now().clone();
         Client {
             id: session.id,
@@ -321,7 +321,7 @@ fn clients(proxy: &Proxy) -> Vec<Client> {
 fn errors(proxy: &Proxy) -> Vec<Failure> {
     let mut errors = proxy.shared.stats.errors(false);
     errors.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.last_seen));
-    let failure = |(key, entry): (crate::sql::stats::ErrorKey, crate::sql::stats::ErrorEntry)| Failure {
+    let failure = |(key, entry): (ErrorKey, ErrorEntry)| Failure {
         server: format!("{}:{}", key.hostname, key.port),
         hostgroup: key.hostgroup,
         code: key.code,

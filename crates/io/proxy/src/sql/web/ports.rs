@@ -17,7 +17,7 @@ pub enum Kind {
 
 /// A port that is to be open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Door {
+pub struct Port {
     pub kind: Kind,
     pub address: SocketAddr,
 }
@@ -25,20 +25,20 @@ pub struct Door {
 /// One that was opened. It is closed when `closed` resolves.
 #[derive(Debug)]
 pub struct Opened {
-    pub door: Door,
+    pub port: Port,
     pub listener: TcpListener,
     pub closed: oneshot::Receiver<()>,
 }
 
 /// Those that are open.
-pub struct Doors {
+pub struct Ports {
     /// Dropped to close one.
-    open: Mutex<BTreeMap<Door, oneshot::Sender<()>>>,
+    open: Mutex<BTreeMap<Port, oneshot::Sender<()>>>,
     opened: mpsc::UnboundedSender<Opened>,
 }
 
 /// Those that `variables` ask for: on the addresses of `admin-mysql_ifaces`, so that nobody opens more than he opened there.
-pub fn wanted(variables: &Variables) -> BTreeSet<Door> {
+pub fn wanted(variables: &Variables) -> BTreeSet<Port> {
     let interfaces = listener::parse(variables.str("admin-mysql_ifaces")).unwrap_or_default();
     let mut addresses: BTreeSet<IpAddr> = interfaces
         .iter()
@@ -54,15 +54,15 @@ pub fn wanted(variables: &Variables) -> BTreeSet<Door> {
         (Kind::Metrics, "admin-restapi_enabled", "admin-restapi_port"),
         (Kind::Page, "admin-web_enabled", "admin-web_port"),
     ];
-    let mut doors = BTreeSet::new();
+    let mut ports = BTreeSet::new();
     for (kind, _, port) in asked.into_iter().filter(|(_, enabled, _)| variables.bool(enabled)) {
         let port = u16::try_from(variables.int(port)).unwrap_or_default();
-        doors.extend(addresses.iter().map(|ip| Door { kind, address: SocketAddr::new(*ip, port) }));
+        ports.extend(addresses.iter().map(|ip| Port { kind, address: SocketAddr::new(*ip, port) }));
     }
-    doors
+    ports
 }
 
-impl Doors {
+impl Ports {
     pub fn new(opened: mpsc::UnboundedSender<Opened>) -> Self {
         Self { open: Mutex::default(), opened }
     }
@@ -71,32 +71,32 @@ impl Doors {
     ///
     /// # Errors
     /// Each that cannot be opened; then nothing was changed.
-    pub fn set(&self, wanted: &BTreeSet<Door>) -> Result<(), Vec<String>> {
+    pub fn set(&self, wanted: &BTreeSet<Port>) -> Result<(), Vec<String>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bound = Vec::new();
         let mut problems = Vec::new();
-        for door in wanted.iter().filter(|door| !open.contains_key(door)) {
-            match TcpListener::bind(door.address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        for port in wanted.iter().filter(|port| !open.contains_key(port)) {
+            match TcpListener::bind(port.address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
             {
-                Ok(listener) => bound.push((*door, listener)),
-                Err(error) => problems.push(door.problem(&error)),
+                Ok(listener) => bound.push((*port, listener)),
+                Err(error) => problems.push(port.problem(&error)),
             }
         }
         if !problems.is_empty() {
             return Err(problems);
         }
-        open.retain(|door, _| wanted.contains(door));
-        for (door, listener) in bound {
+        open.retain(|port, _| wanted.contains(port));
+        for (port, listener) in bound {
             let (keep, closed) = oneshot::channel();
-            open.insert(door, keep);
+            open.insert(port, keep);
             // Its receiver ends with the process only.
-            _ = self.opened.send(Opened { door, listener, closed });
+            _ = self.opened.send(Opened { port, listener, closed });
         }
         Ok(())
     }
 }
 
-impl Door {
+impl Port {
     fn problem(&self, error: &std::io::Error) -> String {
         let (port, enabled) = match self.kind {
             Kind::Metrics => ("admin-restapi_port", "admin-restapi_enabled"),
@@ -124,11 +124,11 @@ mod tests {
             ("admin-restapi_enabled", "true"),
             ("admin-mysql_ifaces", "0.0.0.0:6032;/tmp/socket"),
         ]);
-        let shown: Vec<String> = wanted(&on).iter().map(|door| format!("{:?} {}", door.kind, door.address)).collect();
+        let shown: Vec<String> = wanted(&on).iter().map(|port| format!("{:?} {}", port.kind, port.address)).collect();
         assert_eq!(shown, ["Metrics 0.0.0.0:6070", "Page 0.0.0.0:6080"]);
         let socket = variables(&[("admin-web_enabled", "true"), ("admin-mysql_ifaces", "/tmp/socket")]);
         assert_eq!(
-            wanted(&socket).iter().next().map(|door| door.address.to_string()).as_deref(),
+            wanted(&socket).iter().next().map(|port| port.address.to_string()).as_deref(),
             Some("127.0.0.1:6080")
         );
     }
@@ -137,16 +137,16 @@ mod tests {
     fn a_port_that_is_taken_changes_nothing() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let (send, mut opened) = mpsc::unbounded_channel();
-        let doors = Doors::new(send);
-        let free = Door { kind: Kind::Page, address: "127.0.0.1:0".parse().unwrap() };
-        let door = Door { kind: Kind::Metrics, address: taken.local_addr().unwrap() };
-        let problems = doors.set(&[free, door].into()).expect_err("somebody listens there");
+        let ports = Ports::new(send);
+        let free = Port { kind: Kind::Page, address: "127.0.0.1:0".parse().unwrap() };
+        let port = Port { kind: Kind::Metrics, address: taken.local_addr().unwrap() };
+        let problems = ports.set(&[free, port].into()).expect_err("somebody listens there");
         assert!(problems[0].starts_with("admin-restapi_port: cannot listen on 127.0.0.1:"), "{problems:?}");
         assert!(opened.try_recv().is_err());
-        doors.set(&[free].into()).expect("it is free");
+        ports.set(&[free].into()).expect("it is free");
         let mut first = opened.try_recv().expect("it was opened");
         assert!(first.closed.try_recv() == Err(oneshot::error::TryRecvError::Empty));
-        doors.set(&BTreeSet::new()).expect("closing cannot fail");
+        ports.set(&BTreeSet::new()).expect("closing cannot fail");
         assert!(first.closed.try_recv() == Err(oneshot::error::TryRecvError::Closed));
     }
 }
