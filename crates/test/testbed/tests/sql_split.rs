@@ -7,6 +7,7 @@ mod sql_split_parts {
 
 use sql_split_parts::probes::{PROBES, Probe};
 use sql_split_parts::stand::Stand;
+use testbed::mariadb::APP;
 use testbed::{SqlProxy, example_text};
 
 /// Names the server within a result.
@@ -18,6 +19,38 @@ fn through_the_proxy_as_directly() {
     let proxy = SqlProxy::start(stand.folder.path(), &stand.primary, &stand.replica);
     let wrong: Vec<String> = PROBES.iter().filter_map(|probe| difference(&stand, proxy.port, probe)).collect();
     assert!(wrong.is_empty(), "{} of {} differ:\n{}\n{}", wrong.len(), PROBES.len(), wrong.join("\n"), proxy.log());
+}
+
+/// The servers' own general logs, where the results name no server.
+#[test]
+fn general_logs_have_reads_alone_on_the_replica() {
+    /// None of them is in a statement of the replica.
+    const WRITES: [&str; 14] = [
+        "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER", "LOCK", "NEXTVAL", "SETVAL", "CALL",
+        "LOAD", "BEGIN", "WRITTEN",
+    ];
+    /// What the master has to have been told, and how often at least.
+    const TOLD: [(&str, usize); 6] =
+        [("INSERT", 12), ("FOR UPDATE", 4), ("SHARE MODE", 2), ("NEXTVAL", 1), ("GET_LOCK", 3), ("CALL", 1)];
+    let stand = Stand::new("split-logs");
+    stand.primary.set_general_log(true);
+    stand.replica.set_general_log(true);
+    let proxy = SqlProxy::start(stand.folder.path(), &stand.primary, &stand.replica);
+    for probe in PROBES {
+        stand.play(proxy.port, &steps(&stand, probe));
+    }
+    let upper = |texts: Vec<String>| texts.iter().map(|text| text.to_ascii_uppercase()).collect::<Vec<_>>();
+    let (written, read) = (upper(stand.primary.statements_of(APP.0)), upper(stand.replica.statements_of(APP.0)));
+    let is_word =
+        |text: &str, word: &str| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|part| part == word);
+    let wrong: Vec<_> = read.iter().filter(|text| WRITES.iter().any(|word| is_word(text, word))).collect();
+    assert!(wrong.is_empty(), "the replica was asked to {wrong:#?}");
+    let reads = read.iter().filter(|text| text.contains("SELECT") && !text.contains("MASTER_GTID_WAIT")).count();
+    assert!(reads >= 60, "only {reads} reads on the replica");
+    for (words, least) in TOLD {
+        let times = written.iter().filter(|text| text.contains(words)).count();
+        assert!(times >= least, "{words} came to the master {times} times");
+    }
 }
 
 /// What is compared has to be the same each time where there is no proxy.

@@ -128,6 +128,8 @@ fn plain(head: [Keyword; 4], current: &Current) -> (Verb, Effects) {
         [Change, ..] => (Verb::ChangeMaster, COMMITS),
         [Reset, Master, ..] => (Verb::ResetMaster, COMMITS),
         [Reset, Slave | Replica, ..] => (Verb::ResetSlave, COMMITS),
+        // Who counts what its next statements cost wants them on this connection.
+        [Flush, ..] if head.contains(&Status) => (Verb::Flush, COMMITS.union(Effects::SET_UNTOLD)),
         [Flush, ..] => (Verb::Flush, COMMITS),
         [Repair | Check | Cache | Reset | Install | Uninstall | Stop, ..] => (Verb::Unknown, COMMITS),
         [Lock | Unlock | Backup, ..] => tables(head),

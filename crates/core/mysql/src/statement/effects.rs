@@ -50,7 +50,7 @@ effects! {
     DEALLOCATE,
     /// Sets variables of the session: `SET x`, `SET NAMES`, `SET SESSION TRANSACTION`.
     SET_VARIABLES,
-    /// `SET @@x` without a scope, which sets the session's as well, but which MariaDB 10.11 does not tell.
+    /// `SET @@x` without a scope, which sets the session's as well, but which MariaDB 10.11 does not tell; FLUSH STATUS.
     SET_UNTOLD,
     SET_GLOBAL,
     /// `SET TRANSACTION` without scope: for the next transaction only.

@@ -152,7 +152,13 @@ impl Session {
         let pinned = !self.pins.is_empty() && self.held.is_some();
         let mut connection = match self.connection(&attempt.target, attempt.not.take()).await {
             Ok(connection) => connection,
-            Err(error) => return self.without_connection(error, attempt.target.hostgroup).await.map(Verdict::Over),
+            Err(error) => {
+                if let Some(writer) = self.writer_instead(&error, &attempt.target) {
+                    attempt.target.hostgroup = writer;
+                    return Ok(Verdict::Again);
+                }
+                return self.without_connection(error, attempt.target.hostgroup).await.map(Verdict::Over);
+            }
         };
         let hostgroup = connection.server.hostgroup;
         let is_reader = self.worker.shared.live.groups.load().writer_of(hostgroup).is_some();
@@ -193,6 +199,13 @@ impl Session {
         }
     }
 
+    /// For a read whose log-in a replica has refused that may lack the session's schema as yet.
+    fn writer_instead(&self, error: &NoConnection, target: &Target) -> Option<Hostgroup> {
+        let NoConnection::Refused(ConnectError::Refused { source, .. }) = error else { return None };
+        let behind = target.kind == Kind::Read && MAYBE_BEHIND.contains(&source.code);
+        self.worker.shared.live.groups.load().writer_of(target.hostgroup).filter(|_| behind)
+    }
+
     /// Nothing of the command was sent yet.
     async fn unready(
         &mut self,
@@ -205,6 +218,10 @@ impl Session {
             Unready::Error(error) => {
                 self.note_error(&connection, &error);
                 self.give_up(connection, at.pinned);
+                if at.may_retry && at.is_reader && MAYBE_BEHIND.contains(&error.code) {
+                    attempt.target.hostgroup = self.worker.shared.writer_for(at.hostgroup);
+                    return Ok(Verdict::Again);
+                }
                 self.fail(&error).await?;
                 Ok(at.over(Next::Command))
             }

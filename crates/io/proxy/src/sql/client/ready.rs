@@ -92,11 +92,12 @@ impl Session {
         pinned: bool,
         is_reader: bool,
     ) -> Result<(), Unready> {
+        if target.causal && is_reader && !pinned {
+            // First: the session's schema may be one of its writes.
+            self.wait_for_writes(connection, target).await?;
+        }
         if !pinned {
             bring(connection, &self.state).await?;
-        }
-        if target.causal && is_reader && !pinned {
-            self.wait_for_writes(connection, target).await?;
         }
         let foreign = !pinned && connection.lingers_for != self.id;
         if foreign && (connection.warned || target.effects.intersects(ABOUT_LAST)) {
