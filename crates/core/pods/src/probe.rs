@@ -171,7 +171,10 @@ impl Probes {
 
     pub fn is_ready(&self, item: &Item<'_>, seen: &ContainerSeen) -> bool {
         self.is_started(item, seen)
-            && (ProbeKind::Readiness.of(item).is_none() || self.verdict(item, seen, ProbeKind::Readiness) == Some(true))
+            && match ProbeKind::Readiness.of(item) {
+                None => !seen.is_opening,
+                Some(_) => self.verdict(item, seen, ProbeKind::Readiness) == Some(true),
+            }
     }
 
     /// The probe for whose sake the container must be restarted.
@@ -185,5 +188,45 @@ impl Probes {
     fn adopt_started(&mut self, item: &Item<'_>, attempt: u32, now: Timestamp) {
         let worker = Worker { attempt, verdict: Some(true), successes: 1, failures: 0, due: now, is_running: false };
         self.workers.entry((item.name.to_owned(), ProbeKind::Startup)).or_insert(worker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::Pod;
+    use serde_json::json;
+
+    #[test]
+    fn without_a_probe_ready_is_who_runs_and_listens() {
+        let pod: Pod = serde_json::from_value(json!({"spec": {"containers": [
+            {"name": "plain"},
+            {"name": "probed", "readinessProbe": {"tcpSocket": {"port": 80}}},
+        ]}}))
+        .unwrap();
+        let items = crate::items(&pod);
+        let seen = |is_opening| ContainerSeen {
+            name: String::new(),
+            attempt: 0,
+            id: String::new(),
+            image: String::new(),
+            image_id: String::new(),
+            state: ContainerState::Running { since: Timestamp(Duration::ZERO) },
+            is_opening,
+            resources: None,
+            user: None,
+        };
+        let mut probes = Probes::default();
+        let ready = |probes: &Probes| {
+            let all = |is_opening| items.iter().map(move |item| (item, seen(is_opening)));
+            [true, false]
+                .map(|is_opening| all(is_opening).map(|(item, seen)| probes.is_ready(item, &seen)).collect::<Vec<_>>())
+        };
+        assert_eq!(ready(&probes), [vec![false, false], vec![true, false]]);
+        // A probe that was passed is the last word.
+        let now = Timestamp(Duration::ZERO);
+        probes.due(&items[1], &seen(true), Before::default(), &[ProbeKind::Readiness], now);
+        probes.take(&items[1], 0, ProbeKind::Readiness, &Outcome::Success, now);
+        assert_eq!(ready(&probes), [vec![false, true], vec![true, true]]);
     }
 }

@@ -54,6 +54,8 @@ pub struct ContainerSeen {
     /// The digest it came to.
     pub image_id: String,
     pub state: ContainerState,
+    /// It runs, and does not listen yet on the ports by which clients will come: not ready, where no probe says it.
+    pub is_opening: bool,
     /// What its limits were set from; None: not known, as in the spec.
     pub resources: Option<ResourceRequirements>,
     /// Whom its first process began as.

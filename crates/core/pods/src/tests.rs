@@ -105,6 +105,7 @@ impl World {
                     image,
                     image_id: "i".into(),
                     state,
+                    is_opening: false,
                     resources: self.wanted_resources(&name),
                     user: None,
                     name,

@@ -4,6 +4,7 @@
 
 mod admit;
 mod evict;
+mod opening;
 mod prepare;
 mod report;
 mod resize;
@@ -77,6 +78,10 @@ struct Task {
     resources: BTreeMap<(String, u32), ResourceRequirements>,
     /// Termination messages of ended attempts, read once.
     messages: BTreeMap<(String, u32), String>,
+    /// Attempts that have opened their ports, or have had the time to.
+    opened: BTreeSet<(String, u32)>,
+    /// When to look at the others again.
+    open_at: Option<Timestamp>,
     report: report::Reporter,
     /// It has been looked at whether the node takes the pod at all.
     is_admitted: bool,
@@ -116,6 +121,8 @@ impl Task {
             resizing: BTreeMap::new(),
             resources: BTreeMap::new(),
             messages: BTreeMap::new(),
+            opened: BTreeSet::new(),
+            open_at: None,
             is_admitted: has_remains,
             is_deleting: false,
             is_refreshing: false,
@@ -188,7 +195,7 @@ impl Task {
             self.refresh_at = Some(now);
         }
         self.admit(&pod);
-        let seen = self.see(&pod, word.is_gone);
+        let seen = self.see(&pod, word.is_gone, now);
         let step = self.life.step(&pod, &seen, now);
         for note in &step.notes {
             self.tell(&pod, note);
@@ -212,7 +219,7 @@ impl Task {
         self.refresh(&pod, now);
         let measure_at = self.watch_storage(&pod, now);
         let refresh_at = self.refresh_at.filter(|_| !self.is_refreshing && self.surroundings.is_some());
-        [step.wake, self.retry_at, refresh_at, measure_at].into_iter().flatten().min()
+        [step.wake, self.retry_at, refresh_at, measure_at, self.open_at].into_iter().flatten().min()
     }
 
     fn act(&mut self, pod: &Arc<Pod>, action: Action) {
@@ -316,6 +323,7 @@ impl Task {
         }
         self.messages.remove(&(container.clone(), attempt));
         self.resources.remove(&(container.clone(), attempt));
+        self.opened.remove(&(container.clone(), attempt));
         let log = log_path(&self.agent.config, &self.key, &container, attempt);
         let Some(sandbox) = self.agent.runtime.get(&self.key.uid) else { return };
         let job = async move {

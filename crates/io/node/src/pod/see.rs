@@ -22,7 +22,8 @@ pub(super) const RESOURCES: &str = "resources";
 pub(super) const MESSAGE_POLICY: &str = "termination-message-policy";
 
 impl Task {
-    pub(super) fn see(&mut self, pod: &Pod, is_gone: bool) -> Seen {
+    pub(super) fn see(&mut self, pod: &Pod, is_gone: bool, now: Timestamp) -> Seen {
+        self.open_at = None;
         let sandbox = self.agent.runtime.get(&self.key.uid);
         let state = match (&sandbox, &self.surroundings) {
             (Some(sandbox), _) if !sandbox.is_alive() => SandboxSeen::Lost,
@@ -30,7 +31,7 @@ impl Task {
             _ => SandboxSeen::Absent,
         };
         let attempts = sandbox.map(|sandbox| sandbox.status().containers).unwrap_or_default();
-        let containers: Vec<ContainerSeen> = attempts.into_iter().map(|status| self.seen(status)).collect();
+        let containers: Vec<ContainerSeen> = attempts.into_iter().map(|status| self.seen(pod, status, now)).collect();
         let ips = self.surroundings.iter().flat_map(|surroundings| &surroundings.ips);
         Seen {
             sandbox: state,
@@ -64,12 +65,13 @@ impl Task {
         taken
     }
 
-    fn seen(&mut self, status: ContainerStatus) -> ContainerSeen {
+    fn seen(&mut self, pod: &Pod, status: ContainerStatus, now: Timestamp) -> ContainerSeen {
+        let is_opening = self.is_opening(pod, &status, now);
         let key = (status.key.name.clone(), status.key.attempt);
         let resized = self.resources.get(&key).cloned();
         let at_start = || serde_json::from_str(status.annotations.get(RESOURCES)?).ok();
         let resources = resized.or_else(at_start);
-        ContainerSeen { resources, ..seen(status, &mut self.messages) }
+        ContainerSeen { resources, is_opening, ..seen(status, &mut self.messages) }
     }
 }
 
@@ -99,6 +101,7 @@ fn seen(status: ContainerStatus, messages: &mut BTreeMap<(String, u32), String>)
         image: status.image,
         image_id: status.image_id,
         state,
+        is_opening: false,
         resources: None,
         user: status.user.map(|user| ContainerUser {
             linux: Some(LinuxContainerUser {

@@ -96,6 +96,7 @@ impl Machine {
             image_id: image.clone(),
             image,
             state: ContainerState::Running { since: agenda.now },
+            is_opening: false,
             resources: None,
             user: None,
         });
