@@ -364,3 +364,133 @@ fn the_firewall_knows_what_may_pass() {
     assert_eq!((world.figure("Firewall_refused"), world.figure("Firewall_detected")), (2, 1));
     assert_eq!(world.proxy.admin("SELECT mode FROM runtime_mysql_firewall_whitelist_users"), [["OFF"]]);
 }
+
+/// What runs, waits for a server or is idle, ended by its user and by an administrator; nobody else's statement is met.
+#[test]
+fn the_right_one_is_killed() {
+    let world = World::new("sql-kill");
+    let sleeper = |sql: &'static str| {
+        let mut client = world.client();
+        let id = client.id;
+        (id, std::thread::spawn(move || client.query(sql).map(|answers| said(&answers))))
+    };
+    let running = |count: &str| {
+        wait_for("statements at the writer", PATIENCE, || {
+            let sql = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'";
+            let found = world.writer.value(sql);
+            if found == count { Ok(()) } else { Err(found) }
+        });
+    };
+    let mut killer = world.client();
+    world.rules(&["match_pattern='SLEEP'; destination_hostgroup=10; apply=1"]);
+    let (id, query) = sleeper("SELECT SLEEP(100)");
+    running("1");
+    assert_eq!(ask(&mut killer, &format!("KILL QUERY {id}")), "OK");
+    let answer = query.join().unwrap().unwrap();
+    assert!(answer == "1" || answer.starts_with("error 1317"), "{answer}");
+
+    let (id, session) = sleeper("SELECT SLEEP(101)");
+    running("1");
+    assert_eq!(ask(&mut killer, &format!("KILL {id}")), "OK");
+    assert!(session.join().unwrap().is_err());
+    running("0");
+
+    let (id, session) = sleeper("SELECT SLEEP(102)");
+    running("1");
+    world.proxy.admin(&format!("KILL CONNECTION {id}"));
+    assert!(session.join().unwrap().is_err());
+    running("0");
+
+    // One that waits for a hostgroup without servers.
+    world.rules(&["match_pattern='SLEEP'; destination_hostgroup=77; apply=1"]);
+    let (id, session) = sleeper("SELECT SLEEP(103)");
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_millis(300));
+    world.proxy.admin(&format!("KILL CONNECTION {id}"));
+    assert!(session.join().unwrap().is_err());
+    assert!(began.elapsed() < Duration::from_secs(5));
+
+    // KILL QUERY again and again at a session that asks again and again: only ever its own answers and 1317.
+    world.rules(&[]);
+    let mut busy = world.client();
+    let (id, done) = (busy.id, std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let stop = done.clone();
+    let other = std::thread::spawn(move || {
+        let mut kills = 0;
+        while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            killer.query(&format!("KILL QUERY {id}")).unwrap();
+            kills += 1;
+        }
+        kills
+    });
+    let mut bystander = world.client();
+    for number in 0..300 {
+        let answer = ask(&mut busy, &format!("SELECT {number}"));
+        assert!(answer == number.to_string() || answer.starts_with("error 1317"), "{answer}");
+        assert_eq!(ask(&mut bystander, &format!("SELECT {number}")), number.to_string());
+    }
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(other.join().unwrap() > 0);
+}
+
+/// Two prepared statements of one text: what is sent ahead for one is not the other's.
+#[test]
+fn statements_of_one_text_are_apart() {
+    let world = World::new("sql-twins");
+    let mut client = world.client();
+    let sql = "SELECT CONCAT(?, '!')";
+    let Answer::Prepared { id: one, .. } = client.prepare(sql).unwrap() else { panic!("not prepared") };
+    let Answer::Prepared { id: two, .. } = client.prepare(sql).unwrap() else { panic!("not prepared") };
+    let ahead = |client: &mut SqlClient, id: u32, data: &[u8]| {
+        let mut payload = vec![0x18];
+        payload.extend_from_slice(&id.to_le_bytes());
+        payload.extend_from_slice(&[0, 0]);
+        payload.extend_from_slice(data);
+        client.send_noise(&payload).unwrap();
+    };
+    let heard = |answers: Vec<Answer>| match &answers[..] {
+        [Answer::Rows { rows, .. }] => String::from_utf8_lossy(&rows[0][3..]).into_owned(),
+        other => panic!("{other:?}"),
+    };
+    ahead(&mut client, one, b"ahead");
+    assert_eq!(heard(client.execute(two, &["plain"], true).unwrap()), "plain!");
+    ahead(&mut client, two, b"second");
+    assert_eq!(heard(client.execute_sent_ahead(one).unwrap()), "ahead!");
+    assert_eq!(heard(client.execute_sent_ahead(two).unwrap()), "second!");
+}
+
+#[test]
+fn connections_begin_as_the_hostgroup_says() {
+    let world = World::new("sql-manners");
+    world.variable("mysql-init_connect", "SET @from_variable=1");
+    world.proxy.admin("INSERT INTO mysql_hostgroup_attributes (hostgroup_id,init_connect) VALUES (30,'SET @own=2')");
+    world.proxy.admin("LOAD MYSQL SERVERS TO RUNTIME");
+    world.rules(&["match_pattern='thirty'; destination_hostgroup=30; apply=1"]);
+    let mut client = world.client();
+    assert_eq!(ask(&mut client, "/* thirty */ SELECT CONCAT(@own, IFNULL(@from_variable, '-'))"), "2-");
+    let mut client = world.client();
+    assert_eq!(ask(&mut client, "SELECT @from_variable"), "1");
+    world.variable("mysql-init_connect", "");
+
+    // A session that a hostgroup keeps stays on its connection.
+    world.proxy.admin("UPDATE mysql_hostgroup_attributes SET multiplex=0, hostgroup_id=10");
+    world.proxy.admin("LOAD MYSQL SERVERS TO RUNTIME");
+    let mut client = world.client();
+    ask(&mut client, "DO 1");
+    assert_eq!(ask(&mut client, NODE), "1");
+
+    // Two new connections a second.
+    world.proxy.admin("UPDATE mysql_hostgroup_attributes SET multiplex=1, throttle_connections_per_sec=2, hostgroup_id=30");
+    world.proxy.admin("LOAD MYSQL SERVERS TO RUNTIME");
+    let began = Instant::now();
+    let sessions: Vec<_> = (0..6)
+        .map(|_| {
+            let mut client = world.client();
+            std::thread::spawn(move || ask(&mut client, "/* thirty */ SELECT SLEEP(3)"))
+        })
+        .collect();
+    for session in sessions {
+        assert_eq!(session.join().unwrap(), "0");
+    }
+    assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
+}

@@ -160,8 +160,8 @@ const TRAFFIC: &[Variable] = &[
         "statements are kept by connection: mysql-max_stmts_per_connection",
     ),
     done("mysql-max_stmts_per_connection", Int(1, 1024), "20"),
-    ignored("mysql-max_transaction_idle_time", Int(1000, 1728000000), "14400000", NOT_BUILT),
-    ignored("mysql-max_transaction_time", Int(1000, 1728000000), "14400000", NOT_BUILT),
+    done("mysql-max_transaction_idle_time", Int(1000, 1728000000), "14400000"),
+    done("mysql-max_transaction_time", Int(1000, 1728000000), "14400000"),
     done("mysql-mirror_max_concurrency", Int(1, 8192), "16"),
     done("mysql-mirror_max_queue_length", Int(0, 1048576), "32000"),
     ignored(
@@ -253,7 +253,7 @@ const TRAFFIC: &[Variable] = &[
     done("mysql-threads", Int(1, 255), "4"),
     ignored("mysql-threshold_query_length", Int(1024, 1073741824), "524288", NOT_BUILT),
     done("mysql-threshold_resultset_size", Int(1024, 1073741824), "4194304"),
-    ignored("mysql-throttle_connections_per_sec_to_hostgroup", Int(1, 100000000), "1000000", NOT_BUILT),
+    done("mysql-throttle_connections_per_sec_to_hostgroup", Int(1, 100000000), "1000000"),
     ignored("mysql-throttle_max_bytes_per_second_to_client", Int(0, 2147483647), "0", NOT_BUILT),
     ignored(
         "mysql-unshun_algorithm",

@@ -10,6 +10,7 @@ pub mod gather;
 pub mod latency;
 pub mod listener;
 pub mod log;
+pub mod manners;
 pub mod mirror;
 pub mod monitor;
 pub mod placing;

@@ -1,6 +1,7 @@
 //! The running proxy as the admin interface sees it: what is loaded, what it counts, what it can be told.
 
 use super::admin::{Command, Module, Rows, Runtime};
+use super::manners::AllManners;
 use super::monitor::{Wanted, Watch};
 use super::shared::{Shared, UserEntry};
 use super::web::{self, Doors};
@@ -66,9 +67,26 @@ impl Proxy {
     fn load_servers(&self, tables: &Rows) -> Result<(), Vec<String>> {
         let settings = settings(tables)?;
         self.loaded().servers = settings;
+        self.mind_manners();
         self.tell_monitor();
         self.make_room();
         Ok(())
+    }
+
+    fn mind_manners(&self) {
+        let loaded = self.loaded();
+        let (settings, variables) = (&loaded.servers, &loaded.variables);
+        let hostgroups = settings.servers.iter().map(|server| server.hostgroup_id);
+        let pairs = settings.replication_hostgroups.iter();
+        let paired = pairs.flat_map(|pair| [pair.writer_hostgroup, pair.reader_hostgroup]);
+        let limit = variables.int("mysql-throttle_connections_per_sec_to_hostgroup");
+        let manners = AllManners::new(
+            &settings.hostgroup_attributes,
+            hostgroups.chain(paired),
+            variables.str("mysql-init_connect"),
+            u32::try_from(limit).unwrap_or(u32::MAX),
+        );
+        self.shared.manners.store(Arc::new(manners));
     }
 
     fn tell_monitor(&self) {
@@ -149,6 +167,7 @@ impl Proxy {
         self.doors.set(&web::wanted(&variables))?;
         self.shared.tuning.store(Arc::new(values::tuning(&variables)));
         self.loaded().variables = variables;
+        self.mind_manners();
         self.tell_monitor();
         self.make_room();
         Ok(())
@@ -195,8 +214,7 @@ impl Proxy {
     fn kill(&self, id: u64) -> Result<String, String> {
         let session = u32::try_from(id).ok().and_then(|id| self.shared.sessions.get(id));
         let session = session.ok_or_else(|| format!("there is no connection {id}: see SHOW PROCESSLIST"))?;
-        session.killed.store(true, Relaxed);
-        session.kill.notify_one();
+        session.end();
         Ok(String::new())
     }
 }

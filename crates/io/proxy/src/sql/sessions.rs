@@ -1,6 +1,7 @@
 //! All sessions, for the process list, KILL and limits.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -33,9 +34,26 @@ pub struct Session {
     /// It is to end.
     pub killed: AtomicBool,
     pub kill: Notify,
+    /// Who is about to end what it runs at a server: its connection is nobody else's until they are done.
+    pub killers: AtomicU32,
+    /// Rung when one of them is.
+    pub killer_done: Notify,
     /// It has an open transaction, as told after its last statement.
     pub in_transaction: AtomicBool,
     pub now: Mutex<Now>,
+}
+
+/// Hostgroup, host, port, and the server's number of the connection.
+pub type Running = (u32, String, u16, u32);
+
+/// As long as it is there, the session's connection has no other statement.
+pub struct Holding(Arc<Session>);
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.0.killers.fetch_sub(1, SeqCst);
+        self.0.killer_done.notify_one();
+    }
 }
 
 /// What it does.
@@ -82,8 +100,41 @@ impl Session {
             peer,
             killed: AtomicBool::new(false),
             kill: Notify::new(),
+            killers: AtomicU32::new(0),
+            killer_done: Notify::new(),
             in_transaction: AtomicBool::new(false),
             now: Mutex::default(),
+        }
+    }
+
+    /// Ends the session: what it runs at a server is ended there by itself.
+    pub fn end(&self) {
+        self.killed.store(true, Relaxed);
+        self.kill.notify_one();
+    }
+
+    /// Where its statement runs; until the value is dropped, its connection has no other statement.
+    pub fn hold_running(self: &Arc<Self>) -> Option<(Running, Holding)> {
+        let now = self.now();
+        let running = now.server.clone()?;
+        self.killers.fetch_add(1, SeqCst);
+        Some((running, Holding(self.clone())))
+    }
+
+    /// Takes the statement as over; how many are about to end it all the same.
+    pub fn is_over(&self) -> bool {
+        self.now().server = None;
+        self.killers.load(SeqCst) == 0
+    }
+
+    /// Until nobody is about to end what it ran.
+    pub async fn until_left_alone(&self) {
+        loop {
+            let done = self.killer_done.notified();
+            if self.killers.load(SeqCst) == 0 {
+                return;
+            }
+            done.await;
         }
     }
 

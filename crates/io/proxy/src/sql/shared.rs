@@ -1,6 +1,7 @@
 //! What all workers and the control thread share: the plan in force, the servers, counters, the list of sessions.
 
 use super::cache::QueryCache;
+use super::manners::AllManners;
 use super::server::connect::ConnectError;
 use super::server::groups::{Host, Live, Server};
 use super::sessions::Sessions;
@@ -26,6 +27,7 @@ pub struct Shared {
     pub sessions: Sessions,
     pub stats: Stats,
     pub cache: QueryCache,
+    pub manners: ArcSwap<AllManners>,
     /// Goes up when a global variable was set through the proxy: connections from before do not have its value.
     pub generation: Arc<AtomicU64>,
     /// Present where `mysql-have_ssl` is on.
@@ -108,6 +110,7 @@ impl Shared {
             sessions: Sessions::default(),
             stats: Stats::default(),
             cache: QueryCache::default(),
+            manners: ArcSwap::default(),
             generation: Arc::default(),
             tls: ArcSwapOption::empty(),
             hosts: Mutex::default(),

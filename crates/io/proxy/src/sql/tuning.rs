@@ -39,6 +39,10 @@ pub struct Tuning {
     pub processlist_max_query_length: usize,
     /// Result sets may end by an OK packet: off, where either side is not to do it, since results are passed on as they are.
     pub deprecate_eof: bool,
+    /// A transaction ends, with its session, when it is this old and nothing of it runs.
+    pub max_transaction_time: Duration,
+    /// The same, when its client was silent so long.
+    pub max_transaction_idle_time: Duration,
     /// Milliseconds that each statement is held back, where no rule says otherwise.
     pub default_query_delay: u64,
     /// Of all answers in the query cache together; 0: there is none.
@@ -107,6 +111,8 @@ impl Default for Tuning {
             connection_max_age: Duration::ZERO,
             processlist_max_query_length: 2 << 20,
             deprecate_eof: true,
+            max_transaction_time: Duration::from_millis(14_400_000),
+            max_transaction_idle_time: Duration::from_millis(14_400_000),
             default_query_delay: 0,
             query_cache_bytes: 256 << 20,
             query_cache_soft_ttl_pct: 0,

@@ -47,6 +47,8 @@ pub fn tuning(variables: &Variables) -> Tuning {
         query_digests: variables.bool("mysql-query_digests"),
         digest: digest_options(variables),
         digest_max_query_length: number(variables, "mysql-query_digests_max_query_length"),
+        max_transaction_time: milliseconds(variables, "mysql-max_transaction_time"),
+        max_transaction_idle_time: milliseconds(variables, "mysql-max_transaction_idle_time"),
         default_query_delay: number(variables, "mysql-default_query_delay"),
         query_cache_bytes: number::<usize>(variables, "mysql-query_cache_size_MB") << 20,
         query_cache_soft_ttl_pct: number(variables, "mysql-query_cache_soft_ttl_pct"),

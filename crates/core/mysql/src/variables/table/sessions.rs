@@ -1,7 +1,7 @@
 //! What sessions and connections begin with, and features of ProxySQL that have no counterpart here.
 
 use super::super::Kind::{Bool as BOOL, Int, Text as TEXT};
-use super::{NOT_BUILT, done, ignored};
+use super::{done, ignored};
 use crate::variables::Variable;
 
 const LDAP: &str = "there is no LDAP plugin";
@@ -61,7 +61,7 @@ pub(super) const ALL: &[Variable] = &[
     ),
     done("mysql-firewall_whitelist_errormsg", TEXT, "Firewall blocked this query"),
     ignored("mysql-handle_unknown_charset", Int(0, 2), "1", SERVERS_DECIDE),
-    ignored("mysql-init_connect", TEXT, "", NOT_BUILT),
+    done("mysql-init_connect", TEXT, ""),
     ignored("mysql-ldap_user_variable", TEXT, "", LDAP),
     ignored(
         "mysql-min_num_servers_lantency_awareness",

@@ -5,7 +5,7 @@ use super::ready::Unready;
 use super::session::{Next, Session};
 use crate::sql::server::connection::Connection;
 use crate::sql::server::groups::Server;
-use crate::sql::server::query::QueryError;
+use crate::sql::server::query::{self, QueryError};
 use crate::sql::server::relay::{Broken, Capture, Client, Ended, Heard, Relay};
 use crate::sql::stats::count;
 use mysql::monitor::gtid::{Gtid, Position};
@@ -363,23 +363,44 @@ impl Session {
         let capabilities = self.capabilities;
         let client = Client { wire: &mut self.wire, capabilities, holds_error: holds };
         let mut client = Some(client);
-        let result = match limit {
-            None => relay.run(connection, &mut client).await,
-            Some(limit) => {
-                let mut run = std::pin::pin!(relay.run(connection, &mut client));
-                match tokio::time::timeout(limit, &mut run).await {
-                    Ok(result) => result,
-                    Err(_) => {
-                        // Its answer is then that it was interrupted.
-                        count(&self.worker.shared.stats.killed_queries);
-                        let (shared, credentials) = (self.worker.shared.clone(), self.credentials.clone());
-                        let sql = format!("KILL QUERY {thread}");
-                        crate::sql::server::aside::run(&shared, &server, &credentials, &sql).await;
-                        run.await
+        let public = self.public.clone();
+        let killed = async {
+            public.kill.notified().await;
+            Err(Broken::Client(io::ErrorKind::Interrupted.into()))
+        };
+        let answered = async {
+            match limit {
+                None => relay.run(connection, &mut client).await,
+                Some(limit) => {
+                    let mut run = std::pin::pin!(relay.run(connection, &mut client));
+                    match tokio::time::timeout(limit, &mut run).await {
+                        Ok(result) => result,
+                        Err(_) => {
+                            // Its answer is then that it was interrupted.
+                            count(&self.worker.shared.stats.killed_queries);
+                            let (shared, credentials) = (self.worker.shared.clone(), self.credentials.clone());
+                            let sql = format!("KILL QUERY {thread}");
+                            crate::sql::server::aside::run(&shared, &server, &credentials, &sql).await;
+                            run.await
+                        }
                     }
                 }
             }
         };
+        let result = tokio::select! {
+            biased;
+            result = answered => result,
+            broken = killed => broken,
+        };
+        if !self.public.is_over() {
+            // Whoever wants to end this must not meet another statement there. What came too late is cleared away.
+            self.public.until_left_alone().await;
+            if result.is_ok() {
+                query::ping(connection)
+                    .await
+                    .map_err(|error| Broken::Server { source: io::Error::other(error), forwarded: true })?;
+            }
+        }
         let counters = &connection.server.counters;
         let (received, sent) = (connection.wire.received_bytes - before.0, connection.wire.sent_bytes);
         counters.received_bytes.fetch_add(received, Relaxed);

@@ -9,6 +9,7 @@ use mysql::monitor::gtid::Gtid;
 use mysql::protocol::reply::status;
 use mysql::session::variables::Meaning;
 use mysql::session::{Pins, State};
+use mysql::settings::Hostgroup;
 use mysql::statement::Effects;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
@@ -23,8 +24,6 @@ impl Session {
         let reads = target.kind == Kind::Read;
         self.worker.note(&connection.server, |times| if reads { &times.read } else { &times.write }, took);
         self.trace.answered(&connection.server);
-        // Whoever wants to end what runs here must not meet another session's statement there.
-        self.public.now().server = None;
         self.hear_state(&mut connection, heard, target);
         if let (Some(prepared), Some(text)) = (heard.prepared, self.preparing.clone()) {
             let state = self.state.clone();
@@ -33,7 +32,7 @@ impl Session {
         if let Some(error) = &heard.error {
             self.note_error(&connection, error);
         }
-        self.hear_effects(heard, target);
+        self.hear_effects(heard, target, connection.server.hostgroup);
         if target.effects.contains(Effects::ASSIGNS_LAST_INSERT_ID) {
             // The connection knows, and is held: nothing is to be set there.
             self.last_insert_id = 0;
@@ -100,7 +99,7 @@ impl Session {
         connection.state = self.state.clone();
     }
 
-    fn hear_effects(&mut self, heard: &Heard, target: &Target) {
+    fn hear_effects(&mut self, heard: &Heard, target: &Target, hostgroup: Hostgroup) {
         let effects = target.effects;
         if effects.intersects(Effects::COMMIT.union(Effects::ROLLBACK).union(Effects::BEGIN)) {
             self.pins.remove(Pins::READ_ONLY);
@@ -117,7 +116,10 @@ impl Session {
         if effects.contains(Effects::UNLOCK_TABLES) {
             self.pins.remove(Pins::TABLE_LOCK);
         }
-        if target.multiplex == Some(false) {
+        let shared = &self.worker.shared;
+        let keeps = target.multiplex == Some(false) || shared.manners.load().keeps_connections(hostgroup);
+        // What holds a session to a reader would have its writes fail there.
+        if keeps && shared.live.groups.load().writer_of(hostgroup).is_none() {
             self.pins.insert(Pins::RULE);
         } else if target.multiplex == Some(true) {
             self.pins.remove(Pins::RULE);

@@ -28,7 +28,11 @@ impl Session {
             }
             let capabilities = self.capabilities;
             let client = Client { wire: &mut self.wire, capabilities, holds_error: false };
-            match relay.run(&mut connection, &mut Some(client)).await {
+            let result = relay.run(&mut connection, &mut Some(client)).await;
+            if !self.public.is_over() {
+                self.public.until_left_alone().await;
+            }
+            match result {
                 Ok(Ended::LocalInfile) => {}
                 Ok(_) => {
                     self.after(connection, &relay.heard, target);

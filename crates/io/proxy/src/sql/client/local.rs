@@ -7,7 +7,6 @@ use mysql::protocol::rows::{self, Kind};
 use mysql::statement::{Effects, Reason, Statement, Verb};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// Answers, where it is the proxy's to answer; `None`: it goes to a server.
 ///
@@ -150,17 +149,17 @@ async fn perform_kill(session: &mut Session, kill: Kill) -> io::Result<Next> {
         let text = format!("You are not owner of thread {}", kill.id);
         return session.fail(&ServerError::new(1095, b"HY000", text)).await;
     }
-    if !kill.query {
-        other.killed.store(true, Relaxed);
-        other.kill.notify_one();
+    if kill.query {
+        kill_at_server(session, &other).await;
+    } else {
+        other.end();
     }
-    kill_at_server(session, &other).await;
     session.done().await
 }
 
 /// What runs at a server is ended there, from a connection of its own.
 async fn kill_at_server(session: &Session, other: &Arc<sessions::Session>) {
-    let Some((hostgroup, hostname, port, thread)) = other.now().server.clone() else { return };
+    let Some(((hostgroup, hostname, port, thread), _holding)) = other.hold_running() else { return };
     let shared = session.worker.shared.clone();
     let groups = shared.live.groups.load_full();
     let found = groups.of(hostgroup).iter().find(|server| server.hostname == hostname && server.port == port);

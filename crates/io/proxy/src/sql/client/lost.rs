@@ -18,6 +18,7 @@ impl Session {
         hostgroup: Hostgroup,
     ) -> io::Result<Outcome> {
         let error = match error {
+            NoConnection::Killed => return Err(io::ErrorKind::Interrupted.into()),
             NoConnection::Refused(ConnectError::Refused { source, .. }) => source,
             NoConnection::Refused(other) => ServerError::new(9002, b"HY000", other.to_string()),
             timeout => {

@@ -169,7 +169,7 @@ pub(super) async fn send_execution(
 ) -> Result<(), QueryError> {
     let id = resolved(session, statement_of(command)?);
     let state = session.prepared.get(&id).map_or_else(|| connection.state.clone(), |statement| statement.state.clone());
-    let at = number_at(session, connection, text, &state).await?;
+    let at = number_at(session, connection, id, text, &state).await?;
     let statement = session.prepared.get_mut(&id);
     let mut rewritten = Vec::with_capacity(command.len() + 16);
     match statement {
@@ -193,10 +193,16 @@ pub(super) async fn send_execution(
 async fn number_at(
     session: &Session,
     connection: &mut Connection,
+    own: u32,
     text: &Rc<[u8]>,
     state: &Rc<State>,
 ) -> Result<u32, QueryError> {
-    if let Some(id) = connection.statements.find(text, state) {
+    // Parts sent ahead and cursors are one statement's: another of the same text needs a number of its own.
+    let taken = |at| {
+        let is_at = |other: &u32| session.prepared.get(other).is_some_and(|statement| statement.at == Some(at));
+        session.open.iter().any(|other| *other != own && is_at(other))
+    };
+    if let Some(id) = connection.statements.find(text, state, taken) {
         return Ok(id);
     }
     let now = connection.state.clone();

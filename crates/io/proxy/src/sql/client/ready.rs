@@ -58,7 +58,11 @@ impl Session {
         let state = self.state.clone();
         let wanted =
             Wanted { hostgroup: target.hostgroup, fallback, credentials: &self.credentials, state: &state, not };
-        acquire(&self.worker, wanted).await
+        tokio::select! {
+            biased;
+            found = acquire(&self.worker, wanted) => found,
+            () = self.public.kill.notified() => Err(NoConnection::Killed),
+        }
     }
 
     /// What lingers is also where the statement would go now, or the only one that can answer.

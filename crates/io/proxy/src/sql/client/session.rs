@@ -53,6 +53,8 @@ pub struct Session {
     pub lingering: Rc<Lingering>,
     /// As last told by a server: autocommit, sql_mode's bits.
     pub status: u16,
+    /// When its open transaction was first waited in.
+    transaction_since: Option<Instant>,
     pub last_insert_id: u64,
     /// Its last write.
     pub written: Option<Gtid>,
@@ -177,6 +179,7 @@ impl Session {
             held: None,
             lingering: Rc::default(),
             status: status::AUTOCOMMIT,
+            transaction_since: None,
             last_insert_id: 0,
             written: None,
             wrote_at: 0,
@@ -262,7 +265,15 @@ impl Session {
     async fn command(&mut self) -> io::Result<Next> {
         let shared = self.worker.shared.clone();
         let tuning = shared.tuning.load();
-        let (idle, largest) = (tuning.wait_timeout, tuning.max_allowed_packet);
+        let largest = tuning.max_allowed_packet;
+        let idle = if self.pins.contains(Pins::TRANSACTION) {
+            let since = *self.transaction_since.get_or_insert_with(Instant::now);
+            let left = tuning.max_transaction_time.saturating_sub(since.elapsed());
+            left.min(tuning.max_transaction_idle_time).min(tuning.wait_timeout)
+        } else {
+            self.transaction_since = None;
+            tuning.wait_timeout
+        };
         drop(tuning);
         let public = self.public.clone();
         let stop = shared.stop.notified();

@@ -148,7 +148,11 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
         effects: considered(&outcome, statement.effects),
         is_read: statement.not_a_read.is_none(),
     };
-    let routed = route::route(&facts);
+    let mut routed = route::route(&facts);
+    if outcome.multiplex == Some(0) {
+        // The session stays there: only the writer takes all that may follow.
+        routed.hostgroup = groups.writer_of(routed.hostgroup).unwrap_or(routed.hostgroup);
+    }
     if routed.rerouted {
         shared.stats.rerouted.fetch_add(1, Relaxed);
     }

@@ -3,6 +3,7 @@
 use super::connect::{ConnectError, Credentials, connect};
 use super::connection::Connection;
 use super::groups::{Groups, Server};
+use super::query::query;
 use crate::sql::listener::keep_alive;
 use crate::sql::stats::count;
 use crate::sql::stream::Stream;
@@ -30,6 +31,9 @@ pub enum NoConnection {
     /// ProxySQL's 9001.
     #[error("Max connect timeout reached while reaching hostgroup {hostgroup} after {}ms{}", after.as_millis(), because(last.as_ref()))]
     Timeout { hostgroup: Hostgroup, after: Duration, last: Option<ConnectError> },
+    /// Its session was killed while it waited.
+    #[error("the session was killed")]
+    Killed,
     /// A server said no to this user or schema: waiting would not help.
     #[error(transparent)]
     Refused(ConnectError),
@@ -145,6 +149,9 @@ async fn attempt(
             continue;
         }
         if let Some(place) = worker.pool.place(server) {
+            if !may_connect(worker, server) {
+                return Err(ConnectError::Throttled { address: server.address() });
+            }
             break place;
         }
         // What lingers may be of use as it is; what is idle is another user's.
@@ -156,6 +163,11 @@ async fn attempt(
     let generation = worker.shared.generation.load(Relaxed);
     let began = Instant::now();
     let mut result = connect(server, wanted.credentials, place, limit).await;
+    if let Ok(connection) = &mut result
+        && let Err(error) = begin(worker, connection).await
+    {
+        result = Err(error);
+    }
     if let Ok(connection) = &mut result {
         connection.generation = generation;
         if let Stream::Tcp(stream) = &connection.wire.stream {
@@ -175,11 +187,33 @@ async fn attempt(
         worker.pool.ended(server);
     }
     if let Err(error) = &result
-        && !matches!(error, ConnectError::Refused { .. })
+        && !matches!(error, ConnectError::Refused { .. } | ConnectError::Begin { .. })
     {
         worker.shared.connect_failed(server, error);
     }
     result.map(|connection| (connection, false))
+}
+
+/// Whether the hostgroup may have one more connection in this second.
+fn may_connect(worker: &Worker, server: &Server) -> bool {
+    let shared = &worker.shared;
+    shared.manners.load().may_connect(server.hostgroup, shared.started.elapsed().as_secs())
+}
+
+/// `init_connect`: on each connection, before anybody else's statement.
+async fn begin(worker: &Worker, connection: &mut Connection) -> Result<(), ConnectError> {
+    let manners = worker.shared.manners.load_full();
+    let sql = manners.init_connect(connection.server.hostgroup);
+    if sql.is_empty() {
+        return Ok(());
+    }
+    let limit = worker.shared.tuning.load().connect_timeout_server;
+    let address = connection.server.address();
+    match timeout_at(Instant::now() + limit, query(connection, sql)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(source)) => Err(ConnectError::Begin { address, source: Box::new(source) }),
+        Err(_) => Err(ConnectError::Late { address, limit }),
+    }
 }
 
 /// The server's own "no": access denied, unknown database.

@@ -37,6 +37,14 @@ pub enum ConnectError {
     Malformed { address: String, source: Malformed },
     #[error("{address} did not answer within {} ms (mysql-connect_timeout_server)", limit.as_millis())]
     Late { address: String, limit: Duration },
+    /// Too many new connections in this second.
+    #[error(
+        "{address}: its hostgroup has had as many new connections in this second as it may (throttle_connections_per_sec)"
+    )]
+    Throttled { address: String },
+    /// What each connection begins with failed.
+    #[error("{address}: init_connect: {source}")]
+    Begin { address: String, source: Box<super::query::QueryError> },
     /// Its share of connections is taken.
     #[error("{address} has all the connections it may have (mysql_servers.max_connections)")]
     Full { address: String },

@@ -107,10 +107,12 @@ pub struct Known {
 }
 
 impl Statements {
-    pub fn find(&mut self, text: &Rc<[u8]>, state: &Rc<State>) -> Option<u32> {
+    /// `taken`: numbers that something of another statement of the client is open on.
+    pub fn find(&mut self, text: &Rc<[u8]>, state: &Rc<State>, taken: impl Fn(u32) -> bool) -> Option<u32> {
         let fits = |known: &Known| {
             (Rc::ptr_eq(&known.text, text) || known.text == *text)
                 && (Rc::ptr_eq(&known.schema, state) || known.schema == *state)
+                && !taken(known.id)
         };
         let index = self.known.iter().rposition(fits)?;
         // The most recently used is last.
