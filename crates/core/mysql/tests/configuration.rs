@@ -48,12 +48,15 @@ fn key(column: &tables::Column) -> String {
 
 /// Tables whose rows have no effect in this version.
 fn used(table: &str) -> &'static str {
-    const USED: [&str; 5] = [
+    const USED: [&str; 8] = [
         "mysql_servers",
         "mysql_users",
         "mysql_query_rules",
         "mysql_query_rules_fast_routing",
         "mysql_replication_hostgroups",
+        "mysql_hostgroup_attributes",
+        "mysql_firewall_whitelist_users",
+        "mysql_firewall_whitelist_rules",
     ];
     if USED.contains(&table) { "" } else { " (no effect yet)" }
 }

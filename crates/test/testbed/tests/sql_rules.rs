@@ -437,7 +437,12 @@ fn the_right_one_is_killed() {
 #[test]
 fn statements_of_one_text_are_apart() {
     let world = World::new("sql-twins");
-    let mut client = world.client();
+    twins(world.writer.port());
+    twins(world.proxy.port);
+}
+
+fn twins(port: u16) {
+    let mut client = SqlClient::connect(port, APP, "test", true).unwrap();
     let sql = "SELECT CONCAT(?, '!')";
     let Answer::Prepared { id: one, .. } = client.prepare(sql).unwrap() else { panic!("not prepared") };
     let Answer::Prepared { id: two, .. } = client.prepare(sql).unwrap() else { panic!("not prepared") };
@@ -452,9 +457,10 @@ fn statements_of_one_text_are_apart() {
         [Answer::Rows { rows, .. }] => String::from_utf8_lossy(&rows[0][3..]).into_owned(),
         other => panic!("{other:?}"),
     };
+    let Answer::Prepared { id: three, .. } = client.prepare(sql).unwrap() else { panic!("not prepared") };
     ahead(&mut client, one, b"ahead");
-    assert_eq!(heard(client.execute(two, &["plain"], true).unwrap()), "plain!");
     ahead(&mut client, two, b"second");
+    assert_eq!(heard(client.execute(three, &["plain"], true).unwrap()), "plain!");
     assert_eq!(heard(client.execute_sent_ahead(one).unwrap()), "ahead!");
     assert_eq!(heard(client.execute_sent_ahead(two).unwrap()), "second!");
 }
@@ -480,7 +486,9 @@ fn connections_begin_as_the_hostgroup_says() {
     assert_eq!(ask(&mut client, NODE), "1");
 
     // Two new connections a second.
-    world.proxy.admin("UPDATE mysql_hostgroup_attributes SET multiplex=1, throttle_connections_per_sec=2, hostgroup_id=30");
+    world
+        .proxy
+        .admin("UPDATE mysql_hostgroup_attributes SET multiplex=1, throttle_connections_per_sec=2, hostgroup_id=30");
     world.proxy.admin("LOAD MYSQL SERVERS TO RUNTIME");
     let began = Instant::now();
     let sessions: Vec<_> = (0..6)
@@ -493,4 +501,34 @@ fn connections_begin_as_the_hostgroup_says() {
         assert_eq!(session.join().unwrap(), "0");
     }
     assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+/// However clients are spread over workers, all of a server's connections are theirs.
+#[test]
+fn all_connections_are_everybodys() {
+    let folder = Folder::new("sql-share");
+    let writer = MariaDb::primary(folder.path());
+    let reader = MariaDb::replica_of(&writer);
+    let mut proxy = SqlProxy::prepare(folder.path(), &writer, &reader, |config| {
+        config.replace("max_connections=100", "max_connections=4")
+    });
+    proxy.serve();
+    for _ in 0..10 {
+        let mut clients: Vec<SqlClient> =
+            (0..4).map(|_| SqlClient::connect(proxy.port, APP, "test", true).unwrap()).collect();
+        let began = Instant::now();
+        for client in &mut clients {
+            assert_eq!(ask(client, "BEGIN"), "OK");
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        let most = "SELECT MAX(ConnUsed+ConnFree) FROM stats_mysql_connection_pool WHERE hostgroup=10";
+        assert_eq!(proxy.admin(most), [["4"]]);
+        // One more waits until another is done.
+        let mut fifth = SqlClient::connect(proxy.port, APP, "test", true).unwrap();
+        let waiting = std::thread::spawn(move || ask(&mut fifth, "DO 5"));
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(!waiting.is_finished());
+        ask(&mut clients[0], "COMMIT");
+        assert_eq!(waiting.join().unwrap(), "OK");
+    }
 }

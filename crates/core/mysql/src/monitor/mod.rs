@@ -2,13 +2,11 @@
 //!
 //! No clock and no sockets: whoever asks the servers gives answers in, with the time, and works by what comes out.
 //!
-//! - [`server_health`]: whether a server is tried at all, by errors of connects and missed pings
 //! - [`replication`]: which server of a replication hostgroup is written to, and which are read from
 //! - [`gtid`]: MariaDB's positions in the replicated history
 
 pub mod gtid;
 pub mod replication;
-pub mod server_health;
 
 /// Milliseconds since a moment that the caller chose once.
 pub type Millis = u64;

@@ -111,12 +111,7 @@ const TRAFFIC: &[Variable] = &[
         "utf8",
         "the character set that the client asks for is given to the server, which knows its own",
     ),
-    ignored(
-        "mysql-default_max_latency_ms",
-        Int(0, 1728000000),
-        "1000",
-        "a slow server is not taken out: see max_replication_lag",
-    ),
+    done("mysql-default_max_latency_ms", Int(0, 1728000000), "1000"),
     done("mysql-default_query_delay", Int(0, 3600000), "0"),
     done("mysql-default_query_timeout", Int(1000, 1728000000), "86400000"),
     ignored(

@@ -41,6 +41,9 @@ fn one(shared: &Shared, before: &Groups, placed: Placed) -> Arc<Server> {
             use_ssl: row.use_ssl,
             comment: row.comment,
             status: 0.into(),
+            slow: false.into(),
+            waiting: 0.into(),
+            freed: Default::default(),
             counters: Default::default(),
         })
     });

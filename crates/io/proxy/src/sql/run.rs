@@ -1,13 +1,13 @@
 //! Threads: workers that serve clients.
 
 use super::listener::{self, Opened};
-use super::server::pool::Share;
+use super::server::pool::{IDLE, Share};
 use super::shared::Shared;
 use super::worker::Worker;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Between two looks at idle connections.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -43,8 +43,18 @@ async fn serve(shared: Arc<Shared>, share: Share, sockets: Vec<Opened>) {
             }
         });
     }
+    let mut swept = Instant::now();
+    let mut pause = SWEEP;
     loop {
-        tokio::time::sleep(SWEEP).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = worker.shared.hungry.notified() => {}
+        }
+        pause = if worker.feed_others() { IDLE } else { SWEEP };
+        if swept.elapsed() < SWEEP {
+            continue;
+        }
+        swept = Instant::now();
         let tuning = worker.shared.tuning.load_full();
         while worker.reclaim_after(SWEEP) {}
         worker.pool.sweep(tuning.idle_connection, tuning.connection_max_age);

@@ -43,6 +43,8 @@ pub struct Shared {
     pub room_for_statements: super::budget::Room,
     /// PROXYSQL PAUSE: nobody new is let in, whoever is in stays.
     pub paused: watch::Sender<bool>,
+    /// Rung when a worker waits for connections that others may have idle.
+    pub hungry: Notify,
     /// Rung when a server should be looked at before its time.
     pub look: Notify,
 }
@@ -118,6 +120,7 @@ impl Shared {
             stop: Notify::new(),
             paused: watch::Sender::new(false),
             look: Notify::new(),
+            hungry: Notify::new(),
             room_for_clients: AtomicU32::new(u32::MAX),
             room_for_statements: super::budget::Room::default(),
         }

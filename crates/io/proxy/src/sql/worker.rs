@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 pub struct Worker {
@@ -22,6 +23,8 @@ pub struct Worker {
     pub tally: Arc<Tally>,
     /// Where it notes the times of servers: few, and looked for from the first.
     times: RefCell<Vec<(Arc<Server>, Arc<ServerTimes>)>>,
+    /// When the others were asked last for what they have idle.
+    asked_others: Cell<Option<Instant>>,
     random: Cell<u64>,
     lingering: RefCell<VecDeque<Weak<Lingering>>>,
 }
@@ -52,6 +55,7 @@ impl Worker {
             times: RefCell::default(),
             shared,
             settled: RefCell::default(),
+            asked_others: Cell::default(),
             random: Cell::new(rand::random::<u64>() | 1),
             lingering: RefCell::default(),
         }
@@ -70,6 +74,25 @@ impl Worker {
         let own = self.tally.times(server);
         which(&own).note(took);
         times.push((server.clone(), own));
+    }
+
+    /// Asks other workers for connections that lie idle; not more often than that is worth.
+    pub fn ask_others(&self) {
+        let recent = self.asked_others.get().is_some_and(|at| at.elapsed() < super::server::pool::IDLE);
+        if !recent {
+            self.asked_others.set(Some(Instant::now()));
+            self.shared.hungry.notify_waiters();
+        }
+    }
+
+    /// Gives up what lies idle here and is waited for elsewhere; true: there may be more soon.
+    pub fn feed_others(&self) -> bool {
+        if self.shared.live.groups.load().all().all(|server| server.waiting.load(Relaxed) == 0) {
+            return false;
+        }
+        while self.reclaim_after(super::server::pool::IDLE) {}
+        self.pool.feed_others();
+        self.pool.others_wait() || self.lingering() > 0
     }
 
     /// For choices among servers: xorshift64.

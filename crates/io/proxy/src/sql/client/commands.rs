@@ -43,9 +43,11 @@ pub async fn perform(session: &mut Session) -> io::Result<Next> {
         Some(Command::ResetConnection) => reset(session).await,
         Some(Command::ChangeUser) => change_user(session).await,
         Some(Command::ProcessKill) => super::local::kill_by_command(session).await,
-        Some(Command::Debug | Command::BinlogDump | Command::RegisterSlave | Command::BinlogDumpGtid) | None => {
-            unknown(session, first).await
+        Some(Command::BinlogDump | Command::RegisterSlave | Command::BinlogDumpGtid) => {
+            let text = "The proxy has no binary log: a replica has to connect to a server itself, by its own address";
+            session.fail(&ServerError::new(1047, b"08S01", text)).await
         }
+        Some(Command::Debug) | None => unknown(session, first).await,
     }
 }
 

@@ -130,7 +130,12 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
         ..question(session, sql, digest, &schema, &peer)
     };
     let iterations = tuning.query_processor_iterations;
-    let outcome = plan.rules.ask(&question, iterations, &mut |rule| trace.hit(&plan, rule));
+    let outcome = if session.user.settings.fast_forward {
+        // No rules: one connection for all that its session says.
+        Outcome { multiplex: Some(0), ..Outcome::default() }
+    } else {
+        plan.rules.ask(&question, iterations, &mut |rule| trace.hit(&plan, rule))
+    };
     let firewall = if tuning.firewall_whitelist_enabled {
         plan.firewall.ask(&session.user.name, &peer, &schema, flag_in, digest)
     } else {

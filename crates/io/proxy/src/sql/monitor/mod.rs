@@ -8,7 +8,7 @@ pub mod probe;
 use super::placing::{Placed, place};
 use super::server::connect::Credentials;
 use super::server::connection::Key;
-use super::server::groups::{Server, Standing};
+use super::server::groups::{Host, Server, Standing};
 use super::shared::Shared;
 use log::Log;
 use mysql::monitor::replication::{
@@ -211,7 +211,8 @@ impl Monitor {
         let Heard { address, asked } = heard;
         let host = self.shared.host(&address.hostname, address.port);
         if let Ok(facts) = &asked {
-            host.latency_us.store(facts.took.as_micros() as u64, Relaxed);
+            let before = host.latency_us.swap(facts.took.as_micros() as u64, Relaxed);
+            self.note_latency(&host, facts.took.min(Duration::from_micros(before)));
             // Also back: a server restored from a backup has less than it had.
             host.position.store(Arc::new(facts.current.clone()));
         }
@@ -226,6 +227,25 @@ impl Monitor {
         }
         events.iter().for_each(tell);
         self.apply();
+    }
+
+    /// Twice in a row longer than its rows bear: others of its hostgroup go first until it is faster.
+    fn note_latency(&self, host: &Arc<Host>, took: Duration) {
+        let default = self.shared.tuning.load().default_max_latency;
+        for server in self.shared.live.groups.load().all().filter(|server| Arc::ptr_eq(&server.host, host)) {
+            let own = Duration::from_millis(server.max_latency_ms.into());
+            let limit = if own.is_zero() { default } else { own };
+            let slow = !limit.is_zero() && took > limit;
+            if server.slow.swap(slow, Relaxed) != slow {
+                let (address, hostgroup) = (server.address(), server.hostgroup);
+                let text = if slow { "is slow: others go first" } else { "is fast enough again" };
+                super::log::info(&format!(
+                    "{address} in hostgroup {hostgroup} {text} ({} ms, max_latency_ms {})",
+                    took.as_millis(),
+                    limit.as_millis()
+                ));
+            }
+        }
     }
 
     /// Works out where each server is, and puts it in force where that changed.
@@ -362,6 +382,9 @@ fn stand_in(shared: &Shared, address: &Address, use_ssl: bool) -> Arc<Server> {
         use_ssl,
         comment: String::new(),
         status: 0.into(),
+        slow: false.into(),
+        waiting: 0.into(),
+        freed: Default::default(),
         counters: Default::default(),
     })
 }

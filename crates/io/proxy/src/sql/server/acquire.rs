@@ -101,12 +101,20 @@ pub async fn acquire(worker: &Worker, mut wanted: Wanted<'_>) -> Result<Connecti
                 continue;
             }
         }
-        let freed = picked.filter(|_| full).map(|server| worker.pool.freed(&server));
+        let full_one = picked.filter(|_| full);
+        let freed = full_one.as_ref().map(|server| worker.pool.freed(server));
+        let _waiting = full_one.as_ref().map(|server| worker.pool.wait(server));
+        if full_one.is_some() {
+            worker.ask_others();
+        }
         let until = if full || last.is_none() { deadline } else { deadline.min(Instant::now() + PAUSE) };
         let rung = async {
-            match &freed {
-                Some(freed) => freed.notified().await,
-                None => std::future::pending().await,
+            match (&freed, &full_one) {
+                (Some(here), Some(server)) => tokio::select! {
+                    () = here.notified() => {}
+                    () = server.freed.notified() => {}
+                },
+                _ => std::future::pending().await,
             }
         };
         _ = timeout_at(until, async {

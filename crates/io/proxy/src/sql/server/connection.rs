@@ -67,12 +67,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// `count`: of one worker. The limit is one for all workers together.
     pub fn take(count: &Rc<std::cell::Cell<u32>>, limit: u32, server: &Arc<Server>) -> Option<Self> {
-        if count.get() >= limit {
-            return None;
-        }
+        let more = |used: u32| (used < limit).then(|| used + 1);
+        let used = server.counters.used.fetch_update(Relaxed, Relaxed, more).ok()? + 1;
         count.set(count.get() + 1);
-        let used = server.counters.used.fetch_add(1, Relaxed) + 1;
         server.counters.most_used.fetch_max(used, Relaxed);
         Some(Self { counted: Some((count.clone(), server.clone())) })
     }
@@ -88,6 +87,7 @@ impl Drop for Place {
         if let Some((count, server)) = &self.counted {
             count.set(count.get() - 1);
             server.counters.used.fetch_sub(1, Relaxed);
+            server.freed.notify_one();
         }
     }
 }

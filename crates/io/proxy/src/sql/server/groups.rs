@@ -4,7 +4,7 @@ use arc_swap::ArcSwap;
 use mysql::settings::{Hostgroup, ServerStatus};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use tokio::sync::Notify;
 
 /// A server in one hostgroup; the same server may be in several.
@@ -22,7 +22,13 @@ pub struct Server {
     pub use_ssl: bool,
     pub comment: String,
     pub status: AtomicU8,
+    /// Its pings take longer than `max_latency_ms`: others go first.
+    pub slow: AtomicBool,
     pub counters: Counters,
+    /// Statements of all workers that wait for a connection to it.
+    pub waiting: AtomicU32,
+    /// Rung when one of all connections it may have has ended.
+    pub freed: Notify,
 }
 
 /// What is known of a server, whatever hostgroups it is in.
@@ -149,18 +155,24 @@ impl Groups {
 
     /// One that takes new statements, by weight. `random` is any number; `not` has just failed.
     pub fn pick(&self, hostgroup: Hostgroup, random: u64, not: Option<&Arc<Server>>) -> Option<&Arc<Server>> {
-        let fits = |server: &&Arc<Server>| {
-            server.takes_new() && !not.is_some_and(|failed| Arc::ptr_eq(&failed.host, &server.host))
-        };
+        let fits =
+            |server: &Server| server.takes_new() && !not.is_some_and(|failed| Arc::ptr_eq(&failed.host, &server.host));
+        // Slow ones are better than none.
         let members = self.of(hostgroup);
-        let total: u64 = members.iter().filter(fits).map(|server| u64::from(server.weight)).sum();
-        let mut left = random.checked_rem(total)?;
-        members.iter().filter(fits).find(|server| {
-            let hit = left < u64::from(server.weight);
-            left = left.saturating_sub(server.weight.into());
-            hit
-        })
+        by_weight(members, random, |server| fits(server) && !server.slow.load(Relaxed))
+            .or_else(|| by_weight(members, random, fits))
     }
+}
+
+fn by_weight(members: &[Arc<Server>], random: u64, fits: impl Fn(&Server) -> bool) -> Option<&Arc<Server>> {
+    let fitting = || members.iter().filter(|server| fits(server));
+    let total: u64 = fitting().map(|server| u64::from(server.weight)).sum();
+    let mut left = random.checked_rem(total)?;
+    fitting().find(|server| {
+        let hit = left < u64::from(server.weight);
+        left = left.saturating_sub(server.weight.into());
+        hit
+    })
 }
 
 /// The hostgroups in force, and a bell for whoever waits for a server.

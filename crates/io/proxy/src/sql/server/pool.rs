@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - A connection in here has no transaction, no pin and nothing unread: any session of its key may take it.
-//! - Connections of all workers together stay within `mysql_servers.max_connections`: each worker has its share.
+//! - Connections of all workers together stay within `mysql_servers.max_connections`. Where others wait, a worker gives up what
+//!   is beyond its share, and what lies idle.
 
 use super::connection::{Connection, Key, Place};
 use super::groups::{Server, Standing};
@@ -44,7 +45,32 @@ struct Shelf {
     open: Rc<Cell<u32>>,
     /// Rung when a connection came back or ended.
     freed: Rc<Notify>,
+    /// Statements of this worker that wait for one.
+    waiting: Rc<Cell<u32>>,
 }
+
+impl Shelf {
+    /// Statements of other workers that wait for a connection to the server.
+    fn waiting_elsewhere(&self, server: &Server) -> usize {
+        server.waiting.load(Relaxed).saturating_sub(self.waiting.get()) as usize
+    }
+}
+
+/// A statement that waits for a connection, as long as it is there.
+pub struct Waiting {
+    own: Rc<Cell<u32>>,
+    server: Arc<Server>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.own.set(self.own.get() - 1);
+        self.server.waiting.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What lies idle so long may be given up for another worker's statement.
+pub const IDLE: Duration = Duration::from_millis(50);
 
 impl Pool {
     pub fn new(share: Share, generation: Arc<AtomicU64>) -> Self {
@@ -87,7 +113,7 @@ impl Pool {
     pub fn place(&self, server: &Arc<Server>) -> Option<Place> {
         let mut shelves = self.shelves.borrow_mut();
         let shelf = shelves.entry(id(server)).or_default();
-        Place::take(&shelf.open, self.share.of(server.max_connections), server)
+        Place::take(&shelf.open, server.max_connections, server)
     }
 
     /// Closes the idle connection that was used longest ago; false where there is none.
@@ -104,14 +130,49 @@ impl Pool {
         self.shelves.borrow_mut().entry(id(server)).or_default().freed.clone()
     }
 
+    /// Counts a statement that waits.
+    pub fn wait(&self, server: &Arc<Server>) -> Waiting {
+        let own = self.shelves.borrow_mut().entry(id(server)).or_default().waiting.clone();
+        own.set(own.get() + 1);
+        server.waiting.fetch_add(1, Relaxed);
+        Waiting { own, server: server.clone() }
+    }
+
+    /// Whether there are statements that wait at other workers for what is idle here.
+    pub fn others_wait(&self) -> bool {
+        let mut shelves = self.shelves.borrow_mut();
+        let mut idle = shelves.values_mut().filter_map(|shelf| {
+            let server = shelf.idle.first()?.server.clone();
+            Some(shelf.waiting_elsewhere(&server) > 0)
+        });
+        idle.any(|waits| waits)
+    }
+
+    /// Gives up idle connections for statements that wait at other workers.
+    pub fn feed_others(&self) {
+        for shelf in self.shelves.borrow_mut().values_mut() {
+            let Some(server) = shelf.idle.first().map(|connection| connection.server.clone()) else { continue };
+            let fair = self.share.of(server.max_connections);
+            for _ in 0..shelf.waiting_elsewhere(&server) {
+                let rests = |connection: &Connection| connection.idle_since.elapsed() > IDLE;
+                if !shelf.idle.first().is_some_and(|oldest| rests(oldest) || shelf.open.get() > fair) {
+                    break;
+                }
+                server.counters.free.fetch_sub(1, Relaxed);
+                shelf.idle.remove(0);
+            }
+        }
+    }
+
     /// Takes a connection back that has nothing open; one whose server takes nothing new is closed instead.
     pub fn put(&self, mut connection: Connection) {
         let server = connection.server.clone();
         let mut shelves = self.shelves.borrow_mut();
         let shelf = shelves.entry(id(&server)).or_default();
         let current = connection.generation == self.generation.load(Relaxed);
-        if current && !self.is_worn(&connection) && server.standing() == Standing::Online && connection.wire.is_quiet()
-        {
+        let good = current && !self.is_worn(&connection) && connection.wire.is_quiet();
+        let owed = shelf.waiting_elsewhere(&server) > 0 && shelf.open.get() > self.share.of(server.max_connections);
+        if good && !owed && server.standing() == Standing::Online {
             connection.idle_since = Instant::now();
             connection.lingers_for = 0;
             server.counters.free.fetch_add(1, Relaxed);
