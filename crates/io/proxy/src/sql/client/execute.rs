@@ -361,7 +361,8 @@ impl Session {
         let (server, thread) = (connection.server.clone(), connection.thread_id);
         let before = (connection.wire.received_bytes, connection.wire.sent_bytes);
         let capabilities = self.capabilities;
-        let client = Client { wire: &mut self.wire, capabilities, holds_error: holds };
+        let bytes_per_second = self.worker.shared.tuning.load().throttle_to_client;
+        let client = Client { wire: &mut self.wire, capabilities, holds_error: holds, bytes_per_second };
         let mut client = Some(client);
         let public = self.public.clone();
         let killed = async {

@@ -74,7 +74,7 @@ pub struct Shown {
 }
 
 pub struct Digest {
-    pub hostgroup: Hostgroup,
+    pub hostgroup: i64,
     pub schema: String,
     pub user: String,
     pub digest: u64,
@@ -218,7 +218,7 @@ fn top(all: Vec<(crate::sql::stats::digests::DigestKey, crate::sql::stats::diges
     let shown = |(key, entry): (_, crate::sql::stats::digests::DigestEntry)| {
         let key: crate::sql::stats::digests::DigestKey = key;
         Digest {
-            hostgroup: key.hostgroup,
+            hostgroup: crate::sql::stats::shown(key.hostgroup),
             schema: String::from_utf8_lossy(&key.schema).into_owned(),
             user: key.user.to_string(),
             digest: key.digest,
