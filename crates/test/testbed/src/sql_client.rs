@@ -170,12 +170,12 @@ impl SqlClient {
     /// # Errors
     /// As [`Self::query`].
     pub fn execute_sent_ahead(&mut self, id: u32) -> io::Result<Vec<Answer>> {
-        /// MYSQL_TYPE_BLOB.
-        const BLOB: u8 = 0xfc;
+        /// MYSQL_TYPE_LONG_BLOB.
+        const LONG_BLOB: u8 = 0xfb;
         let mut argument = id.to_le_bytes().to_vec();
         argument.push(0);
         argument.extend_from_slice(&1_u32.to_le_bytes());
-        argument.extend_from_slice(&[0, 1, BLOB, 0]);
+        argument.extend_from_slice(&[0, 1, LONG_BLOB, 0]);
         self.command(Command::StmtExecute, &argument)?;
         self.answers()
     }

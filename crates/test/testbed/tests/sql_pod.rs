@@ -239,7 +239,11 @@ fn open_transactions_end_within_the_grace_period(cluster: &Cluster, primary: &Ma
     wait_for("told to stop", PATIENCE, || {
         let logs = cluster.kubectl(&["logs", "-l", "app=proxysql", "--tail=-1"]).stdout;
         let left: Vec<&str> = logs.lines().filter(|line| line.contains("leave when they have nothing open")).collect();
-        if left.len() >= 2 { Ok(println!("{}", left.join("\n"))) } else { Err(logs) }
+        if left.len() < 2 {
+            return Err(logs);
+        }
+        println!("{}", left.join("\n"));
+        Ok(())
     });
     for client in clients.iter_mut().take(4) {
         client.query("COMMIT").expect("an open transaction is let to its end");

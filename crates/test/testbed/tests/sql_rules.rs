@@ -161,6 +161,7 @@ fn each_column_does_what_it_says() {
     digests(&world);
     causal(&world);
     executions(&world);
+    fast_forward(&world);
 }
 
 fn delays(world: &World) {
@@ -177,6 +178,22 @@ fn delays(world: &World) {
     world.variable("mysql-default_query_delay", "400");
     assert!(timed(&mut client, "SELECT 1") >= HELD);
     world.variable("mysql-default_query_delay", "0");
+    world.variable("mysql-throttle_max_bytes_per_second_to_client", "500000");
+    assert!(timed(&mut client, "SELECT REPEAT('x', 600000)") >= Duration::from_secs(1));
+    world.variable("mysql-throttle_max_bytes_per_second_to_client", "0");
+}
+
+/// One connection of the writer, and no rules.
+fn fast_forward(world: &World) {
+    world.rules(&["match_pattern='.'; error_msg='never asked'; apply=1"]);
+    world.proxy.admin("UPDATE mysql_users SET fast_forward=1");
+    world.proxy.admin("LOAD MYSQL USERS TO RUNTIME");
+    let mut client = world.client();
+    let connection = ask(&mut client, "SELECT CONCAT(@@server_id, '-', CONNECTION_ID())");
+    assert!(connection.starts_with("1-"), "{connection}");
+    assert_eq!(ask(&mut client, "SELECT CONCAT(@@server_id, '-', CONNECTION_ID())"), connection);
+    world.proxy.admin("UPDATE mysql_users SET fast_forward=0");
+    world.proxy.admin("LOAD MYSQL USERS TO RUNTIME");
 }
 
 fn digests(world: &World) {
@@ -233,6 +250,7 @@ fn answers_are_kept_and_given_again() {
     // Whoever writes sees it at once; whoever did not may get the older answer.
     ask(&mut one, "INSERT INTO t (v) VALUES ('a')");
     assert_eq!(ask(&mut two, sql), "0");
+    world.reader.wait_caught_up(&world.writer);
     assert_eq!(ask(&mut one, sql), "1");
     assert_eq!((ask(&mut two, sql), hits()), ("1".into(), 4));
 
@@ -457,9 +475,10 @@ fn twins(port: u16) {
         [Answer::Rows { rows, .. }] => String::from_utf8_lossy(&rows[0][3..]).into_owned(),
         other => panic!("{other:?}"),
     };
+    let Answer::Prepared { id: three, .. } = client.prepare(sql).unwrap() else { panic!("not prepared") };
     ahead(&mut client, one, b"ahead");
-    assert_eq!(heard(client.execute(two, &["plain"], true).unwrap()), "plain!");
     ahead(&mut client, two, b"second");
+    assert_eq!(heard(client.execute(three, &["plain"], true).unwrap()), "plain!");
     assert_eq!(heard(client.execute_sent_ahead(one).unwrap()), "ahead!");
     assert_eq!(heard(client.execute_sent_ahead(two).unwrap()), "second!");
 }

@@ -249,7 +249,7 @@ const TRAFFIC: &[Variable] = &[
     ignored("mysql-threshold_query_length", Int(1024, 1073741824), "524288", NOT_BUILT),
     done("mysql-threshold_resultset_size", Int(1024, 1073741824), "4194304"),
     done("mysql-throttle_connections_per_sec_to_hostgroup", Int(1, 100000000), "1000000"),
-    ignored("mysql-throttle_max_bytes_per_second_to_client", Int(0, 2147483647), "0", NOT_BUILT),
+    done("mysql-throttle_max_bytes_per_second_to_client", Int(0, 2147483647), "0"),
     ignored(
         "mysql-unshun_algorithm",
         Int(0, 1),

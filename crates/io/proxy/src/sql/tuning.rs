@@ -39,6 +39,8 @@ pub struct Tuning {
     pub processlist_max_query_length: usize,
     /// Result sets may end by an OK packet: off, where either side is not to do it, since results are passed on as they are.
     pub deprecate_eof: bool,
+    /// Bytes that a client gets in a second, at most; 0: as many as it takes.
+    pub throttle_to_client: u64,
     /// A server whose pings take longer is taken last; 0: none is too slow.
     pub default_max_latency: Duration,
     /// A transaction ends, with its session, when it is this old and nothing of it runs.
@@ -113,6 +115,7 @@ impl Default for Tuning {
             connection_max_age: Duration::ZERO,
             processlist_max_query_length: 2 << 20,
             deprecate_eof: true,
+            throttle_to_client: 0,
             default_max_latency: Duration::from_millis(1000),
             max_transaction_time: Duration::from_millis(14_400_000),
             max_transaction_idle_time: Duration::from_millis(14_400_000),

@@ -47,6 +47,7 @@ pub fn tuning(variables: &Variables) -> Tuning {
         query_digests: variables.bool("mysql-query_digests"),
         digest: digest_options(variables),
         digest_max_query_length: number(variables, "mysql-query_digests_max_query_length"),
+        throttle_to_client: number(variables, "mysql-throttle_max_bytes_per_second_to_client"),
         default_max_latency: milliseconds(variables, "mysql-default_max_latency_ms"),
         max_transaction_time: milliseconds(variables, "mysql-max_transaction_time"),
         max_transaction_idle_time: milliseconds(variables, "mysql-max_transaction_idle_time"),

@@ -4,6 +4,8 @@ use super::heard::ask_after;
 use super::ready::Unready;
 use super::session::{Next, Session};
 use crate::sql::latency::bump;
+use crate::sql::server::acquire::NoConnection;
+use crate::sql::server::connect::ConnectError;
 use crate::sql::server::connection::Connection;
 use crate::sql::server::groups::Server;
 use crate::sql::server::query::{self, QueryError};
@@ -379,7 +381,8 @@ impl Session {
         let (server, thread) = (connection.server.clone(), connection.thread_id);
         let before = (connection.wire.received_bytes, connection.wire.sent_bytes);
         let capabilities = self.capabilities;
-        let client = Client { wire: &mut self.wire, capabilities, holds_error: holds };
+        let bytes_per_second = self.worker.shared.tuning.load().throttle_to_client;
+        let client = Client { wire: &mut self.wire, capabilities, holds_error: holds, bytes_per_second };
         let mut client = Some(client);
         let public = self.public.clone();
         let killed = async {

@@ -27,7 +27,7 @@ impl Session {
                 return Err(error);
             }
             let capabilities = self.capabilities;
-            let client = Client { wire: &mut self.wire, capabilities, holds_error: false };
+            let client = Client { wire: &mut self.wire, capabilities, holds_error: false, bytes_per_second: 0 };
             let result = relay.run(&mut connection, &mut Some(client)).await;
             if !self.public.is_over() {
                 self.public.until_left_alone().await;

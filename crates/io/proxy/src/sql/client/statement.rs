@@ -48,18 +48,18 @@ async fn run(session: &mut Session, payload: &mut Vec<u8>) -> io::Result<Next> {
     if let Some(answered) = ruled::answer(session, &decided).await? {
         return Ok(answered);
     }
-    if settle(session, &payload[1..], &decided.statement) {
-        return session.done().await;
-    }
-    if let Some(answer) = local::answer(session, &payload[1..], &decided.statement).await? {
-        return Ok(answer);
-    }
     let own = decided.outcome.rewritten.as_ref().map(|rewritten| {
         let own = payload[1..].to_vec();
         payload.truncate(1);
         payload.extend_from_slice(rewritten);
         own
     });
+    if settle(session, &payload[1..], &decided.statement) {
+        return session.done().await;
+    }
+    if let Some(answer) = local::answer(session, &payload[1..], &decided.statement).await? {
+        return Ok(answer);
+    }
     let keeping = session.keeping(&decided, &payload[1..], None);
     if let Some(keeping) = keeping
         && let Some(answered) = session.answer_kept(keeping, &decided).await?
@@ -137,6 +137,8 @@ pub fn decide(session: &mut Session, sql: &[u8], executes: bool) -> Decided {
     } else {
         plan.rules.ask(&question, iterations, &mut |rule| trace.hit(&plan, rule))
     };
+    // What is sent counts, not what came.
+    let statement = outcome.rewritten.as_ref().map_or(statement, |text| statement::analyze(text, modes));
     let firewall = if tuning.firewall_whitelist_enabled {
         plan.firewall.ask(&session.user.name, &peer, &schema, flag_in, digest)
     } else {

@@ -6,6 +6,7 @@ use crate::sql::log;
 use crate::sql::server::groups::Server;
 use crate::sql::server::relay::Heard;
 use crate::sql::shared::Plan;
+use crate::sql::stats::{CACHE, shown};
 use crate::sql::tuning::SafeRouting;
 use mysql::rules::Outcome;
 use mysql::session::route::Routed;
@@ -104,7 +105,7 @@ pub fn write(session: &Session, decided: &Decided, hostgroup: Hostgroup, took: D
         _ = write!(line, "{}{id}", if at > 0 { "," } else { "" });
     }
     let server = trace.server.as_ref().map_or_else(|| "-".to_owned(), |server| server.address());
-    _ = write!(line, " hostgroup={hostgroup} server={server} ms={:.3}", took.as_secs_f64() * 1e3);
+    _ = write!(line, " hostgroup={} server={server} ms={:.3}", shown(hostgroup), took.as_secs_f64() * 1e3);
     _ = write!(line, " rows={} affected={}", heard.rows, heard.affected_rows);
     if let Some(error) = &heard.error {
         _ = write!(line, " error={}", error.code);
@@ -121,6 +122,9 @@ fn why(session: &Session, decided: &Decided, hostgroup: Hostgroup) -> Option<Str
     let trace = &session.trace;
     if hostgroup == trace.wanted {
         return None;
+    }
+    if hostgroup == CACHE {
+        return Some("the query cache has answered".to_owned());
     }
     if let Some(moved) = trace.moved {
         return Some(moved.to_owned());

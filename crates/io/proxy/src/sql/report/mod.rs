@@ -104,7 +104,7 @@ fn digests(shared: &Shared, reset: bool) -> Vec<Row> {
         .into_iter()
         .map(|(key, entry)| {
             vec![
-                if key.hostgroup == super::stats::CACHE { number(-1) } else { number(key.hostgroup) },
+                number(super::stats::shown(key.hostgroup)),
                 text(String::from_utf8_lossy(&key.schema)),
                 text(&*key.user),
                 text(""),

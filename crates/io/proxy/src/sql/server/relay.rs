@@ -14,6 +14,7 @@ use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 /// Where the bytes go.
 pub struct Client<'a> {
@@ -21,6 +22,17 @@ pub struct Client<'a> {
     pub capabilities: u32,
     /// An error as the very first packet is not forwarded but given back: the statement may be tried elsewhere.
     pub holds_error: bool,
+    /// It gets no more than that; 0: as much as it takes. `mysql-throttle_max_bytes_per_second_to_client`.
+    pub bytes_per_second: u64,
+}
+
+impl Client<'_> {
+    /// Waits for as long as it is ahead of its rate, `before` bytes having been sent when it began.
+    async fn keep_to_rate(&self, began: Instant, before: u64) {
+        let sent = self.wire.sent_bytes - before;
+        let due = Duration::from_micros(sent.saturating_mul(1_000_000) / self.bytes_per_second.max(1));
+        tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
+    }
 }
 
 /// What an answer told.
@@ -121,10 +133,15 @@ impl Relay {
     /// # Errors
     /// [`Broken`]: the connection is of no more use, unless it was the client.
     pub async fn run(&mut self, connection: &mut Connection, client: &mut Option<Client<'_>>) -> Result<Ended, Broken> {
+        let rated = client.as_ref().filter(|client| client.bytes_per_second > 0);
+        let rated = rated.map(|client| (Instant::now(), client.wire.sent_bytes));
         loop {
             let ended = poll_fn(|cx| self.poll_step(cx, connection, client)).await?;
             if let Some(client) = client {
                 client.wire.flush().await.map_err(Broken::Client)?;
+                if let Some((began, before)) = rated {
+                    client.keep_to_rate(began, before).await;
+                }
             }
             if let Some(ended) = ended {
                 connection.wire.answered();

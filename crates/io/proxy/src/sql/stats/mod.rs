@@ -17,6 +17,11 @@ use tally::{Counts, Tally};
 /// The hostgroup that answers of the query cache are counted under; shown as -1, as ProxySQL does.
 pub const CACHE: Hostgroup = Hostgroup::MAX;
 
+/// A hostgroup as tables and pages show it.
+pub fn shown(hostgroup: Hostgroup) -> i64 {
+    if hostgroup == CACHE { -1 } else { hostgroup.into() }
+}
+
 /// Different errors that are kept.
 const ERRORS: usize = 1_000;
 

@@ -2,7 +2,7 @@
 
 use super::view::{Shown, View};
 use crate::sql::latency::Times;
-use crate::sql::stats::CACHE;
+use crate::sql::stats::shown;
 use std::fmt::Write;
 
 pub fn write(view: &View) -> String {
@@ -28,7 +28,7 @@ pub fn write(view: &View) -> String {
     let digests = view.digests.iter().map(|digest| {
         let mut out = Object::default();
         // As ProxySQL's tables have it.
-        out.number("hostgroup", if digest.hostgroup == CACHE { -1 } else { i64::from(digest.hostgroup) });
+        out.number("hostgroup", shown(digest.hostgroup));
         out.text("schema", &digest.schema);
         out.text("user", &digest.user);
         out.text("digest", &format!("0x{:016X}", digest.digest));
