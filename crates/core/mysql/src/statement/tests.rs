@@ -133,6 +133,7 @@ fn what_pins_a_connection() {
         FLUSH TABLES WITH READ LOCK
         FLUSH TABLES t FOR EXPORT
         FLUSH STATUS
+        SET optimizer_trace = 'enabled=on'
         BACKUP STAGE START
         UNLOCK TABLES
         SELECT SQL_CALC_FOUND_ROWS * FROM t LIMIT 1
@@ -182,6 +183,7 @@ fn what_pins_a_connection() {
             FLUSH TABLES WITH READ LOCK => FLUSH Command; TABLE_LOCK | IMPLICIT_COMMIT
             FLUSH TABLES t FOR EXPORT => FLUSH Command; TABLE_LOCK | IMPLICIT_COMMIT
             FLUSH STATUS => FLUSH Command; SET_UNTOLD | IMPLICIT_COMMIT
+            SET optimizer_trace = 'enabled=on' => SET Command; SET_VARIABLES | PROFILING
             BACKUP STAGE START => UNKNOWN Command; TABLE_LOCK | IMPLICIT_COMMIT
             UNLOCK TABLES => UNLOCK_TABLES Command; UNLOCK_TABLES | IMPLICIT_COMMIT
             SELECT SQL_CALC_FOUND_ROWS * FROM t LIMIT 1 => SELECT read; CALC_FOUND_ROWS

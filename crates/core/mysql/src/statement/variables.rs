@@ -43,7 +43,7 @@ pub(crate) fn assigned(name: &[u8], scoped: bool) -> Effects {
         Effects::SET_AUTOCOMMIT
     } else if is(&["last_insert_id", "identity", "insert_id"]) {
         Effects::ASSIGNS_LAST_INSERT_ID
-    } else if is(&["profiling", "profiling_history_size"]) {
+    } else if is(&["optimizer_trace", "profiling", "profiling_history_size"]) {
         Effects::PROFILING
     } else if !scoped && is(&["tx_isolation", "transaction_isolation", "tx_read_only", "transaction_read_only"]) {
         Effects::SET_TRANSACTION_NEXT

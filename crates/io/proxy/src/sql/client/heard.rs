@@ -151,7 +151,7 @@ impl Session {
 const CHANGES_STATE: Effects = Effects::SET_VARIABLES.union(Effects::USE).union(Effects::SET_AUTOCOMMIT);
 
 /// What a statement leaves on its connection.
-const PINNED_BY: [(Effects, Pins); 13] = [
+const PINNED_BY: [(Effects, Pins); 14] = [
     (Effects::BEGIN_READ_ONLY, Pins::READ_ONLY),
     // Which id it left is not told where the answer is rows.
     (Effects::ASSIGNS_LAST_INSERT_ID, Pins::OPAQUE),
@@ -164,6 +164,8 @@ const PINNED_BY: [(Effects, Pins); 13] = [
     (Effects::TEXT_EXECUTE, Pins::TEXT_PREPARED),
     (Effects::SET_ROLE, Pins::OPAQUE),
     (Effects::SET_UNTOLD, Pins::OPAQUE),
+    // What is asked about is kept by the connection, of several statements.
+    (Effects::PROFILING, Pins::OPAQUE),
     (Effects::XA, Pins::OPAQUE),
     (Effects::HANDLER, Pins::HANDLER),
     (Effects::SET_TRANSACTION_NEXT, Pins::NEXT_TRANSACTION),
