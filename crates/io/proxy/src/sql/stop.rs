@@ -120,26 +120,62 @@ impl Ending<'_> {
     async fn wait(&mut self) -> Order {
         loop {
             tokio::select! {
-                wish = self.signals.next() => {
-                    match wish {
-                        Wish::Now => log::info("interrupted"),
-                        Wish::Drain => serve_on(self.shared, self.signals, self.drain).await,
+                wish = self.signals.next() => match wish {
+                    Wish::Now => {
+                        log::info("interrupted");
+                        return Order::Shutdown;
                     }
-                    return Order::Shutdown;
-                }
-                order = self.orders.recv() => match order {
-                    Some(Order::ReloadTls) => self.reload_tls(),
-                    Some(Order::EndStatement(id)) => {
-                        tokio::task::spawn_local(end_statement(self.shared.clone(), id));
-                    }
-                    Some(order) => {
-                        log::info("told by an administrator to stop");
-                        return order;
-                    }
-                    None => return Order::Shutdown,
+                    Wish::Drain => return self.serve_on().await,
                 },
+                order = self.orders.recv() => if let Some(end) = self.obey(order) { return end },
             }
         }
+    }
+
+    /// Until nobody new is sent here; the administrator is heard meanwhile, and a second signal ends it.
+    async fn serve_on(&mut self) -> Order {
+        if self.drain.least.is_zero() {
+            log::info("told to stop");
+            return Order::Shutdown;
+        }
+        log::info(&format!("told to stop: serves on for {:?}, while new clients may be sent here", self.drain.least));
+        let began = Instant::now();
+        let (mut came, mut last) = (self.shared.sessions.total.load(Relaxed), began);
+        while !self.drain.is_over(began.elapsed(), last.elapsed()) {
+            tokio::select! {
+                _ = self.signals.next() => {
+                    log::info("told to stop at once");
+                    return Order::Shutdown;
+                }
+                order = self.orders.recv() => if let Some(end) = self.obey(order) { return end },
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            let total = self.shared.sessions.total.load(Relaxed);
+            if total != came {
+                (came, last) = (total, Instant::now());
+            }
+        }
+        let (clients, late) = (self.shared.sessions.connected.load(Relaxed), last.duration_since(began).as_millis());
+        let came =
+            if late == 0 { "nobody came meanwhile".to_owned() } else { format!("the last came after {late} ms") };
+        log::info(&format!("no new clients from now on, {came}; {clients} leave when they have nothing open"));
+        Order::Shutdown
+    }
+
+    /// Does what it is told; gives it back where it is the end.
+    fn obey(&self, order: Option<Order>) -> Option<Order> {
+        match order {
+            Some(Order::ReloadTls) => self.reload_tls(),
+            Some(Order::EndStatement(id)) => {
+                tokio::task::spawn_local(end_statement(self.shared.clone(), id));
+            }
+            Some(order) => {
+                log::info("told by an administrator to stop");
+                return Some(order);
+            }
+            None => return Some(Order::Shutdown),
+        }
+        None
     }
 
     fn reload_tls(&self) {
@@ -155,29 +191,6 @@ impl Ending<'_> {
             Err(error) => log::error(&format!("TLS stays as it was: {error}")),
         }
     }
-}
-
-/// A second signal ends it.
-async fn serve_on(shared: &Shared, signals: &mut Signals, drain: Drain) {
-    if drain.least.is_zero() {
-        return log::info("told to stop");
-    }
-    log::info(&format!("told to stop: serves on for {:?}, while new clients may be sent here", drain.least));
-    let began = Instant::now();
-    let (mut came, mut last) = (shared.sessions.total.load(Relaxed), began);
-    while !drain.is_over(began.elapsed(), last.elapsed()) {
-        tokio::select! {
-            _ = signals.next() => return log::info("told to stop at once"),
-            () = tokio::time::sleep(LOOK) => {}
-        }
-        let total = shared.sessions.total.load(Relaxed);
-        if total != came {
-            (came, last) = (total, Instant::now());
-        }
-    }
-    let (clients, late) = (shared.sessions.connected.load(Relaxed), last.duration_since(began).as_millis());
-    let came = if late == 0 { "nobody came meanwhile".to_owned() } else { format!("the last came after {late} ms") };
-    log::info(&format!("no new clients from now on, {came}; {clients} leave when they have nothing open"));
 }
 
 /// Clients that have nothing open leave at once, others when they have ended it. Without a limit all of them stay as long
