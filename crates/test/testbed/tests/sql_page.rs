@@ -134,6 +134,23 @@ fn in_a_browser() {
 }
 
 #[test]
+fn its_script_sorts_statements() {
+    let stand = Stand::new("sqlsort");
+    stand.work();
+    // The page in a frame of a page of our own could not be reached into, so the script runs on the page's own text.
+    let act = "<script>const press=()=>document.querySelector('th[data-t=Count] button').click();\
+               const counts=()=>[...document.querySelectorAll('.sortable td[data-t=Count]')].map(c=>+c.dataset.v);\
+               press();const down=counts();press();const up=counts();\
+               const sorted=(a,f)=>a.every((x,i)=>!i||f(a[i-1],x));\
+               document.title=[sorted(down,(a,b)=>a>=b),sorted(up,(a,b)=>a<=b),down[0],\
+               document.querySelector('th[data-t=Count]').ariaSort].join(' ')</script>";
+    let file = stand.folder.path().join("page.html");
+    std::fs::write(&file, stand.seen("/").replace("</body>", &format!("{act}</body>"))).expect("a page can be written");
+    let text = dom(stand.folder.path(), &format!("file://{}", file.display()));
+    assert!(text.contains("<title>true true 31 ascending</title>"), "{text}");
+}
+
+#[test]
 fn only_who_may_is_let_in() {
     let stand = Stand::new("sqldoor");
     let metrics = format!("http://127.0.0.1:{}/metrics", stand.metrics);
