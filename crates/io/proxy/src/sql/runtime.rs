@@ -288,10 +288,7 @@ impl Runtime for Proxy {
             Command::Resume | Command::Start => self.pause(false, "clients are let in"),
             Command::Stop => {
                 let told = self.pause(true, "nobody is let in, and who was in is sent away; PROXYSQL START ends that");
-                self.shared.sessions.list().iter().for_each(|session| {
-                    session.killed.store(true, Relaxed);
-                    session.kill.notify_one();
-                });
+                self.shared.sessions.list().iter().for_each(|session| session.end_after_statement());
                 told
             }
             Command::Restart => {

@@ -33,6 +33,8 @@ pub struct Session {
     pub peer: String,
     /// It is to end.
     pub killed: AtomicBool,
+    /// Whatever it does; otherwise when its statement is answered.
+    at_once: AtomicBool,
     pub kill: Notify,
     /// Who is about to end what it runs at a server: its connection is nobody else's until they are done.
     pub killers: AtomicU32,
@@ -99,6 +101,7 @@ impl Session {
             user,
             peer,
             killed: AtomicBool::new(false),
+            at_once: AtomicBool::new(false),
             kill: Notify::new(),
             killers: AtomicU32::new(0),
             killer_done: Notify::new(),
@@ -109,8 +112,24 @@ impl Session {
 
     /// Ends the session: what it runs at a server is ended there by itself.
     pub fn end(&self) {
+        self.at_once.store(true, Relaxed);
+        self.end_after_statement();
+    }
+
+    /// Ends it as soon as nothing of it runs.
+    pub fn end_after_statement(&self) {
         self.killed.store(true, Relaxed);
         self.kill.notify_one();
+    }
+
+    /// Until it is to end at once.
+    pub async fn ended(&self) {
+        loop {
+            self.kill.notified().await;
+            if self.at_once.load(Relaxed) {
+                return;
+            }
+        }
     }
 
     /// Where its statement runs; until the value is dropped, its connection has no other statement.

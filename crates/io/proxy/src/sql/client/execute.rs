@@ -386,7 +386,7 @@ impl Session {
         let mut client = Some(client);
         let public = self.public.clone();
         let killed = async {
-            public.kill.notified().await;
+            public.ended().await;
             Err(Broken::Client(io::ErrorKind::Interrupted.into()))
         };
         let answered = async {

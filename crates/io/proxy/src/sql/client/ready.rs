@@ -62,7 +62,7 @@ impl Session {
         tokio::select! {
             biased;
             found = acquire(&self.worker, wanted) => found,
-            () = self.public.kill.notified() => Err(NoConnection::Killed),
+            () = self.public.ended() => Err(NoConnection::Killed),
         }
     }
 

@@ -278,7 +278,7 @@ impl Session {
         drop(tuning);
         let public = self.public.clone();
         let stop = shared.stop.notified();
-        if self.pins.is_empty() && shared.stopping.load(Relaxed) {
+        if public.killed.load(Relaxed) || (self.pins.is_empty() && shared.stopping.load(Relaxed)) {
             return Ok(Next::End);
         }
         let read = tokio::select! {
