@@ -197,7 +197,7 @@ fn other_kinds_of_values() {
             t:1:29: note: mysql-threads is a boolean; taken as 1
             t:1:42: note: mysql-max_connections is a string; taken as 12
             t:1:63: error: mysql-have_compress is 2; write true or false
-            t:1:79: note: mysql-init_connect has no effect: this version does not have it yet
+            t:1:79: note: mysql-init_connect is an integer; taken as 5
             t:1:94: note: mysql-monitor_password is an integer; taken as text
             t:2:18: note: admin-admin_credentials is an integer; taken as text
             t:2:38: error: admin-restapi_port is 0; write a number from 1 to 65535
@@ -236,5 +236,6 @@ fn few_lines() {
         Note t:1:89: note: mysql-threads is a boolean; taken as 1
         Note no effect: mysql-poll_timeout (t:1:37), mysql-poll_timeout_on_failure (t:1:53): nothing is polled
         Note no effect: mysql-sessions_sort (t:1:18): sessions are served as they come
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }

@@ -1,5 +1,6 @@
 //! The SQL proxy: ProxySQL's job. Deciding is in `mysql`; here are sockets, pools and the admin interface.
 
+mod accounts;
 pub mod admin;
 pub mod budget;
 pub mod cache;

@@ -3,7 +3,7 @@
 use super::admin::{Admin, Options as AdminOptions, Rows, Shared as Engine, rows_of, wire};
 use super::client::handshake::Peer;
 use super::doors::Doors;
-use super::listener::Opened;
+use super::listener::{self, Opened};
 use super::monitor::{self, Watch};
 use super::run::start_worker;
 use super::runtime::Proxy;

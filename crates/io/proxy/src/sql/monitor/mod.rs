@@ -137,7 +137,7 @@ impl Monitor {
     }
 
     fn reconfigure(&mut self, wanted: Wanted, answers: &mpsc::UnboundedSender<Heard>) {
-        let asks_anew = wanted.options != self.wanted.options;
+        let asks_anew = wanted.options != self.wanted.options || wanted.pairs != self.wanted.pairs;
         self.wanted = wanted;
         self.groups = self.wanted.pairs.iter().map(|pair| Group::new(self.group_config(pair))).collect();
         let addresses: BTreeSet<Address> = self.wanted.servers.iter().map(address_of).collect();
