@@ -35,6 +35,9 @@ pub struct Verdict {
 const OWN: &[&str] =
     &["root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema", "debian-sys-maint"];
 
+/// Plugins whose stored form proves nothing to a server.
+const OF_CLEAR: &[&str] = &["ed25519", "caching_sha2_password", "sha256_password", "parsec"];
+
 /// Rows for `mysql_users` out of `accounts`, and what was decided of each, in the order in which they came. Users that are
 /// in `known` already stay as they are there; `monitor` is the proxy's own account.
 #[must_use]
@@ -75,9 +78,11 @@ fn reason(account: &Account, taken: &[&Account], known: &[String], monitor: &str
         return said("is locked");
     }
     if !plugin.is_empty() && plugin != "mysql_native_password" {
-        return Some(format!(
-            "logs in by {plugin}, which needs the password in clear: INSERT it into mysql_users by hand"
-        ));
+        return Some(if OF_CLEAR.contains(&plugin) {
+            format!("logs in by {plugin}, which needs the password in clear: INSERT it into mysql_users by hand")
+        } else {
+            format!("logs in by {plugin}, which only the client itself can")
+        });
     }
     if account.hash.is_empty() {
         return said("has no password: give it one");
@@ -156,7 +161,7 @@ mod tests {
                 @%: has no name: the proxy knows users by name
                 r@: is a role
                 l@%: is locked
-                p@%: logs in by unix_socket, which needs the password in clear: INSERT it into mysql_users by hand
+                p@%: logs in by unix_socket, which only the client itself can
                 p@%: logs in by ed25519, which needs the password in clear: INSERT it into mysql_users by hand
                 p@%: has no password: give it one
                 p@%: has a password that nobody can give

@@ -14,6 +14,7 @@ pub mod log;
 pub mod manners;
 pub mod mirror;
 pub mod monitor;
+mod pidfile;
 pub mod placing;
 pub mod report;
 pub mod run;

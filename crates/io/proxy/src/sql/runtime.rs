@@ -304,8 +304,9 @@ impl Runtime for Proxy {
             }
             Command::KillConnection(id) => self.kill(id, true),
             Command::KillQuery(id) => self.kill(id, false),
-            // Logs go to standard error, which whoever started us rotates.
-            Command::FlushLogs | Command::FlushClientHosts => Ok(String::new()),
+            // Standard error is rotated by whoever started us.
+            Command::FlushLogs => log::reopen().map(|()| String::new()),
+            Command::FlushClientHosts => Ok(String::new()),
         }
     }
 

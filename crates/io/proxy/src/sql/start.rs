@@ -5,6 +5,7 @@ use super::client::handshake::Peer;
 use super::doors::Doors;
 use super::listener::{self, Opened};
 use super::monitor::{self, Watch};
+use super::pidfile::PidFile;
 use super::run::start_worker;
 use super::runtime::Proxy;
 use super::server::pool::Share;
@@ -62,6 +63,9 @@ fn start(options: &Options) -> Result<(), Vec<String>> {
     if options.check {
         return check(&path, &parsed);
     }
+    if let Some(path) = &parsed.top.errorlog {
+        log::also_to(Path::new(path)).unwrap_or_else(|problem| log::warn(&problem));
+    }
     for (level, line) in config_file::report(&parsed.problems) {
         match level {
             Level::Error => {}
@@ -70,6 +74,13 @@ fn start(options: &Options) -> Result<(), Vec<String>> {
         }
     }
     rows_of(&parsed)?;
+    let _pidfile = parsed
+        .top
+        .pidfile
+        .as_ref()
+        .map(|path| PidFile::write(Path::new(path)))
+        .transpose()
+        .map_err(|problem| vec![problem])?;
     let datadir = options.datadir.clone().or_else(|| parsed.top.datadir.clone().map(Into::into));
     let datadir = datadir.unwrap_or_else(|| DATADIR.into());
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -197,14 +197,20 @@ fn what_is_printed_as_a_file_can_be_read_as_one() {
 #[test]
 fn accounts_of_the_server() {
     let mut admin = world();
-    admin.check("LOAD MYSQL USERS FROM BACKEND", expect![[r#"
+    admin.check(
+        "LOAD MYSQL USERS FROM BACKEND",
+        expect![[r#"
         username | host | taken | why_not
         matomo | % | yes | NULL
         ed | % | no | logs in by ed25519, which needs the password in clear: INSERT it into mysql_users by hand
-    "#]]);
-    admin.check("SELECT username, default_hostgroup, frontend, backend, comment FROM mysql_users", expect![[r#"
+    "#]],
+    );
+    admin.check(
+        "SELECT username, default_hostgroup, frontend, backend, comment FROM mysql_users",
+        expect![[r#"
         username | default_hostgroup | frontend | backend | comment
         nextcloud | 10 | 1 | 1 | 
         matomo | 10 | 1 | 1 | taken over from the server
-    "#]]);
+    "#]],
+    );
 }
