@@ -10,6 +10,7 @@
 //! - [`protocol`]: packets, handshakes, where an answer ends
 //! - [`cache`]: which answers may be given again
 //! - [`session`]: what a client's session carries, and what that pins
+//! - [`take_over`]: which of a server's accounts become users here
 //! - [`monitor`]: what a server's answers mean for its hostgroups
 
 pub mod cache;
@@ -23,4 +24,5 @@ pub mod session;
 pub mod settings;
 pub mod statement;
 pub mod tables;
+pub mod take_over;
 pub mod variables;

@@ -1,5 +1,6 @@
 //! `docs/proxysql-configuration.md` is made of the tables: UPDATE_EXPECT=1 writes it anew.
 
+use mysql::config_file;
 use mysql::tables;
 use mysql::variables::{self, Fate, Kind, Variable};
 use std::fmt::Write;
@@ -12,13 +13,19 @@ fn the_page_is_what_the_tables_say() {
 fn page() -> String {
     let mut page = "# What becomes of a proxysql.cnf\n\nMade from the tables in `core/mysql`; where the behaviour differs: \
                     [proxysql-differences.md](proxysql-differences.md).\n\nA key that is not known is said with file, line and column, \
-                    and left out. The single setting `datadir` is used; `errorlog` and `pidfile` are not: logs go to standard \
-                    error.\n\n## Lists\n\n| list | keys (other words for them) |\n|---|---|\n"
+                    and left out.\n\n## Single settings and sections of others\n\n| setting | what becomes of it |\n|---|---|\n"
         .to_owned();
+    for (name, fate) in config_file::TOP {
+        // Writing to a String cannot fail.
+        _ = writeln!(page, "| `{name}` | {} |", shown(*fate));
+    }
+    for (name, why) in config_file::FOREIGN {
+        _ = writeln!(page, "| `{name}` | left out: {why} |");
+    }
+    page += "\n## Lists\n\n| list | keys (other words for them) |\n|---|---|\n";
     for table in tables::ALL {
         let Some(section) = table.section else { continue };
         let keys: Vec<String> = table.columns.iter().map(key).collect();
-        // Writing to a String cannot fail.
         _ = writeln!(page, "| `{section}`{} | {} |", used(table.name), keys.join(" "));
     }
     page += "\n## Variables\n\n| variable | values | default | what becomes of it |\n|---|---|---|---|\n";
@@ -76,8 +83,12 @@ fn default(variable: &Variable) -> String {
 
 fn fate(variable: &Variable) -> String {
     let own = if variable.own { ", not ProxySQL's" } else { "" };
-    match variable.fate {
-        Fate::Done => format!("done{own}"),
+    shown(variable.fate) + own
+}
+
+fn shown(fate: Fate) -> String {
+    match fate {
+        Fate::Done => "done".to_owned(),
         Fate::Ignored(why) => format!("no effect: {why}"),
         Fate::Refused(why) => format!("refused: {why}"),
     }

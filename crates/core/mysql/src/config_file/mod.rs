@@ -2,28 +2,54 @@
 //!
 //! Nothing is dropped in silence: ProxySQL ignores `apply=true` or an unknown key; here it is taken, or it is a problem.
 
+mod cross;
+mod report;
 mod rows;
 
 #[cfg(test)]
 mod tests;
+
+pub use report::report;
 
 use crate::libconfig::{self, Include, Node, Place, Setting, Value};
 use crate::tables::{self, Row, Table};
 use crate::variables::{self, Fate, Variables};
 use std::fmt;
 
-/// Single settings of the top level. Source: ProxySQL 2.7.
-const TOP: &[&str] = &[
-    "datadir",
-    "errorlog",
-    "pidfile",
-    "uuid",
-    "restart_on_missing_heartbeats",
-    "execute_on_exit_failure",
-    "cluster_sync_interfaces",
-    "ldap_auth_plugin",
-    "web_interface_plugin",
-    "sqlite3_plugin",
+const NO_PLUGINS: &str = "no plugins are loaded";
+
+const NO_COPIES: &str = "proxies do not copy each other's configuration: give each the same file";
+
+const RESTARTS: &str = "systemd or Kubernetes starts the process again when it ends";
+
+/// Single settings of the top level, and what becomes of each. Source: ProxySQL 2.7.
+pub const TOP: &[(&str, Fate)] = &[
+    ("datadir", Fate::Done),
+    ("errorlog", Fate::Done),
+    ("pidfile", Fate::Done),
+    ("cluster_sync_interfaces", Fate::Ignored(NO_COPIES)),
+    ("execute_on_exit_failure", Fate::Ignored(RESTARTS)),
+    ("ldap_auth_plugin", Fate::Ignored(NO_PLUGINS)),
+    ("restart_on_missing_heartbeats", Fate::Ignored(RESTARTS)),
+    ("sqlite3_plugin", Fate::Ignored(NO_PLUGINS)),
+    ("uuid", Fate::Ignored(NO_COPIES)),
+    ("web_interface_plugin", Fate::Ignored(NO_PLUGINS)),
+];
+
+const NO_POSTGRES: &str = "of ProxySQL 3.0: PostgreSQL is not spoken";
+
+/// Sections of other modules of ProxySQL: left out, for this reason.
+pub const FOREIGN: &[(&str, &str)] = &[
+    ("clickhouse_users", "ClickHouse is not spoken"),
+    ("clickhouse_variables", "ClickHouse is not spoken"),
+    ("ldap_variables", NO_PLUGINS),
+    ("mysql_ldap_mapping", NO_PLUGINS),
+    ("pgsql_query_rules", NO_POSTGRES),
+    ("pgsql_replication_hostgroups", NO_POSTGRES),
+    ("pgsql_servers", NO_POSTGRES),
+    ("pgsql_users", NO_POSTGRES),
+    ("pgsql_variables", NO_POSTGRES),
+    ("sqliteserver_variables", "there is no SQLite server for clients"),
 ];
 
 /// Groups of variables, and the prefix that each gives its names.
@@ -92,7 +118,10 @@ pub enum Level {
 pub fn parse(path: &str, text: &str, include: Include<'_>) -> Parsed {
     let mut parsed = Parsed::default();
     match libconfig::parse(path, text, include) {
-        Ok(settings) => settings.into_iter().for_each(|setting| parsed.section(setting)),
+        Ok(settings) => {
+            parsed.sections(settings);
+            cross::check(&mut parsed);
+        }
         Err(error) => parsed.say(&error.place, Level::Error, error.message),
     }
     parsed
@@ -103,16 +132,33 @@ impl Parsed {
         self.problems.push(Problem { place: place.clone(), level, message: message.into() });
     }
 
+    /// libconfig itself takes no name twice, and which of two would count nobody can know.
+    fn sections(&mut self, settings: Vec<Setting>) {
+        let mut seen: Vec<(String, Place)> = Vec::new();
+        for setting in settings {
+            let name = table(&setting.name).map_or(setting.name.as_str(), |table| table.name).to_owned();
+            if let Some((_, first)) = seen.iter().find(|(other, _)| *other == name) {
+                let message = format!("{} is there twice, first at {first}; make one of them", setting.name);
+                self.say(&setting.place, Level::Error, message);
+                continue;
+            }
+            seen.push((name, setting.place.clone()));
+            self.section(setting);
+        }
+    }
+
     fn section(&mut self, setting: Setting) {
         let name = setting.name.as_str();
         if let Some((_, prefix)) = GROUPS.iter().find(|(group, _)| *group == name) {
             self.variables(prefix, setting);
         } else if let Some(table) = table(name) {
             self.table(table, &setting);
-        } else if TOP.contains(&name) {
+        } else if TOP.iter().any(|(top, _)| *top == name) {
             self.top(setting);
+        } else if let Some((_, why)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
+            self.say(&setting.place, Level::Warning, format!("{name} is left out: {why}"));
         } else {
-            let known = TOP.iter().copied().chain(GROUPS.iter().map(|(group, _)| *group)).chain(sections());
+            let known = TOP.iter().map(|(top, _)| *top).chain(GROUPS.iter().map(|(group, _)| *group)).chain(sections());
             let message = format!("unknown section {name}{}; it is left out", suggestion(name, known));
             self.say(&setting.place, Level::Warning, message);
         }
@@ -122,6 +168,9 @@ impl Parsed {
         let Some(value) = scalar(&value.value) else {
             return self.say(&place, Level::Error, format!("{name} is {}; write one value", value.value.kind()));
         };
+        if let Some((_, Fate::Ignored(why))) = TOP.iter().find(|(top, _)| *top == name) {
+            self.say(&place, Level::Note, format!("{name} has no effect: {why}"));
+        }
         match name.as_str() {
             "datadir" => self.top.datadir = Some(value),
             "errorlog" => self.top.errorlog = Some(value),
@@ -139,26 +188,33 @@ impl Parsed {
             // The admin interface's full name is understood too.
             let full = format!("{prefix}{}", name.strip_prefix(prefix).unwrap_or(&name));
             match scalar(&value.value) {
-                Some(text) => self.variable(full, text, place),
+                Some(text) => self.variable(&full, text, &value.value, place),
                 None => self.say(&place, Level::Error, format!("{name} is {}; write one value", value.value.kind())),
             }
         }
     }
 
-    fn variable(&mut self, name: String, text: String, place: Place) {
-        let known = variables::ALL.iter().map(|variable| variable.name);
-        match variables::find(&name).map(|variable| variable.fate) {
-            None => {
-                let message = format!("unknown variable {name}{}; it is left out", suggestion(&name, known));
-                return self.say(&place, Level::Warning, message);
-            }
-            Some(Fate::Ignored(why)) => self.say(&place, Level::Note, format!("{name} has no effect: {why}")),
-            Some(Fate::Done | Fate::Refused(_)) => {}
+    fn variable(&mut self, name: &str, text: String, written: &Value, place: Place) {
+        let Some(variable) = variables::find(name) else {
+            let known = variables::ALL.iter().map(|variable| variable.name);
+            let message = format!("unknown variable {name}{}; it is left out", suggestion(name, known));
+            return self.say(&place, Level::Warning, message);
+        };
+        if let Some((.., first)) = self.variables.iter().find(|(other, ..)| other == variable.name) {
+            let message = format!("{} is set twice, first at {first}; keep one", variable.name);
+            return self.say(&place, Level::Error, message);
         }
-        match Variables::default().set(&name, &text) {
-            Ok(()) => self.variables.push((name, text, place)),
-            Err(message) => self.say(&place, Level::Error, message),
+        if let Err(message) = Variables::default().set(variable.name, &text) {
+            return self.say(&place, Level::Error, message);
         }
+        if let Fate::Ignored(why) = variable.fate {
+            self.say(&place, Level::Note, format!("{} has no effect: {why}", variable.name));
+        } else if let Some(taken) = variable.kind.taken_for(&text, written) {
+            let taken = if variable.secret { "text".to_owned() } else { taken };
+            let message = format!("{} is {}; taken as {taken}", variable.name, written.kind());
+            self.say(&place, Level::Note, message);
+        }
+        self.variables.push((variable.name.to_owned(), text, place));
     }
 
     fn table(&mut self, table: &'static Table, setting: &Setting) {

@@ -14,7 +14,7 @@ impl Parsed {
         }
         let row: Row =
             table.columns.iter().zip(given).map(|(column, value)| self.filled(table, column, value, place)).collect();
-        if self.errors() == errors && self.is_first(table, &row, place) {
+        if self.errors() == errors && self.agrees(table, &row, place) && self.is_first(table, &row, place) {
             self.rows.push((table.name, row, place.clone()));
         }
     }
@@ -35,8 +35,8 @@ impl Parsed {
             return self.say(place, Level::Error, format!("{name} is {}; write {wanted}", value.value.kind()));
         };
         if !column.allows(&taken) {
-            let message = format!("{name} is out of its range: {}", column.check.unwrap_or_default());
-            return self.say(place, Level::Error, message);
+            let (found, wanted) = (shown(&taken), column.wanted());
+            return self.say(place, Level::Error, format!("{name} is {found}; write {wanted}"));
         }
         if let Some(cell) = given.get_mut(position)
             && cell.replace(taken).is_some()
@@ -54,12 +54,10 @@ impl Parsed {
             (Kind::Text, Written::Int(number)) => Value::Text(number.to_string()),
             _ => return None,
         };
-        let shown = match &taken {
-            Value::Integer(number) => number.to_string(),
-            Value::Text(text) => format!("{text:?}"),
-            Value::Null => "NULL".to_owned(),
-        };
-        self.say(place, Level::Note, format!("{} is {}; taken as {shown}", column.name, value.kind()));
+        let secret = column.name == "password";
+        let as_what = if secret { "its digits".to_owned() } else { shown(&taken) };
+        let message = format!("{} is {}; taken as {as_what}", column.name, value.kind());
+        self.say(place, Level::Note, message);
         Some(taken)
     }
 
@@ -77,15 +75,38 @@ impl Parsed {
         })
     }
 
+    /// Conditions on several columns of one row.
+    fn agrees(&mut self, table: &'static Table, row: &Row, place: &Place) -> bool {
+        let broken = table.disagreement(row);
+        if let Some(message) = &broken {
+            self.say(place, Level::Error, message.as_str());
+        }
+        broken.is_none()
+    }
+
+    /// Whether no row above has the same primary key, or the same values of another unique set of columns.
     fn is_first(&mut self, table: &'static Table, row: &Row, place: &Place) -> bool {
-        let key = |row: &Row| -> Vec<Option<Value>> {
-            table.key.iter().map(|name| table.position(name).and_then(|at| row.get(at).cloned())).collect()
-        };
-        let own = key(row);
-        let first = self.rows.iter().find(|(name, other, _)| *name == table.name && key(other) == own);
-        let Some(first) = first.map(|(_, _, place)| place.clone()) else { return true };
-        let columns = table.key.join(", ");
-        self.say(place, Level::Error, format!("the same {columns} as the row at {first}; change or remove one"));
-        false
+        for columns in table.unique() {
+            let values = |row: &Row| -> Vec<Option<Value>> {
+                columns.iter().map(|name| table.position(name).and_then(|at| row.get(at).cloned())).collect()
+            };
+            let own = values(row);
+            let first = self.rows.iter().find(|(name, other, _)| *name == table.name && values(other) == own);
+            if let Some(first) = first.map(|(_, _, place)| place.clone()) {
+                let columns = columns.join(", ");
+                let message = format!("the same {columns} as the row at {first}; change or remove one");
+                self.say(place, Level::Error, message);
+                return false;
+            }
+        }
+        true
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => format!("{text:?}"),
+        Value::Null => "NULL".to_owned(),
     }
 }

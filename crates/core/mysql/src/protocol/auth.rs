@@ -101,6 +101,11 @@ impl Password {
 }
 
 impl Secret {
+    /// A password that is known in clear.
+    pub fn of(clear: &str) -> Self {
+        if clear.is_empty() { Self::Empty } else { Self::Clear(clear.to_owned()) }
+    }
+
     /// The answer to a server's challenge; `None` where this plugin needs what is not known.
     pub fn answer(&self, plugin: &[u8], scramble: &[u8; SCRAMBLE]) -> Option<Vec<u8>> {
         match (self, plugin) {

@@ -4,6 +4,7 @@ use super::{FastRoute, HostgroupAttributes, QueryRule, ReplicationHostgroup, Ser
 use crate::rules::firewall::{FirewallRule, FirewallUser, Mode};
 use crate::rules::parse_digest;
 use crate::tables::{self, Row, Table, Value};
+use std::collections::HashMap;
 
 /// All that traffic works by, beside the variables.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,12 +39,20 @@ impl Settings {
     /// All cells that cannot be taken.
     pub fn from_rows<'a>(rows: impl IntoIterator<Item = (&'a str, &'a Row)>) -> Result<Self, Vec<Error>> {
         let (mut settings, mut errors) = (Self::default(), Vec::new());
+        // A user has one row for both sides, or one that clients log in by and one that servers are logged in to by.
+        let mut backends = HashMap::new();
         for (name, row) in rows {
-            if let Some(table) = tables::find(name)
-                && let Err(error) = settings.add(&Cells { table, row })
-            {
+            let Some(table) = tables::find(name) else { continue };
+            let cells = Cells { table, row };
+            if let Err(error) = settings.add(&cells) {
                 errors.push(error);
             }
+            if let Some((user, password)) = backend_half(&cells) {
+                backends.insert(user, password);
+            }
+        }
+        for user in &mut settings.users {
+            user.backend_password = backends.get(&user.username).cloned();
         }
         settings.query_rules.sort_by_key(|rule| rule.rule_id);
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
@@ -100,6 +109,15 @@ impl Settings {
     }
 }
 
+/// Name and password of a row that is only for servers.
+fn backend_half(row: &Cells<'_>) -> Option<(String, String)> {
+    let is = |column| row.flag(column).ok();
+    if row.table.name != "mysql_users" || is("frontend")? || !is("backend")? || !is("active")? {
+        return None;
+    }
+    Some((row.text("username").ok()?, row.maybe_text("password").ok()?.unwrap_or_default()))
+}
+
 fn server(row: &Cells<'_>) -> Result<Server, Error> {
     let status = match row.text("status")?.to_ascii_uppercase().as_str() {
         "ONLINE" => ServerStatus::Online,
@@ -136,6 +154,7 @@ fn user(row: &Cells<'_>) -> Result<User, Error> {
         fast_forward: row.flag("fast_forward")?,
         max_connections: row.number("max_connections")?,
         attributes: row.text("attributes")?,
+        backend_password: None,
     })
 }
 
@@ -246,6 +265,17 @@ mod tests {
             include_str!("../../testdata/proxysql.cnf"),
             expect!["2 servers, 1 users, [(100, true, Some(10)), (200, true, Some(20)), (300, true, Some(10))]"],
         );
+    }
+
+    #[test]
+    fn two_rows_of_a_user() {
+        let file = "mysql_users=({username=\"a\" password=\"front\" backend=0},\
+                    {username=\"a\" password=\"back\" frontend=0},{username=\"b\" password=\"both\"})";
+        let parsed = crate::config_file::parse("t", file, &|_| Err("none".to_owned()));
+        let settings = Settings::from_rows(parsed.rows.iter().map(|(table, row, _)| (*table, row))).unwrap();
+        let users: Vec<_> =
+            settings.users.iter().map(|user| (user.password.as_str(), user.backend_password.as_deref())).collect();
+        assert_eq!(users, [("front", Some("back")), ("both", None)]);
     }
 
     #[test]

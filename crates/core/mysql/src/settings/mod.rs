@@ -56,6 +56,8 @@ pub struct User {
     pub max_connections: u32,
     /// JSON, may be empty.
     pub attributes: String,
+    /// What servers are given in place of what the client gave: of the row with `frontend=0`, where the user has two.
+    pub backend_password: Option<String>,
 }
 
 /// Without the password: this may reach a log.

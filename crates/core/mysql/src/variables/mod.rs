@@ -2,6 +2,7 @@
 
 mod table;
 
+use crate::libconfig::Value as Written;
 use std::collections::BTreeMap;
 pub use table::ALL;
 
@@ -47,6 +48,16 @@ pub fn find(name: &str) -> Option<&'static Variable> {
     ALL.iter().find(|variable| variable.name.eq_ignore_ascii_case(name))
 }
 
+impl Variable {
+    fn refuse(&self, text: &str, wanted: &str) -> String {
+        if self.secret || text.len() > 64 {
+            format!("{} is not valid; write {wanted}", self.name)
+        } else {
+            format!("{} is {text}; write {wanted}", self.name)
+        }
+    }
+}
+
 /// Values of all variables; those not set have their defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Variables(BTreeMap<&'static str, String>);
@@ -79,7 +90,7 @@ impl Variables {
         if let Fate::Refused(why) = variable.fate {
             return Err(format!("{name} cannot be set: {why}"));
         }
-        let value = variable.kind.read(text).map_err(|wanted| format!("{name} is not valid; write {wanted}"))?;
+        let value = variable.kind.read(text).map_err(|wanted| variable.refuse(text, &wanted))?;
         self.0.insert(variable.name, value);
         Ok(())
     }
@@ -91,6 +102,17 @@ impl Variables {
 }
 
 impl Kind {
+    /// What a value of another kind than this one is taken for; `None` where it is of this kind. ProxySQL takes as little
+    /// as it can of those, without a word.
+    pub(crate) fn taken_for(self, text: &str, written: &Written) -> Option<String> {
+        let same = match self {
+            Self::Bool => matches!(written, Written::Bool(_)),
+            Self::Int(..) => matches!(written, Written::Int(_)),
+            Self::Text | Self::Word(_) => matches!(written, Written::Text(_)),
+        };
+        if same { None } else { self.read(text).ok() }
+    }
+
     /// `text` as it is kept, or what would be right.
     fn read(self, text: &str) -> Result<String, String> {
         match self {

@@ -1,11 +1,43 @@
-//! What a person should know, on standard error: time, level, words.
+//! What a person should know, on standard error and in `errorlog` where the file names one: time, level, words.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 fn line(level: &str, text: &str) {
     let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
-    eprintln!("{now} [{level}] {text}");
+    let line = format!("{now} [{level}] {text}");
+    eprintln!("{line}");
+    if let Some((_, file)) = ERRORLOG.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        // A full disk must not end the proxy; standard error has the line.
+        _ = writeln!(file, "{line}");
+    }
+}
+
+static ERRORLOG: Mutex<Option<(PathBuf, File)>> = Mutex::new(None);
+
+/// Lines go to the end of this file too, from now on.
+///
+/// # Errors
+/// Why it cannot be written, in words.
+pub fn also_to(path: &Path) -> Result<(), String> {
+    let file = File::options().append(true).create(true).open(path);
+    let file =
+        file.map_err(|error| format!("errorlog {}: {error}; lines go to standard error only", path.display()))?;
+    *ERRORLOG.lock().unwrap_or_else(PoisonError::into_inner) = Some((path.to_owned(), file));
+    Ok(())
+}
+
+/// `PROXYSQL FLUSH LOGS`: the file is opened anew, after whoever rotates it has moved the old one away.
+///
+/// # Errors
+/// As [`also_to`]; lines go on to the old file then.
+pub fn reopen() -> Result<(), String> {
+    let path = ERRORLOG.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(path, _)| path.clone());
+    path.map_or(Ok(()), |path| also_to(&path))
 }
 
 pub fn info(text: &str) {

@@ -1,5 +1,6 @@
 //! The SQL proxy: ProxySQL's job. Deciding is in `mysql`; here are sockets, pools and the admin interface.
 
+mod accounts;
 pub mod admin;
 pub mod budget;
 pub mod cache;
@@ -13,6 +14,7 @@ pub mod log;
 pub mod manners;
 pub mod mirror;
 pub mod monitor;
+mod pidfile;
 pub mod placing;
 pub mod report;
 pub mod run;

@@ -1,11 +1,11 @@
 //! The running proxy as the admin interface sees it: what is loaded, what it counts, what it can be told.
 
-use super::admin::{Command, Module, Rows, Runtime};
+use super::admin::{Backend, Command, Module, Rows, Runtime};
 use super::manners::AllManners;
 use super::monitor::{Wanted, Watch};
 use super::shared::{Shared, UserEntry};
 use super::web::{self, Ports};
-use super::{budget, log, report, values};
+use super::{accounts, budget, log, report, values};
 use mysql::rules::Rules;
 use mysql::rules::firewall::Firewall;
 use mysql::settings::Settings;
@@ -301,9 +301,27 @@ impl Runtime for Proxy {
             }
             Command::KillConnection(id) => self.kill(id, true),
             Command::KillQuery(id) => self.kill(id, false),
-            // Logs go to standard error, which whoever started us rotates.
-            Command::FlushLogs | Command::FlushClientHosts => Ok(String::new()),
+            // Standard error is rotated by whoever started us.
+            Command::FlushLogs => log::reopen().map(|()| String::new()),
+            Command::FlushClientHosts => Ok(String::new()),
         }
+    }
+
+    fn backend(&self) -> Result<Backend, String> {
+        let (variables, pairs) = {
+            let loaded = self.loaded();
+            (loaded.variables.clone(), loaded.servers.replication_hostgroups.clone())
+        };
+        let groups = self.shared.live.groups.load_full();
+        let first = groups.all().map(|server| server.hostgroup).min();
+        let hostgroup = pairs.first().map(|pair| pair.writer_hostgroup).or(first).unwrap_or_default();
+        let server = groups.pick(hostgroup, 0, None).ok_or_else(|| {
+            format!("hostgroup {hostgroup} has no server that answers; add one to mysql_servers, then LOAD MYSQL SERVERS TO RUNTIME")
+        })?;
+        let monitor = variables.str("mysql-monitor_username").to_owned();
+        let limit = self.shared.tuning.load().connect_timeout_server_max;
+        let accounts = accounts::of(server, &monitor, variables.str("mysql-monitor_password"), limit)?;
+        Ok(Backend { accounts, hostgroup, monitor })
     }
 
     fn metrics(&self) -> String {

@@ -9,7 +9,7 @@ use super::stats::Stats;
 use super::tls::Acceptor;
 use super::tuning::Tuning;
 use arc_swap::{ArcSwap, ArcSwapOption};
-use mysql::protocol::auth::Password;
+use mysql::protocol::auth::{Password, Secret};
 use mysql::rules::Rules;
 use mysql::rules::firewall::Firewall;
 use mysql::settings::{Hostgroup, User};
@@ -100,6 +100,11 @@ impl UserEntry {
             written: Mutex::new(None),
             wrote_at: AtomicU64::new(0),
         }
+    }
+
+    /// What servers are given: the password of the user's other row, where it has one for each side.
+    pub fn secret_for_servers(&self, given: Secret) -> Secret {
+        self.settings.backend_password.as_deref().map_or(given, Secret::of)
     }
 }
 

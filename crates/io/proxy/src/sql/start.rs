@@ -3,8 +3,9 @@
 use super::admin::{Admin, Options as AdminOptions, Rows, Shared as Engine, rows_of, wire};
 use super::client::handshake::Peer;
 use super::doors::Doors;
-use super::listener::Opened;
+use super::listener::{self, Opened};
 use super::monitor::{self, Watch};
+use super::pidfile::PidFile;
 use super::run::start_worker;
 use super::runtime::Proxy;
 use super::server::pool::Share;
@@ -59,18 +60,27 @@ pub fn main(options: &Options) -> ExitCode {
 fn start(options: &Options) -> Result<(), Vec<String>> {
     let path = options.config.clone().unwrap_or_else(|| CONFIG.into());
     let parsed = read(&path).map_err(|problem| vec![problem])?;
-    for problem in &parsed.problems {
-        match problem.level {
+    if options.check {
+        return check(&path, &parsed);
+    }
+    if let Some(path) = &parsed.top.errorlog {
+        log::also_to(Path::new(path)).unwrap_or_else(|problem| log::warn(&problem));
+    }
+    for (level, line) in config_file::report(&parsed.problems) {
+        match level {
             Level::Error => {}
-            Level::Warning => log::warn(&problem.to_string()),
-            Level::Note => log::info(&problem.to_string()),
+            Level::Warning => log::warn(&line),
+            Level::Note => log::info(&line),
         }
     }
     rows_of(&parsed)?;
-    if options.check {
-        log::info(&format!("{} is good", path.display()));
-        return Ok(());
-    }
+    let _pidfile = parsed
+        .top
+        .pidfile
+        .as_ref()
+        .map(|path| PidFile::write(Path::new(path)))
+        .transpose()
+        .map_err(|problem| vec![problem])?;
     let datadir = options.datadir.clone().or_else(|| parsed.top.datadir.clone().map(Into::into));
     let datadir = datadir.unwrap_or_else(|| DATADIR.into());
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -80,6 +90,24 @@ fn start(options: &Options) -> Result<(), Vec<String>> {
         .map_err(|error| vec![format!("the system gives no event queue: {error}")])?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, serve(options, &parsed, path, datadir))
+}
+
+/// Says what a start would meet, on standard output: for people and for scripts, which get 1 where it could not start.
+fn check(path: &Path, parsed: &Parsed) -> Result<(), Vec<String>> {
+    config_file::report(&parsed.problems).iter().for_each(|(_, line)| println!("{line}"));
+    let interfaces = ["mysql-interfaces", "admin-mysql_ifaces"].map(|name| {
+        let set = parsed.variables.iter().find(|(other, ..)| other == name)?;
+        listener::parse(&set.1).err().map(|problem| format!("{}: error: {name}: {problem}", set.2))
+    });
+    let interfaces: Vec<&String> = interfaces.iter().flatten().collect();
+    interfaces.iter().for_each(|line| println!("{line}"));
+    let count = |level| parsed.problems.iter().filter(|problem| problem.level == level).count();
+    let (errors, warnings) = (count(Level::Error) + interfaces.len(), count(Level::Warning));
+    if errors > 0 {
+        return Err(vec![format!("{}: {errors} errors, {warnings} warnings: it cannot start", path.display())]);
+    }
+    println!("{}: good, {warnings} warnings", path.display());
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Parsed, String> {

@@ -147,6 +147,8 @@ pub enum Statement {
     Move(Direction, Module),
     /// `LOAD MYSQL USER x TO RUNTIME`.
     LoadUser(String),
+    /// `LOAD MYSQL USERS FROM BACKEND`, which ProxySQL has not.
+    TakeOver,
     Tell(Command),
     ReadOnly(bool),
     /// `PROXYSQL FLUSH CONFIGDB`: the disk database is opened anew.
@@ -210,6 +212,9 @@ fn transfer(words: &str, tokens: &[Token<'_>]) -> Result<Statement, String> {
             [.., path] if !file.is_empty() && tokens.len() == 5 => Ok(Statement::Config(Some(path.value()))),
             _ => Err("a path with other signs than letters needs quotes: SAVE CONFIG TO FILE '/path'".to_owned()),
         };
+    }
+    if ["MYSQL", "MARIADB"].iter().any(|name| words == format!("LOAD {name} USERS FROM BACKEND")) {
+        return Ok(Statement::TakeOver);
     }
     let unknown = || {
         format!(
@@ -322,6 +327,7 @@ mod tests {
         check("LOAD SCHEDULER TO MEM", expect!["Move(DiskToMemory, Scheduler)"]);
         check("SAVE PROXYSQL SERVERS FROM MEMORY", expect!["Move(MemoryToDisk, ProxysqlServers)"]);
         check("LOAD MYSQL FIREWALL FROM CONFIG", expect!["Move(ConfigToMemory, MysqlFirewall)"]);
+        check("load mysql users from backend", expect!["TakeOver"]);
         check("LOAD MYSQL USER 'bob' TO RUNTIME", expect![[r#"LoadUser("bob")"#]]);
         check(
             "SAVE MYSQL SERVERS TO CONFIG",

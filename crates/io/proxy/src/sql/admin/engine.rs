@@ -89,6 +89,7 @@ impl Admin {
         match statement {
             Statement::Move(direction, module) => self.transfer(direction, module),
             Statement::LoadUser(name) => self.load_user(&name),
+            Statement::TakeOver => self.take_over(),
             Statement::Tell(command) => self.tell(command),
             Statement::ReadOnly(read_only) => {
                 self.guard.set_read_only(read_only);

@@ -141,7 +141,7 @@ impl Admin {
     }
 
     /// Adds rows to `main`; those of the same key are replaced.
-    fn put(&mut self, table: &str, mut rows: Vec<Row>) -> Result<(), AdminError> {
+    pub(super) fn put(&mut self, table: &str, mut rows: Vec<Row>) -> Result<(), AdminError> {
         let Some(known) = self.table(table) else {
             return Err(AdminError::admin(format!("there is no table {table}")));
         };

@@ -20,6 +20,7 @@ mod settings;
 mod shared;
 mod shims;
 mod show;
+mod take_over;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -33,6 +34,7 @@ use std::path::PathBuf;
 pub use commands::{Command, Direction, Module};
 pub use engine::Admin;
 pub use shared::{Engine, Shared};
+pub use take_over::Backend;
 
 /// Rows by the name of their table (`mysql_servers`, `global_variables`).
 pub type Rows = BTreeMap<String, Vec<Row>>;
@@ -64,6 +66,8 @@ pub trait Runtime: Send + Sync {
     fn stats_rows(&self, table: &str, reset: bool) -> Vec<Row>;
     /// Carries out `command`; what is said either way is shown to the person.
     fn command(&self, command: Command) -> Result<String, String>;
+    /// Accounts of the server that writes go to. Waits for it, some seconds at most.
+    fn backend(&self) -> Result<Backend, String>;
     /// Prometheus' text format.
     fn metrics(&self) -> String;
 }

@@ -141,7 +141,7 @@ fn become_user(session: &mut Session, wanted: &ChangeUser, challenge: &[u8; SCRA
     session.user = user.clone();
     session.introduce();
     session.credentials.key.user = user.name.clone();
-    session.credentials.secret = secret;
+    session.credentials.secret = user.secret_for_servers(secret);
     if let Some(collation) = wanted.collation {
         session.credentials.key.collation = collation as u8;
     }

@@ -157,6 +157,7 @@ impl Drop for Session {
 impl Session {
     fn new(worker: Rc<Worker>, logged_in: LoggedIn, user: Arc<UserEntry>, id: u32, peer: Peer) -> Self {
         let LoggedIn { wire, login, user: _, secret, sequence } = logged_in;
+        let secret = user.secret_for_servers(secret);
         let key = Key {
             user: user.name.clone(),
             capabilities: login.capabilities & SHAPES_ANSWERS,

@@ -33,6 +33,16 @@ pub struct Wanted {
     pub options: Options,
 }
 
+impl Wanted {
+    /// Of the replication hostgroup that a server is in; of the first, where it is in several.
+    fn check_type(&self, address: &Address) -> String {
+        let is_in =
+            |hostgroup| self.servers.iter().any(|row| row.hostgroup_id == hostgroup && address_of(row) == *address);
+        let pair = self.pairs.iter().find(|pair| is_in(pair.writer_hostgroup) || is_in(pair.reader_hostgroup));
+        pair.map_or_else(|| "read_only".to_owned(), |pair| pair.check_type.clone())
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     pub enabled: bool,
@@ -127,7 +137,7 @@ impl Monitor {
     }
 
     fn reconfigure(&mut self, wanted: Wanted, answers: &mpsc::UnboundedSender<Heard>) {
-        let asks_anew = wanted.options != self.wanted.options;
+        let asks_anew = wanted.options != self.wanted.options || wanted.pairs != self.wanted.pairs;
         self.wanted = wanted;
         self.groups = self.wanted.pairs.iter().map(|pair| Group::new(self.group_config(pair))).collect();
         let addresses: BTreeSet<Address> = self.wanted.servers.iter().map(address_of).collect();
@@ -189,8 +199,9 @@ impl Monitor {
         let options = self.wanted.options.clone();
         let shared = self.shared.clone();
         let use_ssl = self.wanted.servers.iter().any(|row| address_of(row) == address && row.use_ssl);
+        let check_type = self.wanted.check_type(&address);
         tokio::task::spawn_local(async move {
-            let mut probe = Probe::new(stand_in(&shared, &address, use_ssl), credentials(&options));
+            let mut probe = Probe::new(stand_in(&shared, &address, use_ssl), credentials(&options), check_type);
             loop {
                 let looked = shared.look.notified();
                 let began = Instant::now();

@@ -4,6 +4,7 @@ use crate::sql::server::connect::{ConnectError, Credentials, connect};
 use crate::sql::server::connection::{Connection, Place};
 use crate::sql::server::groups::Server;
 use crate::sql::server::query::{QueryError, Table, query};
+use mysql::monitor::check_type;
 use mysql::monitor::gtid::Position;
 use mysql::monitor::replication::{Address, Answer, Io, Observation, ReplicaOf, SlaveStatus};
 use std::sync::Arc;
@@ -81,12 +82,14 @@ impl ProbeError {
 pub struct Probe {
     server: Arc<Server>,
     credentials: Credentials,
+    /// Of its replication hostgroup.
+    check_type: String,
     connection: Option<Connection>,
 }
 
 impl Probe {
-    pub fn new(server: Arc<Server>, credentials: Credentials) -> Self {
-        Self { server, credentials, connection: None }
+    pub fn new(server: Arc<Server>, credentials: Credentials, check_type: String) -> Self {
+        Self { server, credentials, check_type, connection: None }
     }
 
     /// Asks, over the connection it has or a new one.
@@ -108,7 +111,7 @@ impl Probe {
         };
         let started = Instant::now();
         let mariadb = memchr::memmem::find(&self.server.host.version.load(), b"MariaDB").is_some();
-        let itself = query(connection, if mariadb { OF_MARIADB } else { OF_MYSQL }).await?;
+        let itself = query(connection, &question(&self.check_type, mariadb)).await?;
         let took = started.elapsed();
         let replication = replication(connection).await?;
         let position = |column| itself.value(column).unwrap_or_default().parse().unwrap_or_default();
@@ -123,11 +126,15 @@ impl Probe {
     }
 }
 
-const OF_MARIADB: &str = "SELECT @@global.read_only read_only,@@server_id server_id,\
-                          @@gtid_binlog_pos binlog_pos,@@gtid_current_pos current_pos";
-
-const OF_MYSQL: &str = "SELECT @@global.read_only|@@global.super_read_only read_only,@@server_id server_id,\
-                        '' binlog_pos,'' current_pos";
+fn question(check_type: &str, mariadb: bool) -> String {
+    let read_only = check_type::expression(check_type, mariadb);
+    let positions = if mariadb {
+        "@@gtid_binlog_pos binlog_pos,@@gtid_current_pos current_pos"
+    } else {
+        "'' binlog_pos,'' current_pos"
+    };
+    format!("SELECT {read_only} read_only,@@server_id server_id,{positions}")
+}
 
 /// ER_SPECIFIC_ACCESS_DENIED_ERROR.
 const FORBIDDEN: u16 = 1227;

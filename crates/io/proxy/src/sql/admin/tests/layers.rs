@@ -125,7 +125,7 @@ fn variables() {
     "#]],
     );
     admin.check("LOAD MYSQL VARIABLES TO RUNTIME", expect![[r#"
-        ERROR 1045 (28000): ProxySQL Admin Error: mysql-max_connections is not valid; write a number from 1 to 1000000; mysql-nonsense is not a variable; DELETE FROM global_variables WHERE variable_name='mysql-nonsense'; mysql-threads is not valid; write a number from 1 to 255
+        ERROR 1045 (28000): ProxySQL Admin Error: mysql-max_connections is -1; write a number from 1 to 1000000; mysql-nonsense is not a variable; DELETE FROM global_variables WHERE variable_name='mysql-nonsense'; mysql-threads is many; write a number from 1 to 255
     "#]]);
     admin.check(
         "SELECT variable_value FROM runtime_global_variables WHERE variable_name='mysql-threads'",
@@ -192,4 +192,25 @@ fn what_is_printed_as_a_file_can_be_read_as_one() {
     let errors: Vec<String> = crate::sql::admin::rows_of(&parsed).err().unwrap_or_default();
     assert_eq!(errors, Vec::<String>::new(), "{text}");
     assert_eq!(parsed.rows.len(), 7, "{text}");
+}
+
+#[test]
+fn accounts_of_the_server() {
+    let mut admin = world();
+    admin.check(
+        "LOAD MYSQL USERS FROM BACKEND",
+        expect![[r#"
+        username | host | taken | why_not
+        matomo | % | yes | NULL
+        ed | % | no | logs in by ed25519, which needs the password in clear: INSERT it into mysql_users by hand
+    "#]],
+    );
+    admin.check(
+        "SELECT username, default_hostgroup, frontend, backend, comment FROM mysql_users",
+        expect![[r#"
+        username | default_hostgroup | frontend | backend | comment
+        nextcloud | 10 | 1 | 1 | 
+        matomo | 10 | 1 | 1 | taken over from the server
+    "#]],
+    );
 }

@@ -143,7 +143,7 @@ fn clients_of_mysql_get_along() {
         mysql_replication_hostgroups | CREATE TABLE mysql_replication_hostgroups (
             writer_hostgroup INTEGER CHECK (writer_hostgroup>=0) NOT NULL,
             reader_hostgroup INTEGER CHECK (reader_hostgroup<>writer_hostgroup AND reader_hostgroup>=0) NOT NULL,
-            check_type VARCHAR CHECK (LOWER(check_type) IN ('read_only','innodb_read_only','super_read_only','read_only|innodb_read_only','read_only&innodb_read_only')) NOT NULL DEFAULT 'read_only',
+            check_type VARCHAR CHECK (LOWER(check_type) IN ('read_only','innodb_read_only','super_read_only','read_only|innodb_read_only','read_only&innodb_read_only','innodb_read_only|read_only','innodb_read_only&read_only','read_only|super_read_only','read_only&super_read_only','super_read_only|read_only','super_read_only&read_only','innodb_read_only|super_read_only','innodb_read_only&super_read_only','super_read_only|innodb_read_only','super_read_only&innodb_read_only')) NOT NULL DEFAULT 'read_only',
             comment VARCHAR NOT NULL DEFAULT '',
             PRIMARY KEY (writer_hostgroup),
             UNIQUE (reader_hostgroup)

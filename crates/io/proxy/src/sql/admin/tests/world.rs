@@ -1,9 +1,10 @@
 //! The world of the tests: an engine over rows of his file, and a running proxy that is a store of rows.
 
-use super::super::{Admin, Answer, Command, Module, Options, Role, Row, Rows, Runtime, Session, rows_of};
+use super::super::{Admin, Answer, Backend, Command, Module, Options, Role, Row, Rows, Runtime, Session, rows_of};
 use expect_test::Expect;
 use mysql::config_file;
 use mysql::tables::{self, Value};
+use mysql::take_over::Account;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -123,6 +124,18 @@ impl Runtime for Proxy {
 
     fn command(&self, command: Command) -> Result<String, String> {
         Ok(format!("{command:?} is done"))
+    }
+
+    fn backend(&self) -> Result<Backend, String> {
+        let account = |user: &str, plugin: &str| Account {
+            user: user.to_owned(),
+            host: "%".to_owned(),
+            plugin: plugin.to_owned(),
+            hash: mysql::protocol::auth::native_hash(user),
+            ..Account::default()
+        };
+        let accounts = vec![account("matomo", "mysql_native_password"), account("ed", "ed25519")];
+        Ok(Backend { accounts, hostgroup: 10, monitor: "proxysql".to_owned() })
     }
 
     fn metrics(&self) -> String {
