@@ -4,6 +4,8 @@ use super::heard::ask_after;
 use super::ready::Unready;
 use super::session::{Next, Session};
 use crate::sql::latency::bump;
+use crate::sql::server::acquire::NoConnection;
+use crate::sql::server::connect::ConnectError;
 use crate::sql::server::connection::Connection;
 use crate::sql::server::groups::Server;
 use crate::sql::server::query::{self, QueryError};
