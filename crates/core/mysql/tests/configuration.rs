@@ -55,7 +55,7 @@ fn key(column: &tables::Column) -> String {
 
 /// Tables whose rows have no effect in this version.
 fn used(table: &str) -> &'static str {
-    const USED: [&str; 8] = [
+    const USED: [&str; 9] = [
         "mysql_servers",
         "mysql_users",
         "mysql_query_rules",
@@ -64,6 +64,7 @@ fn used(table: &str) -> &'static str {
         "mysql_hostgroup_attributes",
         "mysql_firewall_whitelist_users",
         "mysql_firewall_whitelist_rules",
+        "mysql_servers_ssl_params",
     ];
     if USED.contains(&table) { "" } else { " (no effect yet)" }
 }

@@ -1,6 +1,8 @@
 //! Settings out of rows of the admin database or the file.
 
-use super::{FastRoute, HostgroupAttributes, QueryRule, ReplicationHostgroup, Server, ServerStatus, User};
+use super::{
+    FastRoute, HostgroupAttributes, QueryRule, ReplicationHostgroup, Server, ServerStatus, ServerTls, SslParams, User,
+};
 use crate::rules::firewall::{FirewallRule, FirewallUser, Mode};
 use crate::rules::parse_digest;
 use crate::tables::{self, Row, Table, Value};
@@ -19,6 +21,7 @@ pub struct Settings {
     pub hostgroup_attributes: Vec<HostgroupAttributes>,
     pub firewall_users: Vec<FirewallUser>,
     pub firewall_rules: Vec<FirewallRule>,
+    pub ssl_params: Vec<SslParams>,
 }
 
 /// A cell that is not what its column holds.
@@ -103,6 +106,7 @@ impl Settings {
                 flag_in: row.number("flagIN")?,
                 digest: parse_digest(&row.text("digest")?).ok_or_else(|| row.error("digest"))?,
             }),
+            "mysql_servers_ssl_params" => self.ssl_params.push(ssl_params(row)?),
             _ => {}
         }
         Ok(())
@@ -138,6 +142,24 @@ fn server(row: &Cells<'_>) -> Result<Server, Error> {
         use_ssl: row.flag("use_ssl")?,
         max_latency_ms: row.number("max_latency_ms")?,
         comment: row.text("comment")?,
+    })
+}
+
+fn ssl_params(row: &Cells<'_>) -> Result<SslParams, Error> {
+    Ok(SslParams {
+        hostname: row.text("hostname")?,
+        port: row.number("port")?,
+        username: row.text("username")?,
+        tls: ServerTls {
+            ca: row.text("ssl_ca")?,
+            capath: row.text("ssl_capath")?,
+            cert: row.text("ssl_cert")?,
+            key: row.text("ssl_key")?,
+            crl: row.text("ssl_crl")?,
+            crlpath: row.text("ssl_crlpath")?,
+            cipher: row.text("ssl_cipher")?,
+            tls_version: row.text("tls_version")?,
+        },
     })
 }
 

@@ -4,6 +4,8 @@
 
 mod from_rows;
 
+use crate::protocol::auth::Password;
+
 pub use from_rows::{Error, Settings};
 
 /// Number of a hostgroup.
@@ -58,6 +60,25 @@ pub struct User {
     pub attributes: String,
     /// What servers are given in place of what the client gave: of the row with `frontend=0`, where the user has two.
     pub backend_password: Option<String>,
+}
+
+impl User {
+    /// Those it may log in with: its own, and ProxySQL's `additional_password` of its attributes (hex of a password or a
+    /// hash), which counts only beside one of its own.
+    pub fn passwords(&self) -> Vec<Password> {
+        let own = Password::of(&self.password);
+        let additional = serde_json::from_str::<serde_json::Value>(&self.attributes).ok();
+        let additional = additional.as_ref().and_then(|attributes| attributes.get("additional_password")?.as_str());
+        let additional = additional.and_then(unhex).filter(|text| !text.is_empty() && own != Password::Empty);
+        std::iter::once(own).chain(additional.map(|text| Password::of(&text))).collect()
+    }
+}
+
+/// Text out of its bytes in hex.
+pub fn unhex(text: &str) -> Option<String> {
+    let digits = text.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    String::from_utf8(digits.map(byte).collect::<Option<_>>()?).ok()
 }
 
 /// Without the password: this may reach a log.
@@ -135,6 +156,36 @@ pub struct ReplicationHostgroup {
     /// `read_only`, `innodb_read_only`, `super_read_only`, or two of them joined by `|` or `&`.
     pub check_type: String,
     pub comment: String,
+}
+
+/// A row of `mysql_servers_ssl_params`: in place of `mysql-ssl_p2s_…` for a server, or one user's connections to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SslParams {
+    pub hostname: String,
+    pub port: u16,
+    /// Empty: all users that have no row of their own.
+    pub username: String,
+    pub tls: ServerTls,
+}
+
+/// What TLS to a server goes by. Paths of PEM files; an empty text is "not set".
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
+pub struct ServerTls {
+    /// Authorities; where there are none (here and in `capath`), nobody checks whose certificate a server shows.
+    pub ca: String,
+    /// A folder of authorities.
+    pub capath: String,
+    /// The proxy's own certificate, and its key.
+    pub cert: String,
+    pub key: String,
+    /// Revoked certificates; where there are any, each authority needs its list.
+    pub crl: String,
+    /// A folder of them.
+    pub crlpath: String,
+    /// As OpenSSL writes lists of ciphers.
+    pub cipher: String,
+    /// `TLSv1.2`, `TLSv1.3`, separated by commas; empty: both.
+    pub tls_version: String,
 }
 
 /// A row of `mysql_hostgroup_attributes`; defaults are ProxySQL's.

@@ -1,4 +1,4 @@
-//! `mysql_servers_ssl_params`: tLS towards single servers and users.
+//! `mysql_servers_ssl_params`: TLS towards single servers and users.
 
 use super::{Column, Table};
 

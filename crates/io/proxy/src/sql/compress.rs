@@ -7,6 +7,7 @@ use super::stream::Stream;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
+use mysql::protocol::packet;
 use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -36,12 +37,20 @@ pub struct Compressed {
     out: Vec<u8>,
     sent: usize,
     sequence: u8,
+    /// Of the side that begins each command.
+    commands: Option<Commands>,
 }
 
 impl Compressed {
     /// `raw`: what was read beyond the log-in.
     pub fn new(stream: Stream, raw: Vec<u8>) -> Self {
-        Self { stream, raw, plain: Vec::new(), taken: 0, out: Vec::new(), sent: 0, sequence: 0 }
+        let (plain, out) = (Vec::new(), Vec::new());
+        Self { stream, raw, plain, taken: 0, out, sent: 0, sequence: 0, commands: None }
+    }
+
+    /// The side that begins each command: there the sequence of frames begins anew, and servers insist on it.
+    pub fn to_server(stream: Stream, raw: Vec<u8>) -> Self {
+        Self { commands: Some(Commands::default()), ..Self::new(stream, raw) }
     }
 
     pub fn inner(&self) -> &Stream {
@@ -71,6 +80,9 @@ impl Compressed {
         self.raw.drain(..HEADER + length);
         self.raw.shrink_to(KEPT.max(self.raw.len()));
         self.sequence = sequence.wrapping_add(1);
+        if let Some(commands) = &mut self.commands {
+            commands.last = 0;
+        }
         Ok(true)
     }
 
@@ -132,7 +144,12 @@ impl AsyncWrite for Compressed {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         ready!(this.poll_drain(cx))?;
-        let now = &bytes[..bytes.len().min(FRAME)];
+        let mut now = &bytes[..bytes.len().min(FRAME)];
+        if let Some(commands) = &mut this.commands {
+            let (count, begins) = commands.frame(now);
+            now = &now[..count];
+            this.sequence = if begins { 0 } else { this.sequence };
+        }
         this.pack(now)?;
         // What is left goes with the next write or flush.
         if let Poll::Ready(Err(error)) = this.poll_drain(cx) {
@@ -148,5 +165,79 @@ impl AsyncWrite for Compressed {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Finds in what is written where commands begin.
+#[derive(Default)]
+struct Commands {
+    /// Bytes of the packet under way that are still to come.
+    left: usize,
+    /// Sequence number of the last packet since something was read: behind 255 comes a 0 that begins nothing.
+    last: u8,
+}
+
+impl Commands {
+    /// How many of `bytes` go into one frame, and whether a command begins with the first of them.
+    fn frame(&mut self, bytes: &[u8]) -> (usize, bool) {
+        let mut at = self.left.min(bytes.len());
+        self.left -= at;
+        let mut begins = false;
+        while let Some(&[a, b, c, sequence]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
+            if sequence == 0 && self.last != u8::MAX {
+                if at > 0 {
+                    return (at, begins);
+                }
+                begins = true;
+            }
+            self.last = sequence;
+            let whole = packet::HEADER + packet::header([a, b, c, sequence]).0;
+            let now = whole.min(bytes.len() - at);
+            self.left = whole - now;
+            at += now;
+        }
+        // Less than a packet's head cannot be judged yet, unless it is all there is.
+        (if at == 0 { bytes.len() } else { at }, begins)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_found_wherever_writes_are_cut() {
+        let packet = |sequence: u8, length: usize| {
+            let mut packet = (length as u32).to_le_bytes()[..3].to_vec();
+            packet.push(sequence);
+            packet.resize(4 + length, b'x');
+            packet
+        };
+        // A statement closed, one executed, and one of two packets.
+        let all = [packet(0, 5), packet(0, 300), packet(0, 7), packet(1, 20)].concat();
+        for cut in 4..all.len() {
+            let mut commands = Commands::default();
+            let mut begins = Vec::new();
+            let mut at = 0;
+            while at < all.len() {
+                // Writers repeat what was not taken together with what follows.
+                let end = if at < cut { cut } else { all.len() };
+                let (count, begin) = commands.frame(&all[at..end]);
+                if begin {
+                    begins.push(at);
+                }
+                at += count;
+            }
+            let inside_a_head = [9, 313, 324].iter().any(|head| (head + 1..head + 4).contains(&cut));
+            assert!(inside_a_head || begins == [0, 9, 313], "{cut}: {begins:?}");
+        }
+    }
+
+    #[test]
+    fn the_packet_behind_255_begins_nothing() {
+        let mut commands = Commands::default();
+        assert_eq!(commands.frame(&[0, 0, 0, 255]), (4, false));
+        assert_eq!(commands.frame(&[0, 0, 0, 0]), (4, false));
+        assert_eq!(commands.frame(&[0, 0, 0, 0]), (4, true));
     }
 }

@@ -39,6 +39,7 @@ fn one(shared: &Shared, before: &Groups, placed: Placed) -> Arc<Server> {
             max_replication_lag: row.max_replication_lag,
             max_latency_ms: row.max_latency_ms,
             use_ssl: row.use_ssl,
+            compression: row.compression,
             comment: row.comment,
             status: 0.into(),
             slow: false.into(),
@@ -59,5 +60,6 @@ fn is_same(server: &Server, row: &settings::Server) -> bool {
         && server.max_replication_lag == row.max_replication_lag
         && server.max_latency_ms == row.max_latency_ms
         && server.use_ssl == row.use_ssl
+        && server.compression == row.compression
         && server.comment == row.comment
 }

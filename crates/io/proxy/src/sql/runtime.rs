@@ -3,6 +3,7 @@
 use super::admin::{Backend, Command, Module, Rows, Runtime};
 use super::manners::AllManners;
 use super::monitor::{Wanted, Watch};
+use super::networks::Networks;
 use super::shared::{Shared, UserEntry};
 use super::web::{self, Ports};
 use super::{accounts, budget, log, report, values};
@@ -45,6 +46,8 @@ struct Loaded {
     rows: Rows,
     servers: Settings,
     variables: Variables,
+    /// As logged; `None` until variables are known.
+    tls_problems: Option<Vec<String>>,
 }
 
 impl Proxy {
@@ -70,6 +73,7 @@ impl Proxy {
         let settings = settings(tables)?;
         self.loaded().servers = settings;
         self.mind_manners();
+        self.load_tls();
         self.tell_monitor();
         self.make_room();
         Ok(())
@@ -89,6 +93,21 @@ impl Proxy {
             u32::try_from(limit).unwrap_or(u32::MAX),
         );
         self.shared.manners.store(Arc::new(manners));
+    }
+
+    /// Certificates for connections to servers, as they are now. What is wrong with them is logged once.
+    pub fn load_tls(&self) {
+        let mut loaded = self.loaded();
+        let Loaded { servers, variables, .. } = &*loaded;
+        let wanted = servers.servers.iter().any(|server| server.use_ssl);
+        let names = variables.bool("mysql-ssl_p2s_verify_name");
+        let to_servers = &self.shared.tls_to_servers;
+        to_servers.load(wanted, &values::server_tls(variables), &servers.ssl_params, names);
+        let problems = to_servers.problems();
+        if let Some(told) = &mut loaded.tls_problems {
+            problems.iter().filter(|problem| !told.contains(problem)).for_each(|problem| log::warn(problem));
+            *told = problems;
+        }
     }
 
     fn tell_monitor(&self) {
@@ -163,12 +182,22 @@ impl Proxy {
                 problems.push(problem);
             }
         }
+        let networks = variables.str("mysql-proxy_protocol_networks");
+        problems
+            .extend(Networks::parse(networks).err().map(|problem| format!("mysql-proxy_protocol_networks: {problem}")));
         if !problems.is_empty() {
             return Err(problems);
         }
         self.ports.set(&web::wanted(&variables))?;
         self.shared.tuning.store(Arc::new(values::tuning(&variables)));
-        self.loaded().variables = variables;
+        {
+            let mut loaded = self.loaded();
+            loaded.variables = variables;
+            if prefix == "mysql-" {
+                loaded.tls_problems.get_or_insert_default();
+            }
+        }
+        self.load_tls();
         self.mind_manners();
         self.tell_monitor();
         self.make_room();
@@ -294,7 +323,10 @@ impl Runtime for Proxy {
             Command::Restart => {
                 Err("the process does not start itself anew: stop it, and systemd or Kubernetes starts it".to_owned())
             }
-            Command::ReloadTls => order(Order::ReloadTls),
+            Command::ReloadTls => {
+                self.load_tls();
+                order(Order::ReloadTls)
+            }
             Command::FlushQueryCache => {
                 let count = self.shared.cache.flush();
                 Ok(format!("{count} answers given up"))

@@ -1,9 +1,12 @@
 //! What all workers and the control thread share: the plan in force, the servers, counters, the list of sessions.
 
 use super::cache::QueryCache;
+use super::client::proof::{Known, Learnt};
 use super::manners::AllManners;
+use super::rsa::OwnKey;
 use super::server::connect::ConnectError;
 use super::server::groups::{Host, Live, Server};
+use super::server::tls::ToServers;
 use super::sessions::Sessions;
 use super::stats::Stats;
 use super::tls::Acceptor;
@@ -34,6 +37,10 @@ pub struct Shared {
     pub generation: Arc<AtomicU64>,
     /// Present where `mysql-have_ssl` is on.
     pub tls: ArcSwapOption<Acceptor>,
+    /// For passwords outside of TLS.
+    pub rsa: OwnKey,
+    /// TLS on the other side.
+    pub tls_to_servers: Arc<ToServers>,
     /// By host and port: what is known of a server survives a new plan.
     hosts: Mutex<HashMap<(String, u16), Arc<Host>>>,
     /// The process is to end: nobody new, and who has nothing open leaves.
@@ -82,7 +89,9 @@ impl Plan {
 pub struct UserEntry {
     pub settings: User,
     pub name: Arc<str>,
-    pub password: Password,
+    /// Its own, and `additional_password` of its attributes.
+    passwords: Vec<Password>,
+    learnt: Learnt,
     pub connections: AtomicU32,
     /// The last write of any session of this user, for `mysql-causal_reads=user`.
     pub written: Mutex<Option<mysql::monitor::gtid::Gtid>>,
@@ -94,7 +103,8 @@ impl UserEntry {
     pub fn new(settings: User) -> Self {
         Self {
             name: settings.username.as_str().into(),
-            password: Password::of(&settings.password),
+            passwords: settings.passwords(),
+            learnt: Learnt::default(),
             settings,
             connections: AtomicU32::new(0),
             written: Mutex::new(None),
@@ -105,6 +115,16 @@ impl UserEntry {
     /// What servers are given: the password of the user's other row, where it has one for each side.
     pub fn secret_for_servers(&self, given: Secret) -> Secret {
         self.settings.backend_password.as_deref().map_or(given, Secret::of)
+    }
+
+    /// With what it can log in at servers while it is not here itself.
+    pub fn secret(&self) -> Option<Secret> {
+        self.known().secret()
+    }
+
+    /// For the check of its password.
+    pub fn known(&self) -> Known {
+        Known { passwords: self.passwords.clone(), use_ssl: self.settings.use_ssl, learnt: self.learnt.clone() }
     }
 }
 
@@ -123,6 +143,8 @@ impl Shared {
             manners: ArcSwap::default(),
             generation: Arc::default(),
             tls: ArcSwapOption::empty(),
+            rsa: OwnKey::default(),
+            tls_to_servers: Arc::default(),
             hosts: Mutex::default(),
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
@@ -153,7 +175,8 @@ impl Shared {
 
     pub fn host(&self, hostname: &str, port: u16) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.entry((hostname.to_owned(), port)).or_default().clone()
+        let new = || Arc::new(Host { tls: self.tls_to_servers.clone(), ..Host::default() });
+        hosts.entry((hostname.to_owned(), port)).or_insert_with(new).clone()
     }
 
     /// Takes in that a server could not be reached: the monitor looks at once.

@@ -125,6 +125,7 @@ async fn serve(options: &Options, parsed: &Parsed, path: PathBuf, datadir: PathB
     let doors = if options.compat { None } else { Some(Doors::open(&written(parsed)?)?) };
     std::fs::create_dir_all(&datadir).map_err(|error| vec![format!("{}: {error}", datadir.display())])?;
     let shared = Arc::new(Shared::new());
+    shared.rsa.keep_in(&datadir);
     let watch = Arc::new(Watch::default());
     let (to_monitor, wanted) = mpsc::unbounded_channel();
     let (orders, mut ordered) = mpsc::unbounded_channel();

@@ -5,7 +5,7 @@ use rustix::net::RecvFlags;
 use std::io;
 use std::os::fd::AsFd;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -40,13 +40,19 @@ impl Stream {
         suite.and_then(|suite| suite.suite().as_str())
     }
 
-    /// Sends what the kernel takes at once; of an encrypted stream nothing. What is lost was not needed.
-    pub fn say_last(&self, bytes: &[u8]) {
-        _ = match self {
-            Self::Tcp(stream) => stream.try_write(bytes),
-            Self::Unix(stream) => stream.try_write(bytes),
-            _ => Ok(0),
+    /// Sends what the kernel takes at once. What is lost was not needed.
+    pub fn say_last(&mut self, bytes: &[u8]) {
+        let plain = match self {
+            Self::Tcp(stream) => Some(stream.try_write(bytes)),
+            Self::Unix(stream) => Some(stream.try_write(bytes)),
+            _ => None,
         };
+        if plain.is_none() {
+            let mut nobody = Context::from_waker(Waker::noop());
+            if Pin::new(&mut *self).poll_write(&mut nobody, bytes).is_ready() {
+                _ = Pin::new(self).poll_flush(&mut nobody);
+            }
+        }
     }
 
     /// Asks the kernel, without waiting: the other end has closed it, or has said something nobody asked for.

@@ -1,6 +1,8 @@
 //! Variables that the path of a statement reads, as numbers.
 
+use super::networks::Networks;
 use mysql::digest;
+use mysql::protocol::auth;
 use std::time::Duration;
 
 /// Names and defaults are `mysql::variables`'.
@@ -19,6 +21,10 @@ pub struct Tuning {
     /// Statements that take longer count as slow.
     pub long_query_time: Duration,
     pub have_compress: bool,
+    /// What clients are greeted with, or asked for.
+    pub default_authentication_plugin: &'static str,
+    /// Who may speak for others by the PROXY protocol.
+    pub proxy_protocol_networks: Networks,
     /// An unused connection is closed after it.
     pub idle_connection: Duration,
     pub server_version: String,
@@ -102,6 +108,8 @@ impl Default for Tuning {
             query_retries_on_failure: 1,
             long_query_time: Duration::from_millis(1000),
             have_compress: true,
+            default_authentication_plugin: auth::NATIVE,
+            proxy_protocol_networks: Networks::default(),
             idle_connection: Duration::from_secs(300),
             server_version: "8.0.11".to_owned(),
             causal_reads: CausalReads::Session,

@@ -1,9 +1,12 @@
 //! Variables as the proxy works by them.
 
 use super::monitor;
+use super::networks::Networks;
 use super::tuning::{CausalReads, SafeRouting, Tuning};
 use mysql::digest;
 use mysql::monitor::replication::OnMultipleWriters;
+use mysql::protocol::auth;
+use mysql::settings::ServerTls;
 use mysql::variables::Variables;
 use std::time::Duration;
 
@@ -31,6 +34,13 @@ pub fn tuning(variables: &Variables) -> Tuning {
         query_retries_on_failure: number(variables, "mysql-query_retries_on_failure"),
         long_query_time: milliseconds(variables, "mysql-long_query_time"),
         have_compress: variables.bool("mysql-have_compress"),
+        default_authentication_plugin: match variables.str("mysql-default_authentication_plugin") {
+            auth::CACHING_SHA2 => auth::CACHING_SHA2,
+            auth::ED25519 => auth::ED25519,
+            _ => auth::NATIVE,
+        },
+        // What is wrong in it was said when it was loaded.
+        proxy_protocol_networks: Networks::parse(variables.str("mysql-proxy_protocol_networks")).unwrap_or_default(),
         server_version: variables.str("mysql-server_version").to_owned(),
         causal_reads: match variables.str("mysql-causal_reads") {
             "none" => CausalReads::None,
@@ -84,6 +94,21 @@ fn digest_options(variables: &Variables) -> digest::Options {
         grouping_limit: number(variables, "mysql-query_digests_grouping_limit"),
         groups_grouping_limit: number(variables, "mysql-query_digests_groups_grouping_limit"),
         max_bytes: number(variables, "mysql-query_digests_max_digest_length"),
+    }
+}
+
+/// `mysql-ssl_p2s_…`: for servers that have no row in `mysql_servers_ssl_params`.
+pub fn server_tls(variables: &Variables) -> ServerTls {
+    let of = |name: &str| variables.str(&format!("mysql-ssl_p2s_{name}")).to_owned();
+    ServerTls {
+        ca: of("ca"),
+        capath: of("capath"),
+        cert: of("cert"),
+        key: of("key"),
+        crl: of("crl"),
+        crlpath: of("crlpath"),
+        cipher: of("cipher"),
+        tls_version: String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::compress::Compressed;
 use super::gather::{Gather, LONG, SMALL};
 use super::stream::Stream;
+use balance::proxy_protocol::{self, Header, Parsed, Reason};
 use mysql::protocol::packet::{self, HEADER};
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -59,6 +60,13 @@ impl Wire {
         self.stream = Stream::Compressed(Box::new(Compressed::new(stream, early)));
     }
 
+    /// The same, on the side that begins each command.
+    pub fn compress_to_server(&mut self) {
+        let early = std::mem::take(&mut self.inbox);
+        let stream = std::mem::replace(&mut self.stream, Stream::Taken);
+        self.stream = Stream::Compressed(Box::new(Compressed::to_server(stream, early)));
+    }
+
     /// Reads one packet, of as many frames as it has, into `payload`; returns the sequence number that follows. A clean
     /// end between packets is `None`.
     ///
@@ -83,6 +91,30 @@ impl Wire {
             }
             if poll_fn(|cx| self.poll_fill(cx)).await? == 0 {
                 return if self.inbox.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+            }
+        }
+    }
+
+    /// A header of the PROXY protocol, where the first bytes are one: no packet of MySQL begins so.
+    ///
+    /// # Errors
+    /// The stream's; `InvalidData` for a header that is none.
+    pub async fn proxy_header(&mut self) -> io::Result<Option<Header>> {
+        loop {
+            match proxy_protocol::parse(&self.inbox) {
+                Parsed::Done { used, header } => {
+                    self.take(used);
+                    return Ok(Some(header));
+                }
+                Parsed::Invalid(Reason::NotAHeader) => return Ok(None),
+                Parsed::Invalid(reason) => return Err(io::Error::new(io::ErrorKind::InvalidData, reason.to_string())),
+                Parsed::NeedMore(_) if self.inbox.len() > proxy_protocol::MAX_HEADER => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, Reason::BadHeader.to_string()));
+                }
+                Parsed::NeedMore(_) => {}
+            }
+            if poll_fn(|cx| self.poll_fill(cx)).await? == 0 {
+                return Ok(None);
             }
         }
     }

@@ -190,9 +190,8 @@ impl Admin {
         named.append(&mut self.held("disk", "global_variables")?);
         let transaction = self.db.unchecked_transaction()?;
         transaction.execute(&format!("DELETE FROM disk.{SECRETS}"), [])?;
-        for row in named {
-            let [_, Value::Text(text), ..] = row.as_slice() else { continue };
-            for (form, clear) in self.secrets.known_in(text) {
+        for mut row in named {
+            for (form, clear) in self.secrets.known_in_row(&mut row) {
                 transaction.execute(&format!("INSERT OR REPLACE INTO disk.{SECRETS} VALUES (?1,?2)"), [form, clear])?;
             }
         }

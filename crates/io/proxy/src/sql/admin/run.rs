@@ -1,6 +1,6 @@
 //! Runs SQL: tables of the running proxy are filled when a statement names them, answers are bounded.
 
-use super::secrets::Secrets;
+use super::secrets::{ATTRIBUTES, Secrets};
 use super::{Admin, AdminError, Answer, Session};
 use mysql::tables::{Row, Value, stats};
 use rusqlite::types::ValueRef;
@@ -85,6 +85,12 @@ impl Admin {
                     if let [_, Value::Text(form), ..] = row.as_slice()
                         && row != before
                     {
+                        self.db.execute(&update, rusqlite::params![form, id])?;
+                    }
+                    if let (Some(Value::Text(form)), true) = (row.get(ATTRIBUTES), table == "mysql_users")
+                        && row.get(ATTRIBUTES) != before.get(ATTRIBUTES)
+                    {
+                        let update = format!("UPDATE {schema}.{table} SET attributes=?1 WHERE rowid=?2");
                         self.db.execute(&update, rusqlite::params![form, id])?;
                     }
                 }

@@ -7,6 +7,9 @@ use sha1::{Digest, Sha1};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+/// Place of that column in `mysql_users`.
+pub const ATTRIBUTES: usize = 12;
+
 #[derive(Default)]
 pub struct Secrets {
     /// Clear text by its form.
@@ -24,17 +27,32 @@ impl Secrets {
         forms(text).filter_map(|form| self.clear.get(form).map(|clear| (form.to_owned(), clear.clone()))).collect()
     }
 
+    /// The same of a row of `mysql_users` or `global_variables`.
+    pub fn known_in_row(&self, row: &mut Row) -> Vec<(String, String)> {
+        let mut known = Vec::new();
+        additional("mysql_users", row, |text| {
+            known.extend(self.known_in(text));
+            text.to_owned()
+        });
+        if let [_, Value::Text(text), ..] = row.as_slice() {
+            known.extend(self.known_in(text));
+        }
+        known
+    }
+
     /// Puts forms in place of clear texts.
     pub fn hide(&mut self, table: &str, row: &mut Row) {
         if let Some((value, many)) = Self::place(table, row) {
             *value = if many { self.hide_list(value) } else { self.hide_one(value) };
         }
+        additional(table, row, |clear| self.hide_one(clear));
     }
 
     /// Puts forms in place of clear texts, for an answer only.
     pub fn cover(table: &str, row: &mut Row) {
+        let form = |clear: &str| if is_hidden(clear) { clear.to_owned() } else { form_of(clear) };
+        additional(table, row, form);
         if let Some((value, many)) = Self::place(table, row) {
-            let form = |clear: &str| if is_hidden(clear) { clear.to_owned() } else { form_of(clear) };
             *value = if many && value.contains(':') { map_list(value, form) } else { form(value) };
         }
     }
@@ -44,6 +62,7 @@ impl Secrets {
         if let Some((value, many)) = Self::place(table, row) {
             *value = if many { map_list(value, |password| self.reveal_one(password)) } else { self.reveal_one(value) };
         }
+        additional(table, row, |form| self.reveal_one(form));
     }
 
     /// The secret of a row, and whether it is a list of `user:password`.
@@ -79,6 +98,25 @@ impl Secrets {
     }
 }
 
+/// Applies `change` to the second password of a user: in its attributes, in hex.
+fn additional(table: &str, row: &mut Row, change: impl FnOnce(&str) -> String) {
+    if table != "mysql_users" {
+        return;
+    }
+    let Some(Value::Text(attributes)) = row.get_mut(ATTRIBUTES) else { return };
+    let Some((_, rest)) = attributes.split_once("\"additional_password\"") else { return };
+    let Some(hex) = rest.split('"').nth(1).map(str::to_owned) else { return };
+    let Some(text) = mysql::settings::unhex(&hex).filter(|text| !text.is_empty()) else { return };
+    let changed = change(&text);
+    if changed != text {
+        let changed = changed.bytes().fold(String::new(), |mut out, byte| {
+            _ = write!(out, "{byte:02X}");
+            out
+        });
+        *attributes = attributes.replacen(&hex, &changed, 1);
+    }
+}
+
 fn is_secret(name: &str) -> bool {
     mysql::variables::find(name).is_some_and(|variable| variable.secret)
 }
@@ -102,7 +140,7 @@ fn form_of(clear: &str) -> String {
 
 /// Nothing of it has to be hidden: nothing is there, or a hash already.
 fn is_hidden(text: &str) -> bool {
-    text.is_empty() || is_form(text) || text.starts_with("$A$005$")
+    text.is_empty() || is_form(text) || text.starts_with("$A$005$") || text.starts_with("$ED$")
 }
 
 fn is_form(text: &str) -> bool {
@@ -128,6 +166,23 @@ mod tests {
         assert!(!format!("{hidden:?}").contains("one"), "{hidden:?}");
         secrets.reveal("global_variables", &mut hidden);
         assert_eq!(hidden, clear);
+    }
+
+    #[test]
+    fn a_second_password_is_hidden_too() {
+        let mut secrets = Secrets::default();
+        assert_eq!(mysql::tables::mysql_users::TABLE.position("attributes"), Some(ATTRIBUTES));
+        let mut row = vec![Value::Text("app".into()), Value::Text("one".into())];
+        row.resize(ATTRIBUTES, Value::Null);
+        row.push(Value::Text(r#"{"a":1,"additional_password":"74776F"}"#.into()));
+        let clear = row.clone();
+        secrets.hide("mysql_users", &mut row);
+        assert!(!format!("{row:?}").contains("74776F"), "{row:?}");
+        assert_eq!(secrets.known_in_row(&mut row.clone()).len(), 2);
+        secrets.reveal("mysql_users", &mut row);
+        assert_eq!(row, clear);
+        Secrets::cover("mysql_users", &mut row);
+        assert!(!format!("{row:?}").contains("74776F"), "{row:?}");
     }
 
     #[test]

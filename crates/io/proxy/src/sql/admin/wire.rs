@@ -1,7 +1,8 @@
 //! The admin interface's socket: the protocol around the engine.
 
 use super::{Answer, Engine};
-use crate::sql::client::handshake::{Gate, Known, LoggedIn, Peer, log_in};
+use crate::sql::client::handshake::{Gate, LoggedIn, Peer, log_in};
+use crate::sql::client::proof::{Known, Learnt};
 use crate::sql::stream::Stream;
 use crate::sql::tls::Acceptor;
 use crate::sql::wire::Wire;
@@ -49,7 +50,7 @@ impl Gate for AdminGate {
 
     fn find(&self, name: &str) -> Option<Known> {
         let (_, password) = self.credentials.iter().find(|(user, _)| user == name)?;
-        Some(Known { password: Password::of(password), use_ssl: false })
+        Some(Known { passwords: vec![Password::of(password)], use_ssl: false, learnt: Learnt::default() })
     }
 }
 

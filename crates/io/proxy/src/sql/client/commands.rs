@@ -1,18 +1,20 @@
 //! What each command asks for.
 
 use super::execute::{Kind, Target};
-use super::handshake::scramble;
+use super::handshake::{denied, needs_tls};
+use super::proof::{Link, Offer, prove};
 use super::session::{Next, Session};
 use super::{prepared, statement};
+use crate::sql::shared::UserEntry;
 use mysql::protocol::answer::Expect;
-use mysql::protocol::auth::{self, SCRAMBLE};
+use mysql::protocol::auth::{self, Secret};
 use mysql::protocol::capability;
 use mysql::protocol::change_user::ChangeUser;
 use mysql::protocol::command::Command;
-use mysql::protocol::packet::put_zero_ended;
 use mysql::protocol::reply::{self, ServerError};
 use mysql::session::State;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Performs the command in `session.payload`.
@@ -108,43 +110,48 @@ async fn change_user(session: &mut Session) -> io::Result<Next> {
             return Ok(Next::End);
         }
     };
-    // A fresh challenge, whatever it has answered to the old one.
-    let challenge = scramble();
-    let mut payload = vec![reply::EOF];
-    put_zero_ended(&mut payload, auth::NATIVE.as_bytes());
-    put_zero_ended(&mut payload, &challenge);
-    session.sequence = session.wire.send(session.sequence, &payload).await?;
-    let mut answer = Vec::new();
-    let Some(sequence) = session.wire.read_packet(&mut answer, 1024).await? else { return Ok(Next::End) };
-    session.sequence = sequence;
-    if become_user(session, &wanted, &challenge, &answer) {
-        return session.done().await;
-    }
+    let shared = session.worker.shared.clone();
     let name = String::from_utf8_lossy(&wanted.user).into_owned();
-    let text = format!("Access denied for user '{name}'@'{}' (using password: YES)", session.peer);
-    session.error(&ServerError::new(1045, b"28000", text)).await?;
-    Ok(Next::End)
+    let user = shared.plan.load().users.get(&name).filter(|user| user.settings.active).cloned();
+    let known = user.as_ref().map(|user| user.known());
+    // A fresh challenge, whatever it has answered to the old one.
+    let offer = Offer {
+        plugin: wanted.auth_plugin.as_deref().unwrap_or(auth::NATIVE.as_bytes()),
+        scramble: None,
+        answer: Vec::new(),
+        can_switch: true,
+    };
+    let mut link = Link { wire: &mut session.wire, sequence: session.sequence };
+    let preferred = shared.tuning.load().default_authentication_plugin;
+    let proven = prove(&mut link, known.as_ref(), offer, preferred, Some(&shared.rsa)).await?;
+    session.sequence = link.sequence;
+    let (Some(user), Some(secret)) = (user, proven.secret) else {
+        session.error(&denied(&wanted.user, session.peer, proven.gave_one)).await?;
+        return Ok(Next::End);
+    };
+    if user.settings.use_ssl && session.wire.stream.cipher().is_none() {
+        session.error(&needs_tls(&wanted.user, session.peer)).await?;
+        return Ok(Next::End);
+    }
+    let own = Arc::ptr_eq(&user, &session.user);
+    if !own && user.connections.load(Relaxed) >= user.settings.max_connections {
+        session.error(&session.too_many(&user)).await?;
+        return Ok(Next::End);
+    }
+    become_user(session, &wanted, user, secret);
+    session.done().await
 }
 
-fn become_user(session: &mut Session, wanted: &ChangeUser, challenge: &[u8; SCRAMBLE], answer: &[u8]) -> bool {
-    let plan = session.worker.shared.plan.load_full();
-    let user = std::str::from_utf8(&wanted.user).ok().and_then(|name| plan.users.get(name));
-    let Some(user) = user.filter(|user| user.settings.active) else { return false };
-    let Some(secret) = user.password.check_native(challenge, answer) else { return false };
-    let full = user.connections.load(Relaxed) >= user.settings.max_connections;
-    if full || (user.settings.use_ssl && session.wire.stream.cipher().is_none()) {
-        return false;
-    }
+fn become_user(session: &mut Session, wanted: &ChangeUser, user: Arc<UserEntry>, secret: Secret) {
     session.reset();
     session.user.connections.fetch_sub(1, Relaxed);
     user.connections.fetch_add(1, Relaxed);
-    session.user = user.clone();
-    session.introduce();
     session.credentials.key.user = user.name.clone();
     session.credentials.secret = user.secret_for_servers(secret);
+    session.user = user;
+    session.introduce();
     if let Some(collation) = wanted.collation {
         session.credentials.key.collation = collation as u8;
     }
     session.begin_with_schema(wanted.schema.clone());
-    true
 }

@@ -1,5 +1,7 @@
 //! A client's log-in: greeting, TLS if it wants, proof of its password.
 
+use super::proof::{Known, Link, Offer, prove};
+use crate::sql::rsa::OwnKey;
 use crate::sql::shared::Shared;
 use crate::sql::stream::Stream;
 use crate::sql::tls::Acceptor;
@@ -7,8 +9,8 @@ use crate::sql::wire::Wire;
 use mysql::protocol::auth::{self, SCRAMBLE, Secret};
 use mysql::protocol::greeting::Greeting;
 use mysql::protocol::login::{FirstPacket, Login};
-use mysql::protocol::packet::{self, frame_with, put_zero_ended};
-use mysql::protocol::reply::{self, ServerError, status};
+use mysql::protocol::packet::{self, frame_with};
+use mysql::protocol::reply::{ServerError, status};
 use mysql::protocol::{Malformed, capability};
 use std::io;
 use std::net::IpAddr;
@@ -45,13 +47,21 @@ pub trait Gate {
     }
     /// `None`: nobody of that name may come in.
     fn find(&self, name: &str) -> Option<Known>;
-}
 
-/// What is known of a user.
-pub struct Known {
-    pub password: auth::Password,
-    /// TLS is demanded.
-    pub use_ssl: bool,
+    /// The plugin that clients are greeted with, or asked for.
+    fn plugin(&self) -> &'static str {
+        auth::NATIVE
+    }
+
+    /// For passwords outside of TLS.
+    fn rsa(&self) -> Option<&OwnKey> {
+        None
+    }
+
+    /// It may say for whom it speaks, by a header of the PROXY protocol.
+    fn may_speak_for_others(&self, _peer: IpAddr) -> bool {
+        false
+    }
 }
 
 impl Gate for Shared {
@@ -78,7 +88,19 @@ impl Gate for Shared {
     fn find(&self, name: &str) -> Option<Known> {
         let plan = self.plan.load();
         let user = plan.users.get(name).filter(|user| user.settings.active)?;
-        Some(Known { password: user.password.clone(), use_ssl: user.settings.use_ssl })
+        Some(user.known())
+    }
+
+    fn plugin(&self) -> &'static str {
+        self.tuning.load().default_authentication_plugin
+    }
+
+    fn rsa(&self) -> Option<&OwnKey> {
+        Some(&self.rsa)
+    }
+
+    fn may_speak_for_others(&self, peer: IpAddr) -> bool {
+        self.tuning.load().proxy_protocol_networks.has(peer)
     }
 }
 
@@ -88,6 +110,8 @@ pub struct LoggedIn {
     pub login: Login,
     pub user: String,
     pub secret: Secret,
+    /// Where it comes from, as whoever speaks for it has said.
+    pub peer: Peer,
     /// Of the OK that is still to be sent.
     pub sequence: u8,
 }
@@ -111,17 +135,16 @@ impl std::fmt::Display for Peer {
 /// # Errors
 /// [`NoSession`].
 pub async fn log_in(gate: &impl Gate, stream: Stream, id: u32, peer: Peer) -> Result<LoggedIn, NoSession> {
-    let mut dialogue = Dialogue::new(gate, stream, id);
+    let mut dialogue = Dialogue::new(gate, stream, id, peer);
     let mut login = dialogue.first_packets().await?;
     // What was not offered is not had, whatever it says.
     login.capabilities &= dialogue.greeting.capabilities;
-    let plugin = dialogue.settle_plugin(&mut login).await?;
-    match dialogue.prove(&login, &plugin).await {
-        Ok((user, secret)) => Ok(LoggedIn { wire: dialogue.wire, login, user, secret, sequence: dialogue.sequence }),
-        Err(NoSession::Refused(mut error)) => {
-            if error.message.is_empty() {
-                error.message = denied(&login, peer);
-            }
+    match dialogue.prove(&login).await {
+        Ok((user, secret)) => {
+            let Dialogue { wire, peer, sequence, .. } = dialogue;
+            Ok(LoggedIn { wire, login, user, secret, peer, sequence })
+        }
+        Err(NoSession::Refused(error)) => {
             dialogue.refuse(&error).await?;
             Err(NoSession::Refused(error))
         }
@@ -129,14 +152,22 @@ pub async fn log_in(gate: &impl Gate, stream: Stream, id: u32, peer: Peer) -> Re
     }
 }
 
-/// The server's own words.
-fn denied(login: &Login, peer: Peer) -> String {
-    let using = if login.auth_response.is_empty() { "NO" } else { "YES" };
-    format!("Access denied for user '{}'@'{peer}' (using password: {using})", String::from_utf8_lossy(&login.user))
+/// The server's own words, the same for a wrong password and a name that nobody has.
+pub fn denied(user: &[u8], peer: Peer, gave_password: bool) -> ServerError {
+    let using = if gave_password { "YES" } else { "NO" };
+    let user = String::from_utf8_lossy(user);
+    ServerError::new(1045, b"28000", format!("Access denied for user '{user}'@'{peer}' (using password: {using})"))
+}
+
+/// The proof was right, but for `mysql_users.use_ssl`. ProxySQL's words.
+pub fn needs_tls(user: &[u8], peer: Peer) -> ServerError {
+    let error = denied(user, peer, true);
+    ServerError::new(1045, b"28000", format!("{}. SSL is required", error.message))
 }
 
 struct Dialogue<'a, G> {
     gate: &'a G,
+    peer: Peer,
     wire: Wire,
     greeting: Greeting,
     sequence: u8,
@@ -144,7 +175,7 @@ struct Dialogue<'a, G> {
 }
 
 impl<'a, G: Gate> Dialogue<'a, G> {
-    fn new(gate: &'a G, stream: Stream, id: u32) -> Self {
+    fn new(gate: &'a G, stream: Stream, id: u32, peer: Peer) -> Self {
         let mut capabilities = capability::OFFERED;
         if !gate.deprecates_eof() {
             capabilities &= !capability::DEPRECATE_EOF;
@@ -162,15 +193,20 @@ impl<'a, G: Gate> Dialogue<'a, G> {
             capabilities,
             collation: gate.collation(),
             status: status::AUTOCOMMIT,
-            auth_plugin: auth::NATIVE.as_bytes().to_vec(),
+            // Its challenge has 20 bytes: where clients are to sign 32, they are asked to afterwards.
+            auth_plugin: match gate.plugin() {
+                auth::ED25519 => auth::NATIVE.into(),
+                plugin => plugin.into(),
+            },
         };
-        Self { gate, wire: Wire::new(stream), greeting, sequence: 0, packet: Vec::new() }
+        Self { gate, peer, wire: Wire::new(stream), greeting, sequence: 0, packet: Vec::new() }
     }
 
     async fn first_packets(&mut self) -> Result<Login, NoSession> {
         let mut payload = Vec::new();
         self.greeting.write(&mut payload);
         self.send(&payload).await?;
+        self.hear_for_whom().await?;
         if !self.receive().await? {
             return Err(NoSession::Left);
         }
@@ -213,67 +249,44 @@ impl<'a, G: Gate> Dialogue<'a, G> {
         Ok(())
     }
 
-    /// A client that proves by a plugin that is not ours is asked to use one that is.
-    async fn settle_plugin(&mut self, login: &mut Login) -> Result<Vec<u8>, NoSession> {
-        let offered = login.auth_plugin.clone().unwrap_or_else(|| auth::NATIVE.as_bytes().to_vec());
-        let known = [auth::NATIVE, auth::CACHING_SHA2].iter().any(|name| name.as_bytes() == offered);
-        // A client that began with another plugin than the greeting's had no scramble for it.
-        if known && (offered == self.greeting.auth_plugin || !login.auth_response.is_empty()) {
-            return Ok(offered);
+    /// What balancers say that speak for others. Servers speak first in this protocol, so it comes behind the greeting.
+    async fn hear_for_whom(&mut self) -> Result<(), NoSession> {
+        let Peer::Ip(address, _) = self.peer else { return Ok(()) };
+        if !self.gate.may_speak_for_others(address) {
+            return Ok(());
         }
-        let plugin = auth::NATIVE.as_bytes().to_vec();
-        if !login.has(capability::PLUGIN_AUTH) {
-            return Ok(plugin);
+        let header = self.wire.proxy_header().await.map_err(|error| {
+            crate::sql::log::warn(&format!("{address}: {error} (mysql-proxy_protocol_networks)"));
+            error
+        })?;
+        if let Some(ends) = header.and_then(|header| header.endpoints) {
+            self.peer = Peer::Ip(ends.source.ip().to_canonical(), ends.source.port());
         }
-        let mut payload = vec![reply::EOF];
-        put_zero_ended(&mut payload, &plugin);
-        put_zero_ended(&mut payload, &self.greeting.scramble);
-        self.send(&payload).await?;
-        self.receive_whole().await?;
-        login.auth_response = self.packet.clone();
-        Ok(plugin)
+        Ok(())
     }
 
-    async fn prove(&mut self, login: &Login, plugin: &[u8]) -> Result<(String, Secret), NoSession> {
-        let refused = || NoSession::Refused(ServerError::new(1045, b"28000", ""));
-        let name = std::str::from_utf8(&login.user).map_err(|_| refused())?;
-        let name = name.to_owned();
+    async fn prove(&mut self, login: &Login) -> Result<(String, Secret), NoSession> {
+        let name = String::from_utf8_lossy(&login.user).into_owned();
         let known = self.gate.find(&name);
-        // An unknown name takes as long as a wrong password.
-        let password = known.as_ref().map_or_else(auth::Password::unknown, |known| known.password.clone());
-        let scramble = self.greeting.scramble;
-        let secret = if plugin == auth::CACHING_SHA2.as_bytes() {
-            match password.check_sha2(&scramble, &login.auth_response) {
-                Some(secret) => {
-                    if !login.auth_response.is_empty() {
-                        self.send(&[1, auth::SHA2_FAST_OK]).await?;
-                    }
-                    Some(secret)
-                }
-                None if self.wire.stream.is_private() => self.full_sha2(&password).await?,
-                None => None,
-            }
-        } else {
-            password.check_native(&scramble, &login.auth_response)
+        let plugin = login.auth_plugin.as_deref().unwrap_or(auth::NATIVE.as_bytes());
+        // A client that began with another plugin than the greeting's, and gave no answer, had no challenge for it.
+        let answered = plugin == self.greeting.auth_plugin || !login.auth_response.is_empty();
+        let offer = Offer {
+            plugin,
+            scramble: answered.then_some(self.greeting.scramble),
+            answer: login.auth_response.clone(),
+            can_switch: login.has(capability::PLUGIN_AUTH),
         };
-        let known = known.ok_or_else(refused)?;
-        let secret = secret.ok_or_else(refused)?;
+        let mut link = Link { wire: &mut self.wire, sequence: self.sequence };
+        let proven = prove(&mut link, known.as_ref(), offer, self.gate.plugin(), self.gate.rsa()).await?;
+        self.sequence = link.sequence;
+        let (Some(known), Some(secret)) = (known, proven.secret) else {
+            return Err(NoSession::Refused(denied(&login.user, self.peer, proven.gave_one)));
+        };
         if known.use_ssl && self.wire.stream.cipher().is_none() {
-            return Err(NoSession::Refused(ServerError::new(
-                1045,
-                b"28000",
-                format!("Access denied for user '{name}': it has to use TLS (mysql_users.use_ssl)"),
-            )));
+            return Err(NoSession::Refused(needs_tls(&login.user, self.peer)));
         }
         Ok((name, secret))
-    }
-
-    /// The password in clear, inside of TLS or a unix socket.
-    async fn full_sha2(&mut self, password: &auth::Password) -> Result<Option<Secret>, NoSession> {
-        self.send(&[1, auth::SHA2_FULL]).await?;
-        self.receive_whole().await?;
-        let given = self.packet.strip_suffix(&[0]).unwrap_or(&self.packet);
-        Ok(std::str::from_utf8(given).ok().and_then(|given| password.check_clear(given)))
     }
 
     async fn refuse(&mut self, error: &ServerError) -> io::Result<()> {

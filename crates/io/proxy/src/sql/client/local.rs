@@ -5,7 +5,6 @@ use crate::sql::server::connect::Credentials;
 use crate::sql::server::connection::Key;
 use crate::sql::sessions;
 use crate::sql::shared::Shared;
-use mysql::protocol::auth::{Password, Secret};
 use mysql::protocol::capability;
 use mysql::protocol::reply::ServerError;
 use mysql::protocol::rows::{self, Kind};
@@ -182,10 +181,9 @@ pub async fn end_statement(shared: Arc<Shared>, id: u32) {
     let found = groups.of(hostgroup).iter().find(|server| server.hostname == hostname && server.port == port);
     let user = shared.plan.load().users.get(&*session.user).cloned();
     let (Some(server), Some(user)) = (found, user) else { return };
-    let secret = match &user.password {
-        Password::Clear(clear) => Secret::Clear(clear.clone()),
-        Password::Empty => Secret::Empty,
-        _ => {
+    let secret = match user.secret() {
+        Some(secret) => secret,
+        None => {
             return crate::sql::log::warn(&format!(
                 "session {id} goes on until its statement ends: mysql_users has {}'s password as a hash only. KILL QUERY \
                  {thread} at {} ends it",

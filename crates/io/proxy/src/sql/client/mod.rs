@@ -9,6 +9,7 @@ pub mod infile;
 pub mod local;
 mod lost;
 pub mod prepared;
+pub mod proof;
 pub mod ready;
 mod ruled;
 pub mod session;

@@ -119,7 +119,7 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
     };
     // It may have been taken out since it was found.
     let Some(user) = shared.plan.load().users.get(&logged_in.user).cloned() else { return };
-    let mut session = Box::new(Session::new(worker, logged_in, user, id, peer));
+    let mut session = Box::new(Session::new(worker, logged_in, user, id));
     session.proxy_addr = proxy_addr;
     if session.enter().await.is_ok() {
         session.run().await;
@@ -155,8 +155,8 @@ impl Drop for Session {
 }
 
 impl Session {
-    fn new(worker: Rc<Worker>, logged_in: LoggedIn, user: Arc<UserEntry>, id: u32, peer: Peer) -> Self {
-        let LoggedIn { wire, login, user: _, secret, sequence } = logged_in;
+    fn new(worker: Rc<Worker>, logged_in: LoggedIn, user: Arc<UserEntry>, id: u32) -> Self {
+        let LoggedIn { wire, login, user: _, secret, peer, sequence } = logged_in;
         let secret = user.secret_for_servers(secret);
         let key = Key {
             user: user.name.clone(),
@@ -224,16 +224,7 @@ impl Session {
         shared.sessions.insert(self.public.clone());
         shared.sessions.total.fetch_add(1, Relaxed);
         let own = self.user.connections.fetch_add(1, Relaxed) + 1;
-        let refusal = if own > self.user.settings.max_connections {
-            let name = &self.user.name;
-            let text = format!(
-                "User '{name}' has exceeded the 'max_user_connections' resource (current value: {})",
-                self.user.settings.max_connections
-            );
-            Some(ServerError::new(1226, b"42000", text))
-        } else {
-            None
-        };
+        let refusal = if own > self.user.settings.max_connections { Some(self.too_many(&self.user)) } else { None };
         if let Some(error) = refusal {
             shared.sessions.refused.fetch_add(1, Relaxed);
             count(&shared.stats.too_many_of_user);
@@ -245,6 +236,15 @@ impl Session {
             self.wire.compress();
         }
         Ok(())
+    }
+
+    /// Of connections of this user.
+    pub fn too_many(&self, user: &UserEntry) -> ServerError {
+        let text = format!(
+            "User '{}' has exceeded the 'max_user_connections' resource (current value: {})",
+            user.name, user.settings.max_connections
+        );
+        ServerError::new(1226, b"42000", text)
     }
 
     async fn run(&mut self) {

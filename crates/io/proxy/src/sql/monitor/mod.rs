@@ -6,7 +6,7 @@ pub mod log;
 pub mod probe;
 
 use super::placing::{Placed, place};
-use super::server::connect::Credentials;
+use super::server::connect::{ConnectError, Credentials};
 use super::server::connection::Key;
 use super::server::groups::{Host, Server, Standing};
 use super::shared::Shared;
@@ -198,7 +198,8 @@ impl Monitor {
     fn watch_one(&self, address: Address, answers: mpsc::UnboundedSender<Heard>) -> AbortHandle {
         let options = self.wanted.options.clone();
         let shared = self.shared.clone();
-        let use_ssl = self.wanted.servers.iter().any(|row| address_of(row) == address && row.use_ssl);
+        let rows = || self.wanted.servers.iter().filter(|row| address_of(row) == address);
+        let use_ssl = rows().any(|row| row.use_ssl);
         let check_type = self.wanted.check_type(&address);
         tokio::task::spawn_local(async move {
             let mut probe = Probe::new(stand_in(&shared, &address, use_ssl), credentials(&options), check_type);
@@ -227,6 +228,7 @@ impl Monitor {
             // Also back: a server restored from a backup has less than it had.
             host.position.store(Arc::new(facts.current.clone()));
         }
+        note_trouble(&host, &address, asked.as_ref().err());
         lock(&self.watch.log).note(&address, &asked);
         let answer = probe::answer(&asked);
         let missed = self.missed.entry(address.clone()).or_default();
@@ -336,6 +338,22 @@ impl Monitor {
     }
 }
 
+/// Why a server cannot be asked: clients that wait for it are told, and the log once.
+fn note_trouble(host: &Host, address: &Address, error: Option<&ProbeError>) {
+    let text = error.map(ToString::to_string);
+    let before = host.trouble.load();
+    if before.as_deref().map(String::as_str) == text.as_deref() {
+        return;
+    }
+    if let Some(ProbeError::Connect(
+        error @ (ConnectError::Tls { .. } | ConnectError::NoPlugin { .. } | ConnectError::Exposed { .. }),
+    )) = error
+    {
+        super::log::warn(&format!("the monitor cannot log in at {address}: {error}"));
+    }
+    host.trouble.store(text.map(Arc::new));
+}
+
 fn has(group: &Group, address: &Address) -> bool {
     group.config().members.iter().any(|member| member.address == *address)
 }
@@ -391,6 +409,8 @@ fn stand_in(shared: &Shared, address: &Address, use_ssl: bool) -> Arc<Server> {
         max_replication_lag: 0,
         max_latency_ms: 0,
         use_ssl,
+        // Its answers are short.
+        compression: false,
         comment: String::new(),
         status: 0.into(),
         slow: false.into(),

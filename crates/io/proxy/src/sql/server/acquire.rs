@@ -30,8 +30,8 @@ const LINGERED: Duration = Duration::from_millis(5);
 #[derive(Debug, thiserror::Error)]
 pub enum NoConnection {
     /// ProxySQL's 9001.
-    #[error("Max connect timeout reached while reaching hostgroup {hostgroup} after {}ms{}", after.as_millis(), because(last.as_ref()))]
-    Timeout { hostgroup: Hostgroup, after: Duration, last: Option<ConnectError> },
+    #[error("Max connect timeout reached while reaching hostgroup {hostgroup} after {}ms{}", after.as_millis(), because(last))]
+    Timeout { hostgroup: Hostgroup, after: Duration, last: String },
     /// Its session was killed while it waited.
     #[error("the session was killed")]
     Killed,
@@ -40,8 +40,13 @@ pub enum NoConnection {
     Refused(ConnectError),
 }
 
-fn because(last: Option<&ConnectError>) -> String {
-    last.map(|error| format!(": {error}")).unwrap_or_default()
+fn because(last: &str) -> String {
+    if last.is_empty() { String::new() } else { format!(": {last}") }
+}
+
+/// What the monitor knows of servers that were not even tried.
+fn trouble(groups: &Groups, hostgroup: Hostgroup) -> Option<String> {
+    groups.of(hostgroup).iter().find_map(|server| server.host.trouble.load().as_deref().cloned())
 }
 
 pub struct Wanted<'a> {
@@ -89,6 +94,8 @@ pub async fn acquire(worker: &Worker, mut wanted: Wanted<'_>) -> Result<Connecti
         first = false;
         if Instant::now() >= deadline {
             bump(&worker.tally.counters.got_none, 1);
+            let last = last.map(|error| error.to_string()).or_else(|| trouble(&groups, wanted.hostgroup));
+            let last = last.unwrap_or_default();
             return Err(NoConnection::Timeout { hostgroup: wanted.hostgroup, after: started.elapsed(), last });
         }
         let full = matches!(last, Some(ConnectError::Full { .. }));
@@ -229,7 +236,10 @@ async fn begin(worker: &Worker, connection: &mut Connection) -> Result<(), Conne
 fn is_final(error: &ConnectError) -> bool {
     match error {
         ConnectError::Refused { source, .. } => matches!(source.code, 1044 | 1045 | 1049 | 1698 | 1251),
-        ConnectError::Plugin { .. } | ConnectError::Malformed { .. } => true,
+        ConnectError::Plugin { .. }
+        | ConnectError::NoPlugin { .. }
+        | ConnectError::Exposed { .. }
+        | ConnectError::Malformed { .. } => true,
         _ => false,
     }
 }

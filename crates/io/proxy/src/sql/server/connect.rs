@@ -7,9 +7,8 @@ use crate::sql::wire::Wire;
 use mysql::protocol::auth::Secret;
 use mysql::protocol::greeting::Greeting;
 use mysql::protocol::login::Login;
-use mysql::protocol::packet::Reader;
-use mysql::protocol::reply::{EOF, ERR, OK, ServerError};
-use mysql::protocol::{Malformed, auth, capability};
+use mysql::protocol::reply::{ERR, OK, ServerError};
+use mysql::protocol::{Malformed, capability};
 use mysql::session::State;
 use std::io;
 use std::rc::Rc;
@@ -33,6 +32,13 @@ pub enum ConnectError {
     Refused { address: String, source: ServerError },
     #[error("{address} wants the plugin {plugin}, which needs the password in clear in mysql_users")]
     Plugin { address: String, plugin: String },
+    #[error("{address} wants the plugin {plugin}, which is not known here")]
+    NoPlugin { address: String, plugin: String },
+    #[error("{address} wants the plugin {plugin}, which is for TLS only: set use_ssl=1 in mysql_servers")]
+    Exposed { address: String, plugin: &'static str },
+    /// Nothing was said of who logs in.
+    #[error("{address}: TLS: {reason}")]
+    Tls { address: String, reason: String },
     #[error("{address} does not speak the protocol: {source}")]
     Malformed { address: String, source: Malformed },
     #[error("{address} did not answer within {} ms (mysql-connect_timeout_server)", limit.as_millis())]
@@ -79,6 +85,9 @@ async fn attempt(server: &Arc<Server>, credentials: &Credentials, place: Place) 
     let greeting = dialogue.greeting().await?;
     dialogue.log_in(&greeting, credentials).await?;
     let capabilities = dialogue.capabilities;
+    if capabilities & capability::COMPRESS != 0 {
+        dialogue.wire.compress_to_server();
+    }
     if !server.host.version.load().as_slice().eq(&greeting.server_version) {
         server.host.version.store(Arc::new(greeting.server_version.clone()));
     }
@@ -130,17 +139,17 @@ fn names_schema(credentials: &Credentials) -> bool {
 }
 
 /// The packets of a log-in, one after the other.
-struct Dialogue<'a> {
-    wire: Wire,
-    server: &'a Arc<Server>,
+pub(super) struct Dialogue<'a> {
+    pub(super) wire: Wire,
+    pub(super) server: &'a Arc<Server>,
     sequence: u8,
     capabilities: u32,
     tracks: bool,
-    packet: Vec<u8>,
+    pub(super) packet: Vec<u8>,
 }
 
 impl Dialogue<'_> {
-    async fn next(&mut self) -> Result<(), ConnectError> {
+    pub(super) async fn next(&mut self) -> Result<(), ConnectError> {
         let read =
             self.wire.read_packet(&mut self.packet, LOGIN_PACKET).await.and_then(|next| {
                 next.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "closed the connection"))
@@ -149,7 +158,7 @@ impl Dialogue<'_> {
         Ok(())
     }
 
-    async fn send(&mut self, payload: &[u8]) -> Result<(), ConnectError> {
+    pub(super) async fn send(&mut self, payload: &[u8]) -> Result<(), ConnectError> {
         self.sequence = self.wire.send(self.sequence, payload).await.map_err(|source| self.io(source))?;
         Ok(())
     }
@@ -168,15 +177,21 @@ impl Dialogue<'_> {
         if !schema.is_empty() {
             capabilities |= capability::CONNECT_WITH_DB;
         }
+        if self.server.compression {
+            capabilities |= capability::COMPRESS & greeting.capabilities;
+        }
+        if self.server.use_ssl && !matches!(self.wire.stream, Stream::Unix(_)) {
+            capabilities |= capability::SSL;
+            self.encrypt(capabilities, greeting, credentials).await?;
+        }
         self.capabilities = capabilities;
-        // A plugin that asks for more than we know: the server will say what it wants.
-        let answer = credentials.secret.answer(&greeting.auth_plugin, &greeting.scramble);
+        let answer = self.first_answer(greeting, credentials);
         let login = Login {
             capabilities,
             max_packet: 1 << 30,
             collation: credentials.key.collation,
             user: credentials.key.user.as_bytes().to_vec(),
-            auth_response: answer.unwrap_or_default(),
+            auth_response: answer,
             schema: Some(schema),
             auth_plugin: Some(greeting.auth_plugin.clone()),
             attributes: Vec::new(),
@@ -184,61 +199,35 @@ impl Dialogue<'_> {
         let mut payload = Vec::new();
         login.write(&mut payload);
         self.send(&payload).await?;
-        self.verdict(credentials, greeting.scramble).await
+        self.verdict(credentials, greeting).await
     }
 
-    /// Until the server says yes or no.
-    async fn verdict(&mut self, credentials: &Credentials, scramble: [u8; auth::SCRAMBLE]) -> Result<(), ConnectError> {
-        let mut scramble = scramble;
-        loop {
-            self.next().await?;
-            match self.packet.first().copied() {
-                Some(OK) => return Ok(()),
-                Some(ERR) => return Err(self.refused()),
-                Some(EOF) => {
-                    let (plugin, data) = self.switch().map_err(|source| self.malformed(source))?;
-                    if let Ok(fresh) = data.try_into() {
-                        scramble = fresh;
-                    }
-                    let answer = self.answer(credentials, &plugin, &scramble)?;
-                    self.send(&answer).await?;
-                }
-                // Of caching_sha2_password: the server knows the password already.
-                Some(1) if self.packet.get(1) == Some(&auth::SHA2_FAST_OK) => {}
-                Some(1) if self.wire.stream.is_private() => {
-                    let answer = self.answer(credentials, auth::CLEAR.as_bytes(), &scramble)?;
-                    self.send(&answer).await?;
-                }
-                _ => {
-                    let plugin = format!("{} without TLS", auth::CACHING_SHA2);
-                    return Err(ConnectError::Plugin { address: self.server.address(), plugin });
-                }
-            }
-        }
-    }
-
-    fn switch(&self) -> Result<(Vec<u8>, Vec<u8>), Malformed> {
-        let mut reader = Reader::new(&self.packet);
-        reader.u8("kind")?;
-        let plugin = reader.zero_ended_or_rest().to_vec();
-        let data = reader.rest();
-        Ok((plugin, data.strip_suffix(&[0]).unwrap_or(data).to_vec()))
-    }
-
-    fn answer(
-        &self,
+    /// Asks for TLS, and goes on inside of it.
+    async fn encrypt(
+        &mut self,
+        capabilities: u32,
+        greeting: &Greeting,
         credentials: &Credentials,
-        plugin: &[u8],
-        scramble: &[u8; auth::SCRAMBLE],
-    ) -> Result<Vec<u8>, ConnectError> {
-        if plugin == auth::CLEAR.as_bytes() && !self.wire.stream.is_private() {
-            let plugin = format!("{} without TLS", auth::CLEAR);
-            return Err(ConnectError::Plugin { address: self.server.address(), plugin });
+    ) -> Result<(), ConnectError> {
+        let Server { hostname, port, host, .. } = &**self.server;
+        if greeting.capabilities & capability::SSL == 0 {
+            let reason = "the server has none, and mysql_servers.use_ssl demands it";
+            return Err(self.tls(reason.to_owned()));
         }
-        credentials.secret.answer(plugin, scramble).ok_or_else(|| ConnectError::Plugin {
-            address: self.server.address(),
-            plugin: String::from_utf8_lossy(plugin).into_owned(),
-        })
+        let connector =
+            host.tls.connector(hostname, *port, &credentials.key.user).map_err(|reason| self.tls(reason))?;
+        let mut payload = Vec::new();
+        let request =
+            Login { capabilities, max_packet: 1 << 30, collation: credentials.key.collation, ..Login::default() };
+        request.write_ssl_request(&mut payload);
+        self.send(&payload).await?;
+        let (stream, early) = std::mem::replace(&mut self.wire, Wire::new(Stream::Taken)).into_parts();
+        if !early.is_empty() {
+            return Err(self.tls("it sent more before TLS had begun".to_owned()));
+        }
+        let stream = connector.connect(stream, hostname).await.map_err(|error| self.tls(error.to_string()))?;
+        self.wire = Wire::new(Stream::TlsClient(Box::new(stream)));
+        Ok(())
     }
 
     async fn track(&mut self) -> Result<(), ConnectError> {
@@ -255,15 +244,20 @@ impl Dialogue<'_> {
         Ok(())
     }
 
-    fn refused(&self) -> ConnectError {
+    pub(super) fn refused(&self) -> ConnectError {
         match ServerError::read(&self.packet) {
             Ok(source) => ConnectError::Refused { address: self.server.address(), source },
             Err(source) => self.malformed(source),
         }
     }
 
-    fn malformed(&self, source: Malformed) -> ConnectError {
+    pub(super) fn malformed(&self, source: Malformed) -> ConnectError {
         ConnectError::Malformed { address: self.server.address(), source }
+    }
+
+    pub(super) fn tls(&self, reason: String) -> ConnectError {
+        let hint = if reason.contains("not valid for name") { " (mysql-ssl_p2s_verify_name)" } else { "" };
+        ConnectError::Tls { address: self.server.address(), reason: format!("{reason}{hint}") }
     }
 
     fn io(&self, source: io::Error) -> ConnectError {

@@ -1,6 +1,6 @@
 //! Which servers a hostgroup has now, and what each one's state allows.
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use mysql::settings::{Hostgroup, ServerStatus};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ pub struct Server {
     pub max_replication_lag: u32,
     pub max_latency_ms: u32,
     pub use_ssl: bool,
+    pub compression: bool,
     pub comment: String,
     pub status: AtomicU8,
     /// Its pings take longer than `max_latency_ms`: others go first.
@@ -40,6 +41,10 @@ pub struct Host {
     pub position: ArcSwap<mysql::monitor::gtid::Position>,
     /// Of its last pings, in microseconds.
     pub latency_us: AtomicU64,
+    /// Shared by all.
+    pub tls: Arc<super::tls::ToServers>,
+    /// Why the monitor cannot ask it, if so.
+    pub trouble: ArcSwapOption<String>,
 }
 
 /// ProxySQL's `stats_mysql_connection_pool`.

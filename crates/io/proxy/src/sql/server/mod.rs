@@ -6,5 +6,8 @@ pub mod connect;
 pub mod connection;
 pub mod groups;
 pub mod pool;
+mod proof;
 pub mod query;
 pub mod relay;
+pub mod tls;
+mod verify;
