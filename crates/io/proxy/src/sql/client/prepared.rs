@@ -197,6 +197,11 @@ async fn number_at(
     text: &Rc<[u8]>,
     state: &Rc<State>,
 ) -> Result<u32, QueryError> {
+    let before = session.prepared.get(&own).and_then(|statement| statement.at);
+    if let Some(at) = before.filter(|at| session.open.contains(&own) && connection.statements.has(*at)) {
+        // What is open of it is there.
+        return Ok(at);
+    }
     // Parts sent ahead and cursors are one statement's: another of the same text needs a number of its own.
     let taken = |at| {
         let is_at = |other: &u32| session.prepared.get(other).is_some_and(|statement| statement.at == Some(at));

@@ -122,6 +122,10 @@ impl Statements {
         Some(id)
     }
 
+    pub fn has(&self, id: u32) -> bool {
+        self.known.iter().any(|known| known.id == id)
+    }
+
     /// Returns the statement that has to be closed for it, if any.
     pub fn insert(&mut self, known: Known, limit: usize) -> Option<u32> {
         let oldest = (self.known.len() >= limit.max(1)).then(|| self.known.remove(0).id);
