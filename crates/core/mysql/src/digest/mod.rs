@@ -240,8 +240,12 @@ impl Writer<'_> {
     /// Writes the blank before a token that begins with `next`, if one stood there and means something.
     fn separate(&mut self, next: u8) {
         let Some(last) = self.out.as_bytes().last().copied() else { return };
-        // Two of them might become a comment, by what follows; digits behind `...` would be a number.
-        if (last, next) == (b'-', b'-') || next.is_ascii_digit() && self.out.ends_with("...") {
+        // Two of them might become a comment, by what follows; digits behind `...` would be a number, as would a sign behind
+        // a name like `1e`.
+        if (last, next) == (b'-', b'-')
+            || next.is_ascii_digit() && self.out.ends_with("...")
+            || matches!(next, b'-' | b'+') && ends_in_mantissa(self.out.as_bytes())
+        {
             return self.out.push(' ');
         }
         if !self.gap {
@@ -258,6 +262,14 @@ impl Writer<'_> {
             self.out.push(' ');
         }
     }
+}
+
+/// A name of digits and an `e`: with a sign and digits behind it, it would be a number.
+fn ends_in_mantissa(out: &[u8]) -> bool {
+    let [before @ .., b'e' | b'E'] = out else { return false };
+    let digits = before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let letter = before.len().checked_sub(digits + 1).map(|at| before[at]);
+    digits > 0 && !letter.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..))
 }
 
 /// Blanks around it mean nothing. Not `*`, which is a column's name as well.

@@ -142,3 +142,14 @@ fn speed() {
     }
     println!("analyze {:?}, digest {:?} a statement", analyzed / rounds, (start.elapsed() - analyzed) / rounds);
 }
+
+/// Its digest is its own digest, whatever a name and a number become side by side.
+#[test]
+fn a_digest_stays_what_it_is() {
+    for sql in ["1e/*!-11e", "1e -11e", "SELECT 1e +2e", "a1e -5", "1E-5"] {
+        let once = digest(sql.as_bytes(), Modes::default(), &Options::default()).text;
+        let twice = digest(once.as_bytes(), Modes::default(), &Options::default()).text;
+        assert_eq!(once, twice, "of {sql}");
+    }
+    check(&Options::default(), "a1e - 5", expect![["a1e-?"]]);
+}
