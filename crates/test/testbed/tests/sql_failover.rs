@@ -22,12 +22,17 @@ struct Stand {
 
 impl Stand {
     fn new(name: &str) -> Self {
+        Self::with(name, |config| config)
+    }
+
+    fn with(name: &str, change: impl FnOnce(String) -> String) -> Self {
         let folder = Folder::new(name);
         let writer = MariaDb::primary(folder.path());
         let reader = MariaDb::replica_of(&writer);
         writer.sql(TABLE);
         reader.wait_caught_up(&writer);
-        let proxy = SqlProxy::start(folder.path(), &writer, &reader);
+        let mut proxy = SqlProxy::prepare(folder.path(), &writer, &reader, change);
+        proxy.serve();
         Self { proxy, reader, writer, _folder: folder }
     }
 
@@ -141,6 +146,17 @@ fn a_lagging_replica_gets_no_new_read() {
     stand.wait_status("SHUNNED_REPLICATION_LAG");
     stand.reader.set_delay(0);
     until("reads to come back", || value(&mut reads, "SELECT @@server_id") == "2");
+}
+
+/// Nobody made its account: writes and reads go where his file says the writer is, and an alarm says what to do.
+#[test]
+fn without_the_monitors_account_the_rows_count() {
+    let stand = Stand::with("sqlblind", |config| config.replace("proxysqlpwd", "not its password"));
+    let mut client = stand.client();
+    assert!(is_ok(&client.query(WRITE).expect("the connection holds")));
+    assert_eq!(value(&mut client, "SELECT server FROM writes"), "1");
+    assert_eq!(value(&mut client, "SELECT @@server_id FROM writes"), "1", "what may be behind is not read from");
+    stand.wait_alarm("check_refused");
 }
 
 #[test]

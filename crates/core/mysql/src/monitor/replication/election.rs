@@ -184,7 +184,7 @@ impl Group {
         answers && server.writable() && server.retired.is_none() && !self.is_held(index)
     }
 
-    /// Its master is a member that answers and is writable, or at least is still connected to it.
+    /// Its master is a member that answers and is writable, or refuses to tell, or at least is still connected to it.
     fn is_held(&self, index: usize) -> bool {
         let Some(master) = self.master_of(index) else { return false };
         if Some(master) == self.incumbent && self.follows(master, index) {
@@ -192,6 +192,10 @@ impl Group {
             return false;
         }
         let (server, master) = (&self.servers[index], &self.servers[master]);
+        if master.seen.is_none() && master.refused.is_some() {
+            // It is there; that it may be written to is what its replica lets suppose.
+            return true;
+        }
         let connected = server.replica_of().is_some_and(|replica| replica.io == Io::Running);
         master.writable() && (master.missed == 0 || connected && !self.is_dead(master))
     }

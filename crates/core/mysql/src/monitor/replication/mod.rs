@@ -265,8 +265,11 @@ impl Group {
     fn writer_state(&self) -> WriterState {
         let Some(index) = self.incumbent else { return WriterState::None };
         let server = &self.servers[index];
-        if self.is_dead(server) || server.seen.is_none() {
+        if self.is_dead(server) {
             WriterState::Dead
+        } else if server.seen.is_none() {
+            // It is there and refuses the monitor, whose account may not have been made yet: the rows count.
+            if server.refused.is_some() { WriterState::Usable } else { WriterState::Dead }
         } else if server.read_only() {
             WriterState::ReadOnly
         } else if self.config.on_multiple_writers == OnMultipleWriters::Stop && self.has_rivals() {

@@ -280,6 +280,34 @@ fn refused_is_not_dead() {
     );
 }
 
+/// Where nobody made the monitor's account, the rows say who is written to. What may be behind is not read from.
+#[test]
+fn refused_from_the_start_is_as_the_rows_say() {
+    check(
+        "m1 refused, r1 refused / m1 rw, r1 ro <- m1",
+        expect![[r#"
+        1: writer None -> m1 Configured
+        1: m1 Usable | r1 Out(NotSeen) | check_refused,check_refused,no_reader
+        2: m1 Usable | r1 Usable |
+    "#]],
+    );
+    check(
+        "m1 refused, r1 rw <- m1",
+        expect![[r#"
+        1: writer None -> m1 Configured
+        1: m1 Usable | r1 Usable | check_refused,writable_replica
+    "#]],
+    );
+    check(
+        "m1 refused, r1 rw / r1 ro <- m1",
+        expect![[r#"
+        1: writer None -> r1 FirstSeen
+        1: r1 Usable | m1 Out(NotSeen), r1 Usable | check_refused
+        2: r1 ReadOnly | m1 Out(NotSeen), r1 Usable | writer_read_only,check_refused
+    "#]],
+    );
+}
+
 #[test]
 fn alarms_name_the_cure() {
     let mut group = group(OnMultipleWriters::Keep, 3);
