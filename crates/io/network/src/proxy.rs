@@ -96,12 +96,12 @@ impl Proxy {
     }
 }
 
-/// Failure costs clients of lost UDP endpoints a timeout and nothing else.
+/// Failure costs clients of lost endpoints a timeout, or a connection that is refused, and nothing else.
 async fn clean_connections(before: Option<Arc<Plan>>, now: Arc<Plan>) {
     let work = move || {
         conntrack::delete_where(&mut Socket::netfilter()?, |tracked| {
             let (destination, server) = (tracked.original.destination, tracked.reply.source);
-            let flow = Flow { protocol: tracked.original.protocol, destination, server };
+            let flow = Flow { protocol: tracked.original.protocol, destination, server, over: tracked.over };
             now.is_stale(before.as_deref(), &flow)
         })
     };

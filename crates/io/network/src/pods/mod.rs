@@ -3,6 +3,7 @@
 //! Order of a plug: lease on disk, namespace, interface, addresses. Whatever the instant we die at, the lease names
 //! what may exist, and [`Pods::reconcile`] or the next plug of the pod removes or completes it.
 
+mod farewell;
 mod lease;
 mod netns;
 
@@ -75,6 +76,7 @@ impl Pods {
     /// Takes everything from the pod. One that is not plugged is no error.
     pub fn unplug(&self, pod: &PodKey) -> Result<(), NetworkError> {
         let Some(lease) = self.leases().of(&pod.uid).cloned() else { return Ok(()) };
+        farewell::wait(&self.netns_path(pod));
         // Both wait for the kernel to see nobody use the thing any more; together that takes half the time.
         let (unmounted, deleted) = std::thread::scope(|scope| {
             let unmounting = scope.spawn(|| netns::remove(&self.netns_path(pod)));
