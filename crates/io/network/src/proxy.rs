@@ -77,6 +77,7 @@ impl Proxy {
             Some(applied) => self.change(applied, &wanted).await?,
             None => {
                 nft::apply(&wanted.full()).await?;
+                forget_ended_connections();
                 self.voice.loaded().await;
             }
         }
@@ -96,12 +97,24 @@ impl Proxy {
     }
 }
 
-/// Failure costs clients of lost endpoints a timeout, or a connection that is refused, and nothing else.
+/// The kernel leads who takes the port of a connection that is over (a client on this node may after a second, others after
+/// a minute) to where that one was, as long as it remembers it: two minutes by default, long after a pod was rolled. One second is
+/// enough for the last packets, and keeps its table small.
+fn forget_ended_connections() {
+    for state in ["time_wait", "close"] {
+        let setting = format!("netfilter/nf_conntrack_tcp_timeout_{state}");
+        if let Err(error) = crate::sysctl::set_where_present(&setting, "1") {
+            tracing::warn!(%error, setting, "stays as it is: clients may be led to pods that are gone, and refused");
+        }
+    }
+}
+
+/// Failure costs clients of lost UDP endpoints a timeout and nothing else.
 async fn clean_connections(before: Option<Arc<Plan>>, now: Arc<Plan>) {
     let work = move || {
         conntrack::delete_where(&mut Socket::netfilter()?, |tracked| {
             let (destination, server) = (tracked.original.destination, tracked.reply.source);
-            let flow = Flow { protocol: tracked.original.protocol, destination, server, over: tracked.over };
+            let flow = Flow { protocol: tracked.original.protocol, destination, server };
             now.is_stale(before.as_deref(), &flow)
         })
     };

@@ -1,9 +1,7 @@
 //! Which tracked connections lead to endpoints that no longer serve.
 //!
-//! Of UDP all: a client that goes on sending would keep the dead entry alive for ever. Upstream:
-//! `pkg/proxy/conntrack/cleanup.go`. Of TCP those that are over: the kernel remembers them for two minutes, and a client that
-//! takes the same port again meanwhile would be led to where it was, to an endpoint that will soon not listen any more. Open ones
-//! may finish; they are deleted when their pod is unplugged.
+//! Only UDP: a client that goes on sending would keep the dead entry alive for ever. TCP connections of a gone pod are
+//! deleted when the pod is unplugged; until then they may finish. Upstream: `pkg/proxy/conntrack/cleanup.go`.
 
 use super::endpoints::Target;
 use super::plan::{Plan, UdpKey};
@@ -18,28 +16,16 @@ pub struct Flow {
     pub destination: Target,
     /// Who answers; the same as `destination` if nothing was translated.
     pub server: Target,
-    /// Both sides have closed it (TCP).
-    pub over: bool,
 }
 
 impl Plan {
     /// Whether a step from `before` (None: unknown, at start) to this plan can leave stale connections.
     pub fn may_leave_stale(&self, before: Option<&Self>) -> bool {
-        before.is_none_or(|before| before.udp != self.udp || !before.tcp.is_subset(&self.tcp))
+        before.is_none_or(|before| before.udp != self.udp)
     }
 
     pub fn is_stale(&self, before: Option<&Self>, flow: &Flow) -> bool {
-        match flow.protocol {
-            Protocol::Udp => self.leads_astray(before, flow) || self.goes_past_us(before, flow),
-            Protocol::Tcp => flow.over && self.would_lead_astray(before, flow),
-            Protocol::Sctp => false,
-        }
-    }
-
-    /// The server was somebody's endpoint and is nobody's any more.
-    fn would_lead_astray(&self, before: Option<&Self>, flow: &Flow) -> bool {
-        let was = before.is_some_and(|before| before.tcp.contains(&flow.server));
-        flow.server != flow.destination && was && !self.tcp.contains(&flow.server)
+        flow.protocol == Protocol::Udp && (self.leads_astray(before, flow) || self.goes_past_us(before, flow))
     }
 
     /// The server was an endpoint of the destination and is none any more.

@@ -75,8 +75,6 @@ pub struct Plan {
     /// By chain name.
     pub(super) sticky: BTreeMap<String, Sticky>,
     pub(super) udp: BTreeMap<UdpKey, BTreeSet<Target>>,
-    /// Whatever a TCP connection may be led to.
-    pub(super) tcp: BTreeSet<Target>,
 }
 
 /// A destination as the keys of the maps name it.
@@ -94,7 +92,6 @@ pub fn plan(world: &World, node: &NodeFacts, host_ports: &[(Ipv4Addr, HostPort)]
         draws: ready_draws(node.ready_draws),
         sticky: BTreeMap::new(),
         udp: BTreeMap::new(),
-        tcp: BTreeSet::new(),
     };
     // Headless and ExternalName Services have no address to translate, whatever else they ask for.
     for (name, service) in world.services().filter(|(_, service)| service.ours && !service.cluster_ips.is_empty()) {
@@ -246,7 +243,6 @@ impl Plan {
         let key = match at {
             At::Address(address, Protocol::Udp, port) => UdpKey::Service(address, port),
             At::AnyLocal(Protocol::Udp, port) => UdpKey::NodePort(port),
-            At::Address(_, Protocol::Tcp, _) | At::AnyLocal(Protocol::Tcp, _) => return self.tcp.extend(targets),
             _ => return,
         };
         self.udp.entry(key).or_default().extend(targets);

@@ -636,7 +636,6 @@ fn udp_connections_to_lost_endpoints_are_stale() {
         protocol: Protocol::Udp,
         destination: (destination.0.parse().unwrap(), destination.1),
         server: (server.0.parse().unwrap(), server.1),
-        over: false,
     };
     let before = planned("svc dns 10.96.1.1 53 udp node=30053\neps dns 10.42.0.5:53 10.42.1.6:53");
     let after = planned("svc dns 10.96.1.1 53 udp node=30053\neps dns 10.42.1.6:53");
@@ -654,22 +653,4 @@ fn udp_connections_to_lost_endpoints_are_stale() {
     assert!(after.is_stale(Some(&planned("")), &untranslated) && !after.is_stale(Some(&before), &untranslated));
     assert!(planned("").may_leave_stale(Some(&before)) && !after.may_leave_stale(Some(&after)));
     assert!(planned("").is_stale(Some(&before), &flow(("10.96.1.1", 53), lost)));
-}
-
-#[test]
-fn tcp_connections_that_are_over_lead_nobody_to_lost_endpoints() {
-    let flow = |server: (&str, u16), over| Flow {
-        protocol: Protocol::Tcp,
-        destination: ("10.0.0.1".parse().unwrap(), 30033),
-        server: (server.0.parse().unwrap(), server.1),
-        over,
-    };
-    let before = planned("svc sql 10.96.1.1 6033 tcp node=30033\neps sql 10.42.0.5:6033 10.42.1.6:6033");
-    let after = planned("svc sql 10.96.1.1 6033 tcp node=30033\neps sql 10.42.1.6:6033");
-    let (lost, kept) = (("10.42.0.5", 6033), ("10.42.1.6", 6033));
-    assert!(after.may_leave_stale(Some(&before)) && !before.may_leave_stale(Some(&after)));
-    assert!(after.is_stale(Some(&before), &flow(lost, true)));
-    assert!(!after.is_stale(Some(&before), &flow(lost, false)), "what is open may finish");
-    assert!(!after.is_stale(Some(&before), &flow(kept, true)));
-    assert!(!after.is_stale(None, &flow(lost, true)), "at the start nobody knows whose it was");
 }

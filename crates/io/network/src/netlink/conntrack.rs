@@ -15,11 +15,6 @@ const HEAD: [u8; 4] = [2, 0, 0, 0];
 
 const TUPLE_ORIGINAL: u16 = 1;
 const TUPLE_REPLY: u16 = 2;
-const PROTOCOL_INFO: u16 = 4;
-const TCP_INFO: u16 = 1;
-const TCP_STATE: u16 = 1;
-/// `TCP_CONNTRACK_TIME_WAIT`, `TCP_CONNTRACK_CLOSE`.
-const TCP_OVER: [u8; 2] = [7, 8];
 const TUPLE_IP: u16 = 1;
 const TUPLE_PROTOCOL: u16 = 2;
 const IP_SOURCE: u16 = 1;
@@ -41,8 +36,6 @@ pub struct Tuple {
 pub struct Flow {
     pub original: Tuple,
     pub reply: Tuple,
-    /// Both sides have closed it (TCP).
-    pub over: bool,
 }
 
 /// Deletes every TCP, UDP and SCTP connection that `stale` picks; returns how many.
@@ -77,15 +70,7 @@ fn delete(original: &Tuple) -> Request {
 
 fn flow(payload: &[u8]) -> Option<Flow> {
     let part = |attribute| tuple(Reader::after(payload, HEAD.len()).find(attribute)?);
-    Some(Flow { original: part(TUPLE_ORIGINAL)?, reply: part(TUPLE_REPLY)?, over: is_over(payload) })
-}
-
-fn is_over(payload: &[u8]) -> bool {
-    let state = || {
-        let info = Reader::after(payload, HEAD.len()).find(PROTOCOL_INFO)?;
-        Reader(Reader(info).find(TCP_INFO)?).find(TCP_STATE)?.first().copied()
-    };
-    state().is_some_and(|state| TCP_OVER.contains(&state))
+    Some(Flow { original: part(TUPLE_ORIGINAL)?, reply: part(TUPLE_REPLY)? })
 }
 
 fn tuple(bytes: &[u8]) -> Option<Tuple> {

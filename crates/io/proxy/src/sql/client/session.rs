@@ -106,7 +106,7 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
         return;
     }
     let proxy_addr = address_of(&stream);
-    let attempt = tokio::time::timeout(limit, log_in(&*shared, stream, id, peer)).await;
+    let attempt = Box::pin(tokio::time::timeout(limit, log_in(&*shared, stream, id, peer))).await;
     let logged_in = match attempt {
         Ok(Ok(logged_in)) => logged_in,
         failed => {
@@ -292,7 +292,8 @@ impl Session {
         let Some(sequence) = read else { return Ok(Next::End) };
         self.sequence = sequence;
         self.started = Instant::now();
-        super::commands::perform(self).await
+        // What a command needs is not kept by a session that waits for its client.
+        Box::pin(super::commands::perform(self)).await
     }
 
     /// The next command; a long one when there is room for it.
