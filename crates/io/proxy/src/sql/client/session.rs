@@ -29,6 +29,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub struct Session {
     pub worker: Rc<Worker>,
@@ -124,6 +125,24 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
     if session.enter().await.is_ok() {
         session.run().await;
     }
+    if shared.stopping.load(Relaxed) {
+        session.let_go();
+        Box::pin(part(&mut session.wire.stream)).await;
+    }
+}
+
+/// Ends a client's connection in order, though its next statement may be here already: unread it would be answered with a
+/// reset, and the way to this process would be known to the kernel of a Service for whoever takes the client's port next.
+async fn part(stream: &mut Stream) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let parting = async {
+        stream.shutdown().await?;
+        let mut rest = [0; 4096];
+        while stream.read(&mut rest).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // A client that is gone already needs none of it.
+    _ = tokio::time::timeout(PATIENCE, parting).await;
 }
 
 /// Where a client came to, as rules have it in `proxy_addr` and `proxy_port`.
