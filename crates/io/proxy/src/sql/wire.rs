@@ -55,16 +55,18 @@ impl Wire {
 
     /// From here on in the compressed protocol, both ways.
     pub fn compress(&mut self) {
-        let early = std::mem::take(&mut self.inbox);
-        let stream = std::mem::replace(&mut self.stream, Stream::Taken);
-        self.stream = Stream::Compressed(Box::new(Compressed::new(stream, early)));
+        self.compress_by(Compressed::new);
     }
 
     /// The same, on the side that begins each command.
     pub fn compress_to_server(&mut self) {
+        self.compress_by(Compressed::to_server);
+    }
+
+    fn compress_by(&mut self, begin: fn(Stream, Vec<u8>) -> Compressed) {
         let early = std::mem::take(&mut self.inbox);
         let stream = std::mem::replace(&mut self.stream, Stream::Taken);
-        self.stream = Stream::Compressed(Box::new(Compressed::to_server(stream, early)));
+        self.stream = Stream::Compressed(Box::new(begin(stream, early)));
     }
 
     /// Reads one packet, of as many frames as it has, into `payload`; returns the sequence number that follows. A clean
