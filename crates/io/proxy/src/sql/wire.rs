@@ -154,15 +154,17 @@ impl Wire {
         })
     }
 
-    /// Reads once, and gives all that is there to `look`, which returns how much of it is taken for good; the rest is
-    /// kept for the next time.
+    /// Reads once, `at_most` bytes (1 or more), and gives all that is there to `look`, which returns how much of it is taken
+    /// for good; the rest is kept for the next time.
     pub fn poll_look<T>(
         &mut self,
         cx: &mut Context,
+        at_most: usize,
         look: impl FnOnce(&[u8], &mut Context) -> (usize, T),
     ) -> Poll<io::Result<T>> {
         BUFFER.with_borrow_mut(|scratch| {
-            let count = ready!(self.poll_answer(cx, scratch))?;
+            let room = at_most.clamp(1, scratch.len());
+            let count = ready!(self.poll_answer(cx, &mut scratch[..room]))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }

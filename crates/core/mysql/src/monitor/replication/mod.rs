@@ -192,20 +192,26 @@ impl Group {
         &self.config
     }
 
-    /// Takes new settings over and keeps what is known of members that stay. An old writer is forgiven: the rows are the
-    /// administrator's word. The writer stays as long as it is a member.
+    /// Takes new settings over and keeps what is known of members that stay. The writer stays as long as it is a member,
+    /// and as long an old writer stays one: settings are loaded for many reasons. It is forgiven where the administrator
+    /// has put it into the writer hostgroup anew.
     pub fn reconfigure(&mut self, config: Config) -> Vec<Event> {
         let writer = self.incumbent.map(|index| self.servers[index].member.address.clone());
         let mut known = std::mem::take(&mut self.servers);
         for member in &config.members {
             let at = known.iter().position(|server| server.member.address == member.address);
             let mut server = at.map_or_else(|| Server::new(member.clone()), |at| known.swap_remove(at));
+            if member.writer_row && !server.member.writer_row {
+                server.retired = None;
+            }
             server.member = member.clone();
-            server.retired = None;
             self.servers.push(server);
         }
         self.config = config;
         self.incumbent = writer.as_ref().and_then(|writer| self.index_of(writer));
+        if self.incumbent.is_none() {
+            self.servers.iter_mut().for_each(|server| server.retired = None);
+        }
         // Where the writer is gone, all is as at the start.
         self.settled &= self.incumbent.is_some();
         let mut events = Vec::new();

@@ -330,11 +330,31 @@ fn other_ways_with_two_writers() {
 }
 
 #[test]
-fn new_settings_keep_the_writer_and_forgive() {
+fn new_settings_keep_the_writer_and_the_old_one() {
     let mut group = group(OnMultipleWriters::Keep, 2);
-    run(&mut group, "m1 rw, r1 ro <- m1 / m1 down, r1 rw / m1 rw", &mut String::new());
+    // It comes back with what the new one never got.
+    let world = "m1 rw pos 0-1-5, r1 ro <- m1 pos 0-1-4 / m1 down, r1 rw pos 0-2-6 / m1 rw pos 0-1-9";
+    run(&mut group, world, &mut String::new());
     assert_eq!(group.reconfigure(group.config().clone()), []);
     assert_eq!(group.view(0).writer, Some(address("r1")));
+    run(&mut group, "r1 down / r1 down / r1 down / r1 down", &mut String::new());
+    assert_eq!(group.view(0).writer, Some(address("r1")), "the old one was not forgiven");
+
+    // Put into the writer hostgroup anew, it is one like others.
+    let mut config = group.config().clone();
+    let writer_row = |config: &mut Config, is: bool| config.members[0].writer_row = is;
+    writer_row(&mut config, false);
+    group.reconfigure(config.clone());
+    assert_eq!(group.view(0).writer, Some(address("r1")));
+    writer_row(&mut config, true);
+    group.reconfigure(config);
+    assert_eq!(group.view(0).writer, Some(address("m1")));
+}
+
+#[test]
+fn without_the_writer_all_is_as_at_the_start() {
+    let mut group = group(OnMultipleWriters::Keep, 2);
+    run(&mut group, "m1 rw, r1 ro <- m1 / m1 down, r1 rw / m1 rw", &mut String::new());
     let mut config = group.config().clone();
     config.members.retain(|member| member.address != address("r1"));
     let told = group.reconfigure(config);

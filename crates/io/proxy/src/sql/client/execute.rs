@@ -92,6 +92,16 @@ pub struct Captured {
     pub position: Option<Arc<Position>>,
 }
 
+/// What a replica is known to have. An answer of the monitor that was on its way while a write was waited for
+/// does not name that write yet.
+fn known_position(connection: &Connection, waited_for: Option<Gtid>) -> Arc<Position> {
+    let mut position = connection.server.host.position.load_full();
+    if let Some(gtid) = waited_for.filter(|gtid| !position.contains(gtid)) {
+        Arc::make_mut(&mut position).advance(gtid);
+    }
+    position
+}
+
 impl Outcome {
     pub(super) fn without(next: Next, hostgroup: Hostgroup) -> Self {
         Self { next, heard: None, hostgroup, captured: None }
@@ -165,14 +175,15 @@ impl Session {
         let hostgroup = connection.server.hostgroup;
         let is_reader = self.worker.shared.live.groups.load().writer_of(hostgroup).is_some();
         let at = At { hostgroup, is_reader, pinned, may_retry: attempt.target.kind == Kind::Read && !pinned };
-        if let Err(unready) = self.make_ready(&mut connection, &attempt.target, pinned, is_reader).await {
-            return self.unready(connection, unready, attempt, at).await;
-        }
+        let written = match self.make_ready(&mut connection, &attempt.target, pinned, is_reader).await {
+            Ok(written) => written,
+            Err(unready) => return self.unready(connection, unready, attempt, at).await,
+        };
         let mut relay = Relay::new(attempt.expect, &connection);
         relay.renamed = attempt.target.renamed;
         relay.capture = attempt.target.capture.map(Capture::new);
         let asked = attempt.target.capture.map(|_| {
-            let position = is_reader.then(|| connection.server.host.position.load_full());
+            let position = is_reader.then(|| known_position(&connection, written));
             (self.worker.shared.micros(), position)
         });
         let result = match self.send(&mut connection, attempt.command, &attempt.target).await {

@@ -1,4 +1,4 @@
-//! What the proxy answers itself: its own connection numbers, the list of them, and KILL.
+//! What the proxy answers itself: its own connection numbers, the list of them, what a session has prepared, and KILL.
 
 use super::session::{Next, Session};
 use crate::sql::server::connect::Credentials;
@@ -30,6 +30,15 @@ pub async fn answer(session: &mut Session, sql: &[u8], statement: &Statement) ->
         let row = [text(session.id)];
         return table(session, &[("CONNECTION_ID()", Kind::Unsigned)], &[row]).await.map(Some);
     }
+    if statement.verb == Verb::Show
+        && let Some(name) = session_status(sql)
+        && let Some(count) = session.counts.of(name)
+    {
+        // As the server writes it, however it was asked for.
+        let name = format!("C{}", name[1..].to_ascii_lowercase());
+        let columns = [("Variable_name", Kind::Text), ("Value", Kind::Text)];
+        return table(session, &columns, &[[text(name), text(count)]]).await.map(Some);
+    }
     if statement.verb == Verb::Show && statement.not_a_read == Some(Reason::ServerSpecific) {
         return match process_list_length(sql) {
             Some(length) => process_list(session, sql, length).await.map(Some),
@@ -54,6 +63,19 @@ async fn table<const N: usize>(
     rows::write_typed(session.wire.outbox(), sequence, columns, rows.iter().map(|row| &row[..]), capabilities);
     session.wire.flush().await?;
     Ok(Next::Command)
+}
+
+/// The one name of `SHOW [SESSION] STATUS LIKE 'name'`. Patterns, and all at once, are a server's to answer.
+fn session_status(sql: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(sql).ok()?.trim().trim_end_matches(';').trim_end();
+    let mut words = text.split_ascii_whitespace().peekable();
+    words.next_if(|word| word.eq_ignore_ascii_case("show"))?;
+    words.next_if(|word| word.eq_ignore_ascii_case("session") || word.eq_ignore_ascii_case("local"));
+    words.next_if(|word| word.eq_ignore_ascii_case("status"))?;
+    words.next_if(|word| word.eq_ignore_ascii_case("like"))?;
+    let quoted = words.next()?;
+    let name = ["'", "\""].iter().find_map(|quote| quoted.strip_prefix(quote)?.strip_suffix(quote))?;
+    words.next().is_none().then_some(name)
 }
 
 /// Of `SHOW [FULL] PROCESSLIST`: how many bytes of a statement it shows.
@@ -201,6 +223,7 @@ pub async fn end_statement(shared: Arc<Shared>, id: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::client::prepared::Counts;
 
     #[test]
     fn which_session_is_meant() {
@@ -220,5 +243,21 @@ mod tests {
         assert_eq!(process_list_length(b"SHOW FULL PROCESSLIST"), Some(usize::MAX));
         assert_eq!(process_list_length(b"SHOW PROCESSLIST x"), None);
         assert_eq!(process_list_length(b"SHOW STATUS"), None);
+    }
+
+    #[test]
+    fn whose_count_is_meant() {
+        for (sql, expected) in [
+            ("SHOW SESSION STATUS LIKE 'Com_stmt_close';", Some("Com_stmt_close")),
+            ("show status like \"Threads_connected\"", Some("Threads_connected")),
+            ("SHOW STATUS LIKE 'Com_%'", Some("Com_%")),
+            ("SHOW GLOBAL STATUS LIKE 'Com_stmt_close'", None),
+            ("SHOW STATUS", None),
+            ("SHOW STATUS LIKE 'a' OR 1", None),
+        ] {
+            assert_eq!(session_status(sql.as_bytes()), expected, "{sql}");
+        }
+        assert_eq!(Counts::default().of("com_STMT_close"), Some(0));
+        assert_eq!(Counts::default().of("Com_stmt_%"), None);
     }
 }

@@ -34,6 +34,24 @@ pub struct Prepared {
     pub at: Option<u32>,
 }
 
+/// A session's commands of this kind. A server's connection counts those of all who had it, and knows nothing of what the
+/// proxy keeps for the next.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    prepared: u32,
+    executed: u32,
+    closed: u32,
+}
+
+impl Counts {
+    /// By the name in SHOW SESSION STATUS.
+    pub fn of(self, name: &str) -> Option<u32> {
+        let names =
+            [("Com_stmt_prepare", self.prepared), ("Com_stmt_execute", self.executed), ("Com_stmt_close", self.closed)];
+        names.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, count)| count)
+    }
+}
+
 /// COM_STMT_PREPARE: on the server that an execution would go to.
 ///
 /// # Errors
@@ -42,6 +60,7 @@ pub async fn prepare(session: &mut Session) -> io::Result<Next> {
     let payload = std::mem::take(&mut session.payload);
     let text: Rc<[u8]> = payload[1..].into();
     bump(&session.worker.tally.counters.prepared, 1);
+    session.counts.prepared = session.counts.prepared.wrapping_add(1);
     let decided = decide(session, &text, false);
     if let Some(error) = &decided.outcome.error_msg {
         return session.fail(&ServerError::new(1148, b"42000", &**error)).await;
@@ -80,6 +99,7 @@ pub async fn prepare(session: &mut Session) -> io::Result<Next> {
 /// The client's stream.
 pub async fn execute(session: &mut Session) -> io::Result<Next> {
     bump(&session.worker.tally.counters.executed, 1);
+    session.counts.executed = session.counts.executed.wrapping_add(1);
     let payload = std::mem::take(&mut session.payload);
     let next = run(session, &payload).await;
     session.payload = payload;
@@ -255,6 +275,7 @@ pub(super) fn remember(session: &Session, connection: &mut Connection, text: &Rc
 pub fn close(session: &mut Session) -> io::Result<Next> {
     let Ok(id) = statement_of(&session.payload) else { return Ok(Next::Command) };
     bump(&session.worker.tally.counters.closed, 1);
+    session.counts.closed = session.counts.closed.wrapping_add(1);
     let statement = session.prepared.remove(&id);
     if session.open.remove(&id)
         && let (Some(connection), Some(at)) = (session.held.as_mut(), statement.and_then(|statement| statement.at))

@@ -85,16 +85,18 @@ impl Session {
     }
 
     /// Brings the connection's state to the session's, waits for its own writes, prepares what is to be executed.
+    /// Gives the write that was waited for: whatever the monitor says meanwhile, this replica has it.
     pub(super) async fn make_ready(
         &mut self,
         connection: &mut Connection,
         target: &Target,
         pinned: bool,
         is_reader: bool,
-    ) -> Result<(), Unready> {
+    ) -> Result<Option<Gtid>, Unready> {
+        let mut written = None;
         if target.causal && is_reader && !pinned {
             // First: the session's schema may be one of its writes.
-            self.wait_for_writes(connection, target).await?;
+            written = self.wait_for_writes(connection, target).await?;
         }
         if !pinned {
             bring(connection, &self.state).await?;
@@ -111,10 +113,10 @@ impl Session {
             query::query(connection, &sql).await?;
             connection.insert_id = self.last_insert_id;
         }
-        Ok(())
+        Ok(written)
     }
 
-    async fn wait_for_writes(&self, connection: &mut Connection, target: &Target) -> Result<(), Unready> {
+    async fn wait_for_writes(&self, connection: &mut Connection, target: &Target) -> Result<Option<Gtid>, Unready> {
         let shared = &self.worker.shared;
         let tuning = shared.tuning.load();
         let written = match tuning.causal_reads {
@@ -127,7 +129,7 @@ impl Session {
         for gtid in written.into_iter().chain(target.min_gtid) {
             self.wait_for(connection, gtid).await?;
         }
-        Ok(())
+        Ok(written)
     }
 
     async fn wait_for(&self, connection: &mut Connection, gtid: Gtid) -> Result<(), Unready> {
@@ -145,9 +147,12 @@ impl Session {
         self.worker.note(&connection.server, |times| &times.causal, began.elapsed());
         match answer {
             Ok(table) if table.first() == Some("0") => {
-                let mut position = (**host.position.load()).clone();
-                position.advance(gtid);
-                host.position.store(Arc::new(position));
+                // Another may do the same for a later write, and neither is to be lost.
+                host.position.rcu(|position| {
+                    let mut position = (**position).clone();
+                    position.advance(gtid);
+                    position
+                });
                 Ok(())
             }
             // In time it did not get there, or it cannot be asked.

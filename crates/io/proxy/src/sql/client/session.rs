@@ -6,7 +6,7 @@
 //! - A client that is told of an error can go on, unless something it cannot see was lost: then its connection ends.
 
 use super::handshake::{LoggedIn, NoSession, Peer, log_in};
-use super::prepared::Prepared;
+use super::prepared::{Counts, Prepared};
 use super::trace::Trace;
 use crate::sql::budget;
 use crate::sql::latency::bump;
@@ -66,6 +66,7 @@ pub struct Session {
     pub cache_key: Vec<u8>,
     pub prepared: HashMap<u32, Prepared>,
     pub next_statement: u32,
+    pub counts: Counts,
     /// Statements with parts of parameters sent ahead, or with a cursor: they are on the connection that is held.
     pub open: HashSet<u32>,
     pub next_flag_in: i64,
@@ -207,6 +208,7 @@ impl Session {
             cache_key: Vec::new(),
             prepared: HashMap::new(),
             next_statement: 1,
+            counts: Counts::default(),
             open: HashSet::new(),
             next_flag_in: 0,
             preparing: None,
@@ -367,6 +369,7 @@ impl Session {
     pub fn reset(&mut self) {
         self.let_go();
         self.prepared.clear();
+        self.counts = Counts::default();
         self.open.clear();
         self.status = status::AUTOCOMMIT;
         self.last_insert_id = 0;

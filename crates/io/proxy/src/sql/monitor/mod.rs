@@ -139,7 +139,7 @@ impl Monitor {
     fn reconfigure(&mut self, wanted: Wanted, answers: &mpsc::UnboundedSender<Heard>) {
         let asks_anew = wanted.options != self.wanted.options || wanted.pairs != self.wanted.pairs;
         self.wanted = wanted;
-        self.groups = self.wanted.pairs.iter().map(|pair| Group::new(self.group_config(pair))).collect();
+        self.regroup();
         let addresses: BTreeSet<Address> = self.wanted.servers.iter().map(address_of).collect();
         self.probes.retain(|address, task| {
             let stays = addresses.contains(address) && !asks_anew;
@@ -160,6 +160,26 @@ impl Monitor {
             self.groups.clear();
         }
         self.apply();
+    }
+
+    /// Groups of before go on: who is the writer, and who was, is not in the rows.
+    fn regroup(&mut self) {
+        let mut before = std::mem::take(&mut self.groups);
+        for pair in &self.wanted.pairs {
+            let config = self.group_config(pair);
+            let is_same = |group: &Group| {
+                let config = group.config();
+                (config.writer_hostgroup, config.reader_hostgroup) == (pair.writer_hostgroup, pair.reader_hostgroup)
+            };
+            self.groups.push(match before.iter().position(is_same) {
+                Some(at) => {
+                    let mut group = before.swap_remove(at);
+                    group.reconfigure(config).iter().for_each(tell);
+                    group
+                }
+                None => Group::new(config),
+            });
+        }
     }
 
     fn group_config(&self, pair: &ReplicationHostgroup) -> Config {

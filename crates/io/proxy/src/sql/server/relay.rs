@@ -33,6 +33,15 @@ impl Client<'_> {
         let due = Duration::from_micros(sent.saturating_mul(1_000_000) / self.bytes_per_second.max(1));
         tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
     }
+
+    /// Bytes of an answer that it gets at once: with a rate, those of a twentieth of a second.
+    fn piece(&self) -> usize {
+        const LEAST: u64 = 1024;
+        match self.bytes_per_second {
+            0 => usize::MAX,
+            rate => usize::try_from((rate / 20).max(LEAST)).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 /// What an answer told.
@@ -158,7 +167,8 @@ impl Relay {
         client: &mut Option<Client>,
     ) -> Poll<Result<Option<Ended>, Broken>> {
         let capabilities = connection.capabilities;
-        let looked = connection.wire.poll_look(cx, |bytes, cx| {
+        let piece = client.as_ref().map_or(usize::MAX, Client::piece);
+        let looked = connection.wire.poll_look(cx, piece, |bytes, cx| {
             let mut step = Step { relay: self, capabilities, bytes, from: 0, at: 0 };
             let result = step.scan(client);
             let taken = step.at;
