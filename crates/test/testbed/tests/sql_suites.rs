@@ -1,4 +1,6 @@
-//! PyMySQL's own tests, as its source distribution brings them, directly and through the proxy: equal results.
+//! The own tests of two clients, as their packages bring them, directly and through the proxy: equal results.
+//!
+//! Another release of PyMySQL than pip has with its tests: `PYMYSQL_SOURCE=<folder that pymysql lies in>`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,10 +18,8 @@ const LOADED: usize = 22_749;
 /// Fewer would mean that most were not found.
 const AT_LEAST: usize = 140;
 
-#[test]
-fn pymysql_passes_as_directly() {
-    let folder = Folder::new("sql-pymysql");
-    // Its tests make users and procedures, and write to the databases test1 and test2.
+/// Two servers with a user that may do what the tests do: make users and procedures, write to test1 and test2.
+fn stand(folder: &Folder) -> (MariaDb, MariaDb, SqlProxy) {
     let writer = MariaDb::primary(folder.path());
     writer.sql(
         "CREATE DATABASE test1; CREATE DATABASE test2; GRANT ALL ON *.* TO nextcloud@'%' WITH GRANT OPTION; \
@@ -27,7 +27,14 @@ fn pymysql_passes_as_directly() {
     );
     let reader = MariaDb::replica_of(&writer);
     let proxy = SqlProxy::start(folder.path(), &writer, &reader);
-    let tests = unpack(folder.path());
+    (writer, reader, proxy)
+}
+
+#[test]
+fn pymysql_passes_as_directly() {
+    let folder = Folder::new("sql-pymysql");
+    let (writer, _reader, proxy) = stand(&folder);
+    let tests = std::env::var_os("PYMYSQL_SOURCE").map_or_else(|| unpack(folder.path()), PathBuf::from);
     let direct = play(&tests, writer.port());
     let proxied = play(&tests, proxy.port);
     let passed = direct.values().filter(|verdict| *verdict == "PASSED").count();
@@ -78,6 +85,95 @@ fn play(place: &Path, port: u16) -> BTreeMap<String, String> {
         Some((test.trim().to_owned(), verdict.to_owned()))
     });
     let verdicts: BTreeMap<_, _> = verdicts.collect();
+    assert!(!verdicts.is_empty(), "no test ran: {output}");
+    verdicts
+}
+
+/// The crate, in the version that was looked at.
+const MYSQL_ASYNC: &str = "0.37.1";
+
+/// What a proxy cannot do as a server does: the test, and why.
+const NOT_AS_DIRECTLY: [(&str, &str); 1] = [(
+    "conn::pool::test::zz_should_check_wait_timeout_on_get_conn",
+    "SET GLOBAL wait_timeout is one server's; how long a client may be idle is mysql-wait_timeout's to say",
+)];
+
+#[test]
+fn mysql_async_passes_as_directly() {
+    let folder = Folder::new("sql-mysql-async");
+    let (writer, _reader, proxy) = stand(&folder);
+    let tests = built();
+    let direct = play_rust(&tests, writer.port());
+    let proxied = play_rust(&tests, proxy.port);
+    let passed = direct.values().filter(|verdict| *verdict == "ok").count();
+    assert!(passed >= 80, "only {passed} pass directly: {direct:?}");
+    let excused = |test: &str| NOT_AS_DIRECTLY.iter().any(|(known, _)| *known == test);
+    let others: Vec<_> =
+        direct.iter().filter(|(test, verdict)| !excused(test) && proxied.get(*test) != Some(verdict)).collect();
+    assert!(others.is_empty(), "{} of {} differ: {others:?}\n{}", others.len(), direct.len(), proxy.log());
+    let proxied = proxied.values().filter(|verdict| *verdict == "ok").count();
+    println!("{passed} of {} pass directly, {proxied} through the proxy", direct.len());
+}
+
+/// The program of its unit tests, from a copy of the crate's source.
+fn built() -> PathBuf {
+    let tools = cache().join("tools");
+    std::fs::create_dir_all(&tools).expect("a folder for tools");
+    let place = tools.join(format!("mysql_async-{MYSQL_ASYNC}"));
+    if !place.exists() {
+        let partial = tools.join("mysql_async.partial");
+        _ = std::fs::remove_dir_all(&partial);
+        run(Command::new("cp").arg("-r").arg(fetched()).arg(&partial)).expect_ok();
+        // It lies in a folder of this workspace and is none of its members.
+        let manifest = std::fs::read_to_string(partial.join("Cargo.toml")).expect("its manifest");
+        std::fs::write(partial.join("Cargo.toml"), format!("{manifest}\n[workspace]\n")).expect("its manifest");
+        std::fs::rename(&partial, &place).expect("a place for it");
+    }
+    let mut cargo = cargo(&place);
+    cargo.args(["test", "--lib", "--no-run", "--message-format=json"]);
+    let output = run(&mut cargo);
+    assert!(output.ok, "mysql_async {MYSQL_ASYNC} does not build: {output}");
+    let artifacts = output.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let program = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from)).last();
+    program.expect("a program of tests")
+}
+
+/// Where cargo keeps its source, once a package has asked for it.
+fn fetched() -> PathBuf {
+    let asks = Folder::new("sql-mysql-async-source");
+    let manifest = format!(
+        "[package]\nname = \"asks\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[lib]\npath = \"lib.rs\"\n\
+         [dependencies]\nmysql_async = \"={MYSQL_ASYNC}\"\n"
+    );
+    std::fs::write(asks.path().join("Cargo.toml"), manifest).expect("a manifest");
+    std::fs::write(asks.path().join("lib.rs"), "").expect("a library");
+    let output = run(cargo(asks.path()).args(["metadata", "--format-version=1"]));
+    assert!(output.ok, "cargo cannot fetch mysql_async {MYSQL_ASYNC}, whose tests these are: {output}");
+    let metadata: serde_json::Value = serde_json::from_str(&output.stdout).expect("cargo's JSON");
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let manifest = packages
+        .filter(|package| package["name"] == "mysql_async")
+        .find_map(|package| package["manifest_path"].as_str().map(PathBuf::from));
+    manifest.as_deref().and_then(Path::parent).expect("mysql_async among the packages").to_owned()
+}
+
+/// Of this workspace's tests it would take over how they are built.
+fn cargo(folder: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(folder).env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
+    cargo
+}
+
+/// Verdict by test.
+fn play_rust(program: &Path, port: u16) -> BTreeMap<String, String> {
+    let (user, password) = APP;
+    let url = format!("mysql://{user}:{password}@127.0.0.1:{port}/test1?prefer_socket=false");
+    let mut tests = Command::new(program);
+    tests.args(["--test-threads=2"]).env("DATABASE_URL", url).env("RUST_BACKTRACE", "0");
+    let output = run(&mut tests);
+    let verdicts = output.stdout.lines().filter_map(|line| line.strip_prefix("test ")?.split_once(" ... "));
+    let verdicts: BTreeMap<_, _> =
+        verdicts.map(|(test, verdict)| (test.to_owned(), verdict.trim().to_owned())).collect();
     assert!(!verdicts.is_empty(), "no test ran: {output}");
     verdicts
 }
