@@ -234,8 +234,14 @@ fn a_promoted_replica_is_written_to_at_once_and_the_old_master_is_not() {
         let answers = client.query(WRITE).expect("the connection holds");
         assert!(is_ok(&answers), "{answers:?}");
     }
+    // Nor does a new process believe its row.
+    stand.proxy.stop();
+    stand.proxy.serve();
+    client = stand.client();
+    assert!(is_ok(&client.query(WRITE).expect("the connection holds")));
+    stand.wait_alarm("old_writer");
     assert_eq!(stand.writer.value("SELECT COUNT(*) FROM test.writes WHERE server = 2"), "0");
-    assert_eq!(stand.reader.value("SELECT COUNT(*) FROM test.writes WHERE server = 2"), "201");
+    assert_eq!(stand.reader.value("SELECT COUNT(*) FROM test.writes WHERE server = 2"), "202");
     // Its administrator undoes that, and lets it follow from where it was.
     stand.writer.sql(&format!("DROP TABLE test.elsewhere; RESET MASTER; SET GLOBAL gtid_slave_pos='{died_at}'"));
     stand.writer.demote_to(&stand.reader);

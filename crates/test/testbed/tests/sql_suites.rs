@@ -133,8 +133,8 @@ fn built() -> PathBuf {
     cargo.args(["test", "--lib", "--no-run", "--message-format=json"]);
     let output = run(&mut cargo);
     assert!(output.ok, "mysql_async {MYSQL_ASYNC} does not build: {output}");
-    let artifacts = output.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let program = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from)).last();
+    let mut artifacts = output.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let program = artifacts.find_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
     program.expect("a program of tests")
 }
 

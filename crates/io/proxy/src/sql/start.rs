@@ -4,6 +4,7 @@ use super::admin::{Admin, Options as AdminOptions, Rows, Shared as Engine, rows_
 use super::client::handshake::Peer;
 use super::doors::Doors;
 use super::listener::{self, Opened};
+use super::monitor::memory::Memories;
 use super::monitor::{self, Watch};
 use super::pidfile::PidFile;
 use super::run::start_worker;
@@ -146,9 +147,10 @@ async fn serve(options: &Options, parsed: &Parsed, path: PathBuf, datadir: PathB
         let acceptor = Acceptor::load(&datadir).map_err(|error| vec![error.to_string()])?;
         shared.tls.store(Some(Arc::new(acceptor)));
     }
+    let memories = Memories::open(&datadir, options.initial);
     let doors = doors.map_or_else(|| Doors::open(&variables), Ok)?;
     let serves = doors.to_string();
-    tokio::task::spawn_local(monitor::run(shared.clone(), watch.clone(), wanted));
+    tokio::task::spawn_local(monitor::run(shared.clone(), watch.clone(), memories, wanted));
     _ = tokio::time::timeout(SETTLING, watch.settled.notified()).await;
     let workers = doors.workers.len() as u32;
     for (worker, sockets) in doors.workers.into_iter().enumerate() {

@@ -31,6 +31,8 @@ pub enum Reason {
     FirstSeen,
     /// The rows say so; nobody is writable yet.
     Configured,
+    /// It was the writer before this process; nobody else is one.
+    Remembered,
     /// It is writable, the writer does not answer and is not followed any longer.
     WriterUnreachable,
     /// It is writable, the writer is dead.
@@ -49,6 +51,7 @@ impl Reason {
         match self {
             Self::FirstSeen => "the first answers of all members say so",
             Self::Configured => "mysql_servers says so, and no member is writable",
+            Self::Remembered => "it was the writer before, and no other member can be",
             Self::WriterUnreachable => "it was made writable, the writer does not answer",
             Self::WriterDead => "it is writable, the writer is dead",
             Self::WriterReadOnly => "it is writable, the writer is read-only",
@@ -99,6 +102,7 @@ impl Group {
             return None;
         }
         let configured = self.servers.iter().position(|server| server.member.writer_row);
+        let remembered = self.remembered.as_ref().and_then(|address| self.index_of(address));
         let mut best: Option<usize> = None;
         for index in (0..self.servers.len()).filter(|index| self.is_candidate(*index)) {
             if best.is_none_or(|best| self.outranks(index, best)) {
@@ -107,11 +111,18 @@ impl Group {
         }
         let (index, reason) = match best {
             Some(index) => (index, Reason::FirstSeen),
+            None if remembered.is_some() => (remembered?, Reason::Remembered),
             None => (configured?, Reason::Configured),
         };
         self.settled = true;
+        self.remembered = None;
+        self.servers[index].retired = None;
         // The file may be older than the last failover: what it calls the writer may be an old one.
-        if let Some(old) = configured.filter(|old| *old != index && !self.servers[*old].member.reader_row) {
+        let is_old = |old: &usize| {
+            let server = &self.servers[*old];
+            *old != index && !server.member.reader_row && server.retired.is_none()
+        };
+        if let Some(old) = configured.filter(is_old) {
             self.retire(old, index);
         }
         Some(self.enthrone(index, reason))
@@ -121,7 +132,11 @@ impl Group {
     fn outranks(&self, index: usize, other: usize) -> bool {
         let followers =
             |master: usize| (0..self.servers.len()).filter(|at| self.master_of(*at) == Some(master)).count();
-        let rank = |at: usize| (followers(at), self.servers[at].member.writer_row);
+        let is_expected = |at: usize| match &self.remembered {
+            Some(address) => self.servers[at].member.address == *address,
+            None => self.servers[at].member.writer_row,
+        };
+        let rank = |at: usize| (followers(at), is_expected(at));
         let ahead = match (self.servers[index].position(), self.servers[other].position()) {
             (Some(mine), Some(its)) => match mine.compare(its) {
                 Relation::Ahead => Some(true),

@@ -13,6 +13,7 @@
 
 mod alarm;
 mod election;
+mod memory;
 mod observation;
 mod readers;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::fmt;
 
 pub use alarm::{Alarm, History};
 pub use election::{Event, Reason};
+pub use memory::Memory;
 pub use observation::{Answer, Io, Observation, ReplicaOf, SlaveStatus};
 pub use readers::{OutReason, ReaderState};
 
@@ -113,6 +115,8 @@ pub struct Group {
     incumbent: Option<usize>,
     /// Each member has answered or failed once, and the first writer was chosen.
     settled: bool,
+    /// The writer before this process; until then.
+    remembered: Option<Address>,
 }
 
 /// What is known of a member.
@@ -185,7 +189,7 @@ impl Group {
     /// Members' rows say who is the writer, until they have answered.
     pub fn new(config: Config) -> Self {
         let servers = config.members.iter().cloned().map(Server::new).collect();
-        Self { config, servers, incumbent: None, settled: false }
+        Self { config, servers, incumbent: None, settled: false, remembered: None }
     }
 
     pub fn config(&self) -> &Config {
@@ -209,7 +213,7 @@ impl Group {
         }
         self.config = config;
         self.incumbent = writer.as_ref().and_then(|writer| self.index_of(writer));
-        if self.incumbent.is_none() {
+        if writer.is_some() && self.incumbent.is_none() {
             self.servers.iter_mut().for_each(|server| server.retired = None);
         }
         // Where the writer is gone, all is as at the start.

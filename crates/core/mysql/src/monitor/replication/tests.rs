@@ -352,6 +352,44 @@ fn new_settings_keep_the_writer_and_the_old_one() {
 }
 
 #[test]
+fn a_new_process_knows_the_old_writer() {
+    let mut before = group(OnMultipleWriters::Keep, 2);
+    assert_eq!(before.memory(), None);
+    let world = "m1 rw pos 0-1-5, r1 ro <- m1 pos 0-1-4 / m1 down, r1 rw pos 0-2-6 / m1 rw pos 0-1-9";
+    run(&mut before, world, &mut String::new());
+    let memory = before.memory().unwrap();
+    let memory = Memory::from_json(&memory.to_json()).unwrap();
+    assert_eq!(Some(&memory), before.memory().as_ref());
+    let writer_of = |memory: Option<&Memory>, world: &str| {
+        let mut group = group(OnMultipleWriters::Keep, 2);
+        if let Some(memory) = memory {
+            group.recall(memory);
+        }
+        run(&mut group, world, &mut String::new());
+        group.view(0).writer
+    };
+    // By its row and its numbers it would be the old one.
+    let both = "m1 rw pos 0-1-9, r1 rw pos 0-2-6";
+    assert_eq!(writer_of(None, both), Some(address("m1")));
+    assert_eq!(writer_of(Some(&memory), both), Some(address("r1")));
+    assert_eq!(writer_of(Some(&memory), "m1 rw pos 0-1-9, r1 down"), Some(address("r1")));
+    // It follows, and is one like others.
+    let follows = "m1 ro <- r1 pos 0-2-6, r1 rw pos 0-2-6 / r1 down / m1 rw pos 0-1-7";
+    assert_eq!(writer_of(Some(&memory), follows), Some(address("m1")));
+    // Other rows are a newer word.
+    let mut group = group(OnMultipleWriters::Keep, 2);
+    let mut config = group.config().clone();
+    config.members.iter_mut().for_each(|member| member.writer_row = true);
+    group.reconfigure(config);
+    group.recall(&memory);
+    run(&mut group, both, &mut String::new());
+    assert_eq!(group.view(0).writer, Some(address("m1")));
+    for broken in ["null", "{}", r#"{"writer":{"hostname":"a","port":70000},"writer_rows":[],"retired":[]}"#] {
+        assert_eq!(Memory::from_json(&serde_json::from_str(broken).unwrap()), None, "{broken}");
+    }
+}
+
+#[test]
 fn without_the_writer_all_is_as_at_the_start() {
     let mut group = group(OnMultipleWriters::Keep, 2);
     run(&mut group, "m1 rw, r1 ro <- m1 / m1 down, r1 rw / m1 rw", &mut String::new());

@@ -3,6 +3,7 @@
 //! One task a server asks; one place decides, by `mysql::monitor`, and replaces the hostgroups when something changed.
 
 pub mod log;
+pub mod memory;
 pub mod probe;
 
 use super::placing::{Placed, place};
@@ -11,6 +12,7 @@ use super::server::connection::Key;
 use super::server::groups::{Host, Server, Standing};
 use super::shared::Shared;
 use log::Log;
+use memory::Memories;
 use mysql::monitor::replication::{
     Address, Answer, Config, Event, Group, Member, OnMultipleWriters, OutReason, ReaderState, View, WriterState,
 };
@@ -90,9 +92,14 @@ struct Heard {
 }
 
 /// Runs until the channel closes.
-pub async fn run(shared: Arc<Shared>, watch: Arc<Watch>, mut wanted: mpsc::UnboundedReceiver<Wanted>) {
+pub async fn run(
+    shared: Arc<Shared>,
+    watch: Arc<Watch>,
+    memories: Memories,
+    mut wanted: mpsc::UnboundedReceiver<Wanted>,
+) {
     let (answers, mut heard) = mpsc::unbounded_channel();
-    let mut monitor = Monitor::new(shared, watch);
+    let mut monitor = Monitor::new(shared, watch, memories);
     loop {
         tokio::select! {
             next = wanted.recv() => match next {
@@ -109,6 +116,7 @@ struct Monitor {
     watch: Arc<Watch>,
     wanted: Wanted,
     groups: Vec<Group>,
+    memories: Memories,
     probes: HashMap<Address, AbortHandle>,
     /// Of servers in no replication hostgroup: answers missed in a row.
     missed: BTreeMap<Address, u32>,
@@ -118,12 +126,13 @@ struct Monitor {
 }
 
 impl Monitor {
-    fn new(shared: Arc<Shared>, watch: Arc<Watch>) -> Self {
+    fn new(shared: Arc<Shared>, watch: Arc<Watch>, memories: Memories) -> Self {
         Self {
             shared,
             watch,
             wanted: Wanted::default(),
             groups: Vec::new(),
+            memories,
             probes: HashMap::new(),
             missed: BTreeMap::new(),
             placed: Vec::new(),
@@ -177,9 +186,16 @@ impl Monitor {
                     group.reconfigure(config).iter().for_each(tell);
                     group
                 }
-                None => Group::new(config),
+                None => {
+                    let mut group = Group::new(config);
+                    if let Some(memory) = self.memories.of((pair.writer_hostgroup, pair.reader_hostgroup)) {
+                        group.recall(memory);
+                    }
+                    group
+                }
             });
         }
+        self.memories.note(&self.groups);
     }
 
     fn group_config(&self, pair: &ReplicationHostgroup) -> Config {
@@ -259,6 +275,10 @@ impl Monitor {
             events.extend(group.handle_answer(now, &address, answer.clone()));
         }
         events.iter().for_each(tell);
+        if !events.is_empty() {
+            // Before anything is written there that the next process would have to know of.
+            self.memories.note(&self.groups);
+        }
         self.apply();
     }
 
