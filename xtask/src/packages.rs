@@ -71,6 +71,8 @@ const PACKAGES: &[(&str, Need, &str, &str)] = &[
     ("python3", Test, "python3", "the Python client"),
     ("python3-venv", Test, "/usr/share/doc/python3-venv", "keeps the Python client apart"),
     ("python3-pytest", Test, "/usr/share/doc/python3-pytest", "runs the tests that PyMySQL brings"),
+    ("python3-pymysql", Test, "/usr/share/doc/python3-pymysql", "PyMySQL, a client of the SQL proxy"),
+    ("python3-cryptography", Test, "/usr/share/doc/python3-cryptography", "PyMySQL's log-in by RSA"),
     ("mariadb-server", Test, "mariadbd", "what the SQL proxy stands before"),
     ("mariadb-client", Test, "mariadb", "its client"),
     ("sysbench", Test, "sysbench", "loads both"),

@@ -51,6 +51,9 @@ pub fn helm() -> PathBuf {
     })
 }
 
+/// The one that Debian's packages of Python modules are for; one of another origin may come first in PATH.
+pub const DEBIAN_PYTHON: &str = "/usr/bin/python3";
+
 /// The Python `kubernetes` client in an environment of its own; the path of its interpreter.
 pub fn python() -> PathBuf {
     fetch("python-kubernetes", "venv/bin/python", |folder| {

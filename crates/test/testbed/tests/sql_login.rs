@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 use testbed::mariadb::{APP, client_at};
 use testbed::run::{run, run_with_input, wait_for};
+use testbed::tools::DEBIAN_PYTHON;
 use testbed::{Folder, MariaDb, SqlProxy};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -58,7 +59,7 @@ impl Stand {
              except pymysql.err.MySQLError as e: print(e)\n",
             self.proxy.port
         );
-        run_with_input(Command::new("python3").arg("-"), &script).expect_ok()
+        run_with_input(Command::new(DEBIAN_PYTHON).arg("-"), &script).expect_ok()
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use testbed::mariadb::APP;
 use testbed::run::run;
+use testbed::tools::DEBIAN_PYTHON;
 use testbed::{Folder, MariaDb, SqlProxy, cache};
 
 /// The last release whose source distribution has the tests.
@@ -74,7 +75,7 @@ fn play(place: &Path, port: u16) -> BTreeMap<String, String> {
     };
     let databases = serde_json::json!([database("test1"), database("test2")]).to_string();
     std::fs::write(place.join("pymysql/tests/databases.json"), databases).expect("the tests' settings");
-    let mut python = Command::new("python3");
+    let mut python = Command::new(DEBIAN_PYTHON);
     python.args(["-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "pymysql/tests"]).current_dir(place);
     // Some tests want to know who runs them.
     python.env("USER", user).env("PYTHONDONTWRITEBYTECODE", "1");
