@@ -20,7 +20,16 @@ pub fn tell(world: &World, command: &str, socket: &str) -> Result<String, String
 pub fn cli(world: &mut World, arguments: &[String]) -> Seen {
     let socket = arguments.get(1).map_or("cli", String::as_str);
     let answer = tell(world, word(arguments, 0, "the command")?, socket)?;
-    Ok(answer.lines().map(str::to_owned).collect())
+    Ok(answer.lines().map(without_fleeting).collect())
+}
+
+/// A line of `show stat typed` (`S.3.1.23.lastchg.1:MAP:u32:0`) whose value is a time or a rate, without it.
+fn without_fleeting(line: &str) -> String {
+    let column = line.split('.').nth(4).filter(|column| FLEETING.contains(column));
+    match line.rsplit_once(':').filter(|_| column.is_some()) {
+        Some((head, _)) => format!("{head}:~"),
+        None => line.to_owned(),
+    }
 }
 
 /// The columns of one row of `show stat`.
