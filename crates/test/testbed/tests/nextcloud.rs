@@ -132,7 +132,9 @@ fn a_dead_php_leaves_the_service_and_comes_back(cluster: &Cluster) {
         let found = addresses();
         if found.split(' ').count() == 1 && !found.is_empty() { Ok(found) } else { Err(found) }
     });
-    let pod = cluster.jsonpath(&["pods", "-l", "app=nextcloud"], "{.items[0].metadata.name}");
+    // The one before may be listed still.
+    let serving = format!("{{.items[?(@.status.podIP==\"{ip}\")].metadata.name}}");
+    let pod = cluster.jsonpath(&["pods", "-l", "app=nextcloud"], &serving);
     // Stopped, not ended: the container is not started again by the kubelet's rules.
     cluster.kubectl(&["exec", &pod, "-c", "nextcloud", "--", "sh", "-c", "kill -STOP -1"]).expect_ok();
     wait_for("out of the Service", PATIENCE, || {
