@@ -116,7 +116,6 @@ impl Group {
         };
         self.settled = true;
         self.remembered = None;
-        self.servers[index].retired = None;
         // The file may be older than the last failover: what it calls the writer may be an old one.
         let is_old = |old: &usize| {
             let server = &self.servers[*old];
@@ -237,6 +236,7 @@ impl Group {
 
     fn enthrone(&mut self, index: usize, reason: Reason) -> Event {
         let from = self.incumbent.replace(index);
+        self.servers[index].retired = None;
         if let Some(old) = from {
             self.retire(old, index);
         }

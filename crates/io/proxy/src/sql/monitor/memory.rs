@@ -13,10 +13,8 @@ const FILE: &str = "writers.json";
 
 type Pair = (Hostgroup, Hostgroup);
 
-/// Without a folder nothing is kept.
-#[derive(Default)]
 pub struct Memories {
-    path: Option<PathBuf>,
+    path: PathBuf,
     known: Vec<(Pair, Memory)>,
 }
 
@@ -36,7 +34,7 @@ impl Memories {
                 Vec::new()
             }
         };
-        Self { path: Some(path), known }
+        Self { path, known }
     }
 
     pub fn of(&self, pair: Pair) -> Option<&Memory> {
@@ -49,26 +47,25 @@ impl Memories {
         for group in groups {
             let pair = (group.config().writer_hostgroup, group.config().reader_hostgroup);
             let Some(memory) = group.memory() else { continue };
-            match self.known.iter_mut().find(|(known, _)| *known == pair) {
-                Some((_, known)) if *known == memory => {}
-                Some((_, known)) => {
-                    *known = memory;
-                    changed = true;
-                }
-                None => {
-                    self.known.push((pair, memory));
-                    changed = true;
-                }
+            if self.of(pair) != Some(&memory) {
+                self.known.retain(|(known, _)| *known != pair);
+                self.known.push((pair, memory));
+                changed = true;
             }
         }
-        let Some(path) = self.path.as_ref().filter(|_| changed) else { return };
-        if let Err(error) = write_atomically(path, self.to_json().to_string().as_bytes(), 0o600) {
-            log::warn(&format!("{}: {error}: {MEANING}", path.display()));
+        if !changed {
+            return;
+        }
+        if let Err(error) = write_atomically(&self.path, self.to_json().to_string().as_bytes(), 0o600) {
+            log::warn(&format!("{}: {error}: {MEANING}", self.path.display()));
         }
     }
 
     fn to_json(&self) -> Value {
-        let group = |((writer, reader), memory): &(Pair, Memory)| json!({"writer_hostgroup": writer, "reader_hostgroup": reader, "memory": memory.to_json()});
+        let group = |((writer, reader), memory): &(Pair, Memory)| {
+            let memory = memory.to_json();
+            json!({"writer_hostgroup": writer, "reader_hostgroup": reader, "memory": memory})
+        };
         Value::Array(self.known.iter().map(group).collect())
     }
 }
