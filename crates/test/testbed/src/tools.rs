@@ -1,5 +1,6 @@
 //! Real clients, fetched once by their packages' own clients into the cache.
 
+use crate::Folder;
 use crate::cache;
 use crate::run::run;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,44 @@ pub fn wordpress() -> PathBuf {
         }
     });
     index.with_file_name("")
+}
+
+/// The source of the crate mysql_async, to be built by itself; its folder.
+pub fn mysql_async(version: &str) -> PathBuf {
+    let manifest = fetch(&format!("mysql_async-{version}"), "Cargo.toml", |folder| {
+        let source = asked_of_cargo(version).join(".");
+        run(Command::new("cp").arg("-r").arg(source).arg(folder)).expect_ok();
+        // It lies in a folder of this workspace and is none of its members.
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).expect("its manifest");
+        std::fs::write(folder.join("Cargo.toml"), format!("{manifest}\n[workspace]\n")).expect("its manifest");
+    });
+    manifest.with_file_name("")
+}
+
+/// Where cargo keeps the source of mysql_async, once a package has asked for it.
+fn asked_of_cargo(version: &str) -> PathBuf {
+    let asks = Folder::new("sql-mysql-async-source");
+    let manifest = format!(
+        "[package]\nname = \"asks\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[lib]\npath = \"lib.rs\"\n\
+         [dependencies]\nmysql_async = \"={version}\"\n"
+    );
+    std::fs::write(asks.path().join("Cargo.toml"), manifest).expect("a manifest");
+    std::fs::write(asks.path().join("lib.rs"), "").expect("a library");
+    let output = run(cargo(asks.path()).args(["metadata", "--format-version=1"]));
+    assert!(output.ok, "cargo cannot fetch mysql_async {version}, whose tests these are: {output}");
+    let metadata: serde_json::Value = serde_json::from_str(&output.stdout).expect("cargo's JSON");
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let manifest = packages
+        .filter(|package| package["name"] == "mysql_async")
+        .find_map(|package| package["manifest_path"].as_str().map(PathBuf::from));
+    manifest.as_deref().and_then(Path::parent).expect("mysql_async among the packages").to_owned()
+}
+
+/// cargo for another package than this workspace's: it does not take over how these are built.
+pub fn cargo(folder: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(folder).env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
+    cargo
 }
 
 /// One fetch at a time; a finished one is renamed into place, so a broken one is never used.

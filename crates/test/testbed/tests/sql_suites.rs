@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use testbed::mariadb::APP;
 use testbed::run::run;
-use testbed::tools::DEBIAN_PYTHON;
+use testbed::tools::{DEBIAN_PYTHON, cargo, mysql_async};
 use testbed::{Folder, MariaDb, SqlProxy, cache};
 
 /// The last release whose source distribution has the tests.
@@ -116,53 +116,13 @@ fn mysql_async_passes_as_directly() {
     println!("{passed} of {} pass directly, {proxied} through the proxy", direct.len());
 }
 
-/// The program of its unit tests, from a copy of the crate's source.
+/// The program of its unit tests.
 fn built() -> PathBuf {
-    let tools = cache().join("tools");
-    std::fs::create_dir_all(&tools).expect("a folder for tools");
-    let place = tools.join(format!("mysql_async-{MYSQL_ASYNC}"));
-    if !place.exists() {
-        let partial = tools.join("mysql_async.partial");
-        _ = std::fs::remove_dir_all(&partial);
-        run(Command::new("cp").arg("-r").arg(fetched()).arg(&partial)).expect_ok();
-        // It lies in a folder of this workspace and is none of its members.
-        let manifest = std::fs::read_to_string(partial.join("Cargo.toml")).expect("its manifest");
-        std::fs::write(partial.join("Cargo.toml"), format!("{manifest}\n[workspace]\n")).expect("its manifest");
-        std::fs::rename(&partial, &place).expect("a place for it");
-    }
-    let mut cargo = cargo(&place);
-    cargo.args(["test", "--lib", "--no-run", "--message-format=json"]);
-    let output = run(&mut cargo);
+    let output = run(cargo(&mysql_async(MYSQL_ASYNC)).args(["test", "--lib", "--no-run", "--message-format=json"]));
     assert!(output.ok, "mysql_async {MYSQL_ASYNC} does not build: {output}");
     let mut artifacts = output.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let program = artifacts.find_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
     program.expect("a program of tests")
-}
-
-/// Where cargo keeps its source, once a package has asked for it.
-fn fetched() -> PathBuf {
-    let asks = Folder::new("sql-mysql-async-source");
-    let manifest = format!(
-        "[package]\nname = \"asks\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[lib]\npath = \"lib.rs\"\n\
-         [dependencies]\nmysql_async = \"={MYSQL_ASYNC}\"\n"
-    );
-    std::fs::write(asks.path().join("Cargo.toml"), manifest).expect("a manifest");
-    std::fs::write(asks.path().join("lib.rs"), "").expect("a library");
-    let output = run(cargo(asks.path()).args(["metadata", "--format-version=1"]));
-    assert!(output.ok, "cargo cannot fetch mysql_async {MYSQL_ASYNC}, whose tests these are: {output}");
-    let metadata: serde_json::Value = serde_json::from_str(&output.stdout).expect("cargo's JSON");
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let manifest = packages
-        .filter(|package| package["name"] == "mysql_async")
-        .find_map(|package| package["manifest_path"].as_str().map(PathBuf::from));
-    manifest.as_deref().and_then(Path::parent).expect("mysql_async among the packages").to_owned()
-}
-
-/// Of this workspace's tests it would take over how they are built.
-fn cargo(folder: &Path) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(folder).env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
-    cargo
 }
 
 /// Verdict by test.
